@@ -1,0 +1,159 @@
+"""What a person's change of a job comes to: create, edit, pause, resume, cancel, delete, run now.
+
+Each change first plans the past by the old rules and then changes them, so that no stretch of time is judged by two
+versions of a job. A function answers None where the lifecycle forbids the change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobState, may_become
+from agentcron.domain.model import Execution, Job
+from agentcron.domain.planner import Draft, NewId, Plan, ToCancel, account, skip_paused, slot_after, start_of
+from agentcron.domain.policies import Overlap
+from agentcron.domain.spec import JobSpec
+from agentcron.errors import InvalidScheduleError
+from agentcron.schedule import EverySchedule
+
+
+def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None) -> Plan:
+    """A new job. Raises ``InvalidScheduleError`` for a schedule that has no slot ahead."""
+    spec = _anchored(spec, now)
+    job = Job(id=job_id, spec=spec, created=now, made_by=made_by)
+    slot = _first_slot(spec, now)
+    return Plan(now=now, before=None, job_after=job.evolve(next_slot=slot, next_run=start_of(job, slot)))
+
+
+def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:
+    """A new version. The calendar moves only where its own fields change; an interval then counts from ``now``."""
+    if job.state not in (JobState.ACTIVE, JobState.PAUSED):
+        return None
+    draft, past = _past(job, now, new_id)
+    if past.state not in (JobState.ACTIVE, JobState.PAUSED):
+        return None
+    spec = _anchored(spec, now)
+    changed = past.evolve(spec=spec, version=job.version + 1, revision=job.revision + 1)
+    if _calendar(spec) != _calendar(job.spec):
+        slot = _first_slot(spec, now)
+        changed = changed.evolve(next_slot=slot, next_run=start_of(changed, slot))
+    elif changed.next_slot is not None:
+        changed = changed.evolve(next_run=start_of(changed, changed.next_slot))
+    if changed.state is not JobState.ACTIVE:
+        changed = changed.evolve(next_run=None)
+    return _plan(job, changed, draft, now)
+
+
+def pause(job: Job, now: datetime, new_id: NewId, reason: str = "person") -> Plan | None:
+    """No further slot runs until a resume; what runs ends normally."""
+    if not may_become(job.state, JobState.PAUSED):
+        return None
+    draft, past = _past(job, now, new_id)
+    if past.state is JobState.COMPLETED:
+        return _plan(job, past, draft, now)
+    paused = past.evolve(
+        state=JobState.PAUSED, state_reason=reason, next_run=None, revision=job.revision + 1
+    )
+    return _plan(job, paused, draft, now)
+
+
+def resume(job: Job, now: datetime, new_id: NewId) -> Plan | None:
+    """On with the schedule from ``now``; the slots in between are one SKIPPED(paused) range, never caught up."""
+    if job.state is not JobState.PAUSED:
+        return None
+    draft = skip_paused(job.evolve(state=JobState.ACTIVE, state_reason=None, streak=0), now, new_id)
+    return _plan(job, draft.job().evolve(revision=job.revision + 1), draft, now)
+
+
+def cancel(job: Job, now: datetime, new_id: NewId) -> Plan | None:
+    """No further slot, for good; everything open is canceled."""
+    if not may_become(job.state, JobState.CANCELED):
+        return None
+    draft, past = _past(job, now, new_id)
+    canceled = past.evolve(
+        state=JobState.CANCELED, state_reason="person", next_slot=None, next_run=None, revision=job.revision + 1
+    )
+    return replace(_plan(job, canceled, draft, now), to_cancel=ToCancel.ALL)
+
+
+def delete(job: Job, now: datetime) -> Plan:
+    """The job and its history go; a tombstone stays."""
+    return Plan(now=now, before=job, job_after=None, to_cancel=ToCancel.ALL)
+
+
+def run_now(job: Job, now: datetime, execution_id: str) -> Plan | None:
+    """A manual run. It counts for overlap (it waits its turn, or cancels the others) and never moves the schedule."""
+    if job.state not in (JobState.ACTIVE, JobState.PAUSED):
+        return None
+    overlap = job.spec.overlap
+    row = Execution(
+        id=execution_id,
+        job_id=job.id,
+        version=job.version,
+        at=now,
+        manual=True,
+        status=ExecutionStatus.PENDING,
+        wake_at=now,
+        priority=job.spec.priority,
+        lane=None if overlap is Overlap.ALLOW_ALL else job.id,
+        attempt=1,
+        agent=job.spec.agent,
+    )
+    cancels = overlap is Overlap.CANCEL_OTHER and job.open > 0
+    return Plan(
+        now=now,
+        before=job,
+        job_after=job.evolve(revision=job.revision + 1),
+        rows=(row,),
+        to_cancel=ToCancel.EARLIER if cancels else ToCancel.NONE,
+    )
+
+
+def _past(job: Job, now: datetime, new_id: NewId) -> tuple[Draft, Job]:
+    """The stretch up to ``now`` judged by the job's present rules."""
+    if job.state is JobState.PAUSED:
+        draft = skip_paused(job, now, new_id)
+        return draft, job.evolve(next_slot=draft.next_slot)
+    draft = account(job, now, new_id)
+    return draft, draft.job()
+
+
+def _plan(before: Job, after: Job, draft: Draft, now: datetime) -> Plan:
+    return Plan(
+        now=now,
+        before=before,
+        job_after=after,
+        rows=tuple(draft.rows),
+        to_cancel=draft.to_cancel,
+        notices=tuple(draft.notices),
+    )
+
+
+def _anchored(spec: JobSpec, now: datetime) -> JobSpec:
+    """An interval needs an anchor to count from: ``start_at``, else now."""
+    if isinstance(spec.schedule, EverySchedule) and spec.schedule.anchor is None:
+        anchor = (spec.start_at or now).astimezone(UTC)
+        return replace(spec, schedule=spec.schedule.anchored(anchor))
+    return spec
+
+
+def _first_slot(spec: JobSpec, now: datetime) -> datetime:
+    slot = slot_after(spec, now)
+    if slot is not None:
+        return slot
+    if spec.schedule.next_after(now) is None:
+        last = spec.schedule.previous_before(now + timedelta(microseconds=1))
+        when = f"its last slot was {last.isoformat()}" if last else "it has no slot at all"
+        raise InvalidScheduleError(
+            f"schedule: {spec.schedule.text} is past ({when}); give a time that is to come", kind="never_fires"
+        )
+    assert spec.end_at is not None
+    raise InvalidScheduleError(
+        f"schedule: {spec.schedule.text} has no slot before end_at {spec.end_at.isoformat()}; it would never run",
+        kind="never_fires",
+    )
+
+
+def _calendar(spec: JobSpec) -> tuple[object, ...]:
+    return spec.schedule, spec.start_at, spec.end_at

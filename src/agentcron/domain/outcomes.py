@@ -1,0 +1,135 @@
+"""What an agent returns, and what a stretch of running came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a run consumed. Tokens are as the provider counts them; ``requests`` are calls to a model."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    requests: int = 0
+    tool_calls: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+class CostBasis(StrEnum):
+    """How far a cost can be trusted."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """What agent and model said, in the agent's native form.
+
+    ``format`` names the form (``pydantic-ai``, ``messages``), ``format_version`` its revision, ``native`` the JSON
+    value itself. ``session`` is the agent's own name for the conversation, where it has one.
+    """
+
+    kind: str
+    format: str
+    format_version: int
+    native: Any
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOutcome:
+    """What an agent returns when it finished.
+
+    ``output`` is the answer. ``failed`` is set when the agent finished and the work was not done (a refusal, a limit
+    that was hit): the execution ends as FAILURE with this text as its reason. An agent that could not do its work
+    raises ``AgentError`` instead.
+    """
+
+    output: str = ""
+    failed: str | None = None
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    cost_basis: CostBasis = CostBasis.UNKNOWN
+    conversation: Conversation | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CutCause(StrEnum):
+    """Why a run was interrupted."""
+
+    SHUTDOWN = "shutdown"
+    TIMEOUT = "timeout"
+    CANCEL = "canceled"
+    LOST = "lost"
+
+
+class Needless(StrEnum):
+    """Why a slot that was waiting is not begun after all."""
+
+    LATE = "too_late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The agent finished."""
+
+    answer: AgentOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The agent finished, and it or a check says that the work was not done. ``kind`` goes into the reason."""
+
+    kind: str
+    message: str
+    answer: AgentOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errored:
+    """The agent could not do its work."""
+
+    kind: str
+    message: str
+    retryable: bool = False
+    retry_after: timedelta | None = None
+    answer: AgentOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The run was interrupted."""
+
+    cause: CutCause
+    message: str = ""
+    answer: AgentOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unneeded:
+    """The slot was given up before the agent was called."""
+
+    cause: Needless
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenBack:
+    """Claimed, not begun, and returned to the line: nothing is asked and nothing is lost."""
+
+    ready_at: datetime
+
+
+Outcome = Done | Failed | Errored | Cut | Unneeded | GivenBack

@@ -1,0 +1,218 @@
+"""What a stretch of running came to: the decision that ends it, retries it, or gives it back.
+
+``settle`` is pure; the store applies its answer in one transaction, guarded by the fence, so that a late writer
+never replaces a final state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
+from agentcron.domain.model import Execution
+from agentcron.domain.outcomes import (
+    AgentOutcome,
+    Cut,
+    CutCause,
+    Done,
+    Errored,
+    Failed,
+    GivenBack,
+    Outcome,
+    Unneeded,
+)
+from agentcron.domain.policies import OnInterrupt
+from agentcron.domain.spec import JobSpec
+
+# A prompt that kills its worker would be resumed for ever without an end to claims.
+MAX_CLAIMS: Final = 20
+
+
+class Streak(Enum):
+    """How a settlement moves the job's count of failures in a row."""
+
+    KEPT = "kept"
+    GROWS = "grows"
+    ENDS = "ends"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
+
+    ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
+    a final row is added to.
+    """
+
+    before: Execution
+    after: Execution
+    now: datetime
+    closed_attempt: Execution | None = None
+    streak: Streak = Streak.KEPT
+    scopes: tuple[str, ...] = ()
+    pause_after_failures: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the execution is final."""
+        return self.after.status in FINAL
+
+
+def settle(execution: Execution, outcome: Outcome, now: datetime, spec: JobSpec) -> Settlement:
+    """End, retry or give back an open execution of a job with this spec."""
+    match outcome:
+        case Done(answer=answer):
+            return _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)
+        case Failed(kind=kind, message=message, answer=answer):
+            return _end(
+                execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS
+            )
+        case Errored():
+            return _errored(execution, outcome, now, spec)
+        case Cut():
+            return _cut(execution, outcome, now, spec)
+        case Unneeded(cause=cause):
+            return _end(execution, ExecutionStatus.MISSED, cause.value, now, spec)
+        case GivenBack(ready_at=ready_at):
+            return _again(execution, ready_at, now, spec)
+
+
+def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpec) -> Settlement:
+    retries = execution.retries + 1
+    if outcome.retryable and retries < spec.retry.attempts:
+        wait = spec.retry.wait(retries, execution.id)
+        if outcome.retry_after is not None:
+            wait = max(wait, outcome.retry_after)
+        closed = _closed(execution, ExecutionStatus.ERROR, outcome.kind, outcome.message, now, outcome.answer)
+        return _again(execution, now + wait, now, spec, closed=closed)
+    return _end(
+        execution,
+        ExecutionStatus.ERROR,
+        outcome.kind,
+        now,
+        spec,
+        outcome.answer,
+        error=outcome.message,
+        streak=Streak.KEPT if outcome.retryable else Streak.GROWS,
+    )
+
+
+def _cut(execution: Execution, outcome: Cut, now: datetime, spec: JobSpec) -> Settlement:
+    cause = outcome.cause
+    if not execution.begun:
+        if cause is CutCause.CANCEL:
+            return _end(execution, ExecutionStatus.SKIPPED, cause.value, now, spec)
+        return _again(execution, now, now, spec)
+    interrupted = cause in (CutCause.SHUTDOWN, CutCause.LOST)
+    if interrupted and spec.on_interrupt is not OnInterrupt.RECORD and execution.fence < MAX_CLAIMS:
+        if spec.on_interrupt is OnInterrupt.RESUME:
+            return _again(execution, now, now, spec)
+        closed = _closed(execution, ExecutionStatus.INCOMPLETE, cause.value, outcome.message, now, outcome.answer)
+        return _again(execution, now, now, spec, closed=closed)
+    return _end(
+        execution,
+        ExecutionStatus.INCOMPLETE,
+        cause.value,
+        now,
+        spec,
+        outcome.answer,
+        error=outcome.message or None,
+        streak=Streak.GROWS if cause is CutCause.TIMEOUT else Streak.KEPT,
+    )
+
+
+def _end(
+    execution: Execution,
+    status: ExecutionStatus,
+    reason: str | None,
+    now: datetime,
+    spec: JobSpec,
+    answer: AgentOutcome | None = None,
+    *,
+    error: str | None = None,
+    streak: Streak = Streak.KEPT,
+) -> Settlement:
+    check_execution(execution.status, status)
+    after = _closed(execution, status, reason, error, now, answer)
+    if answer is not None:
+        after = replace(after, result=answer.output, conversation=answer.conversation)
+    return Settlement(
+        before=execution,
+        after=after,
+        now=now,
+        streak=streak,
+        scopes=tally_scopes(spec),
+        pause_after_failures=spec.pause_after_failures,
+    )
+
+
+def _closed(
+    execution: Execution,
+    status: ExecutionStatus,
+    reason: str | None,
+    error: str | None,
+    now: datetime,
+    answer: AgentOutcome | None,
+) -> Execution:
+    closed = replace(
+        execution,
+        status=status,
+        reason=reason,
+        error=error,
+        # A clock that was set back must not make a run end before it began.
+        end_time=max(now, execution.start_time) if execution.start_time else now,
+        wake_at=None,
+        cancel_requested=None,
+    )
+    if answer is None:
+        return closed
+    return replace(closed, usage=answer.usage, cost_usd=answer.cost_usd, cost_basis=answer.cost_basis)
+
+
+def _again(
+    execution: Execution, ready_at: datetime, now: datetime, spec: JobSpec, *, closed: Execution | None = None
+) -> Settlement:
+    """Back to the line: as a retry where an attempt was closed, else to go on with the same attempt."""
+    check_execution(execution.status, ExecutionStatus.PENDING)
+    retry = closed is not None
+    after = replace(
+        execution,
+        status=ExecutionStatus.PENDING,
+        wake_at=ready_at,
+        owner=None,
+        attempt=execution.attempt + retry,
+        retries=execution.retries + retry,
+        agent_id=None,
+    )
+    return Settlement(before=execution, after=after, now=now, closed_attempt=closed, scopes=tally_scopes(spec))
+
+
+def tally_scopes(spec: JobSpec) -> tuple[str, ...]:
+    """The tallies that an execution of such a job is added to."""
+    return ("all", f"agent:{spec.agent}", *(f"tag:{tag}" for tag in spec.tags))
+
+
+def duration_bucket(duration: timedelta) -> int:
+    """The logarithmic bucket of a duration: a quarter of a power of two of microseconds each."""
+    return math.floor(math.log2(max(duration // timedelta(microseconds=1), 1)) * 4)
+
+
+def bucket_top(bucket: int) -> timedelta:
+    """The longest duration that falls into the bucket."""
+    return timedelta(microseconds=2 ** ((bucket + 1) / 4))
+
+
+def percentile(buckets: Sequence[tuple[int, int]], share: float) -> timedelta | None:
+    """The top of the bucket that this share of the runs does not exceed."""
+    total = sum(runs for _, runs in buckets)
+    seen = 0
+    for bucket, runs in buckets:
+        seen += runs
+        if seen >= share * total:
+            return bucket_top(bucket)
+    return None

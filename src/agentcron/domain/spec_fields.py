@@ -1,0 +1,260 @@
+"""How each field of a job is read from text or JSON, and written back.
+
+One table serves stored versions, ``update_job``, the command's options and every JSON surface, so that a field
+cannot be spelled in two ways. Durations are text (``90s``, ``2h``), instants ISO 8601 with a zone.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.spec import JobSpec
+from agentcron.errors import InvalidJobError, InvalidScheduleError
+from agentcron.schedule import (
+    CronSchedule,
+    EverySchedule,
+    OnceSchedule,
+    Schedule,
+    format_duration,
+    parse_duration,
+    parse_instant,
+    parse_schedule,
+    zone,
+)
+
+SCHEDULE_KEYS: Final = ("cron_expression", "every", "at", "schedule")
+_UTC: Final = "UTC"
+
+
+def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezone: str = _UTC) -> JobSpec:
+    """A checked ``JobSpec`` of these values, on top of ``base`` where one is given.
+
+    The schedule is one of ``cron_expression``, ``every``, ``at``, or ``schedule`` (any of them as text, or a
+    ``Schedule``), read in ``values["timezone"]``, else in ``timezone``. Raises ``InvalidJobError`` and
+    ``InvalidScheduleError``, each in one line; schedule errors come first.
+    """
+    for name in values:
+        if name not in _KNOWN:
+            near = difflib.get_close_matches(name, _KNOWN, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
+            raise InvalidJobError(f"{name}: is not a field of a job{hint}", field=name)
+    schedule = _read_schedule(values, base, timezone)
+    given: dict[str, Any] = {field.name: getattr(base, field.name) for field in fields(JobSpec)} if base else {}
+    given["schedule"] = schedule
+    for name, value in values.items():
+        if name in _READERS:
+            given[name] = _READERS[name](name, value, schedule.timezone)
+    missing = [name for name in ("name", "prompt") if name not in given]
+    if missing:
+        raise InvalidJobError(f"{missing[0]}: is missing", field=missing[0])
+    return JobSpec(**given)
+
+
+def write_spec(spec: JobSpec) -> dict[str, Any]:
+    """The JSON object of a spec; ``read_spec`` reads it back to an equal one."""
+    values: dict[str, Any] = {"name": spec.name, **write_schedule(spec.schedule)}
+    for field in fields(JobSpec):
+        if field.name not in ("name", "schedule"):
+            values[field.name] = _write(getattr(spec, field.name))
+    return values
+
+
+def write_schedule(schedule: Schedule) -> dict[str, Any]:
+    """The schedule's part of the JSON object: ``cron_expression`` | ``every`` (+ ``anchor``) | ``at``, and zone."""
+    if isinstance(schedule, CronSchedule):
+        return {"cron_expression": schedule.expression, "timezone": schedule.timezone}
+    if isinstance(schedule, EverySchedule):
+        anchor = {"anchor": schedule.anchor.isoformat()} if schedule.anchor else {}
+        return {"every": format_duration(schedule.interval), **anchor, "timezone": schedule.timezone}
+    if isinstance(schedule, OnceSchedule):
+        return {"at": schedule.at.isoformat(), "timezone": schedule.timezone}
+    raise InvalidJobError(f"schedule: {type(schedule).__name__} is not a kind of schedule that can be kept")
+
+
+def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone: str) -> Schedule:
+    given = [key for key in SCHEDULE_KEYS if values.get(key) is not None]
+    if len(given) > 1:
+        raise InvalidJobError(f"{given[1]}: {given[0]} is given too; a job has one schedule", field=given[1])
+    wanted = values.get("timezone")
+    if wanted is not None and not isinstance(wanted, str):
+        raise InvalidScheduleError(f"timezone: {wanted!r} is not a zone name", kind="bad_timezone", field="timezone")
+    if not given:
+        if base is None:
+            raise InvalidScheduleError("schedule: is missing; give a cron expression, 'every 10m' or 'at 2030-01-01T09:00'")
+        return _in_zone(base.schedule, wanted) if wanted else base.schedule
+    key, value = given[0], values[given[0]]
+    name = wanted or (base.schedule.timezone if base else default_zone)
+    zone(name)
+    if isinstance(value, CronSchedule | EverySchedule | OnceSchedule):
+        return _in_zone(value, wanted) if wanted else value
+    if key == "at" and isinstance(value, datetime):
+        return OnceSchedule(value, timezone=name)
+    if key == "every" and isinstance(value, timedelta):
+        return _every(value, values)
+    if not isinstance(value, str):
+        raise InvalidScheduleError(f"{key}: {value!r} is not text", field=key)
+    if key == "cron_expression":
+        return CronSchedule(value, name)
+    if key == "every":
+        return _every(parse_duration(value), values)
+    return parse_schedule(f"at {value}" if key == "at" else value, name)
+
+
+def _every(interval: timedelta, values: Mapping[str, Any]) -> EverySchedule:
+    anchor = values.get("anchor")
+    return EverySchedule(interval, anchor=parse_instant(anchor, _UTC) if isinstance(anchor, str) else anchor)
+
+
+def _in_zone(schedule: Schedule, name: str) -> Schedule:
+    if isinstance(schedule, CronSchedule):
+        return CronSchedule(schedule.expression, name)
+    if isinstance(schedule, OnceSchedule):
+        return OnceSchedule(schedule.at, timezone=name)
+    zone(name)
+    return schedule
+
+
+def _bad(name: str, value: Any, wanted: str) -> InvalidJobError:
+    return InvalidJobError(f"{name}: {value!r} is not {wanted}", field=name)
+
+
+def _text(name: str, value: Any, _zone: str) -> str:
+    if not isinstance(value, str):
+        raise _bad(name, value, "text")
+    return value
+
+
+def _whole(name: str, value: Any, _zone: str) -> int:
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and value.isascii():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _bad(name, value, "a whole number")
+    return value
+
+
+def _duration(name: str, value: Any, _zone: str) -> timedelta:
+    """A ``timedelta``, seconds as a number, or text such as ``90s``."""
+    if isinstance(value, timedelta):
+        return value
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return timedelta(seconds=value)
+        if isinstance(value, str):
+            return parse_duration(value)
+    except (ValueError, OverflowError):
+        pass
+    raise _bad(name, value, "a duration; write 30s, 5m, 2h or 1d")
+
+
+def _instant(name: str, value: Any, zone_name: str) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if isinstance(value, str):
+        try:
+            return parse_instant(value, zone_name)
+        except ValueError:
+            pass
+    raise _bad(name, value, "an instant; write 2030-12-01T09:00, with an offset or in the job's zone")
+
+
+def _choice(kind: type[StrEnum]) -> Callable[[str, Any, str], StrEnum]:
+    def read(name: str, value: Any, _zone: str) -> StrEnum:
+        try:
+            return kind(value.replace("-", "_").lower() if isinstance(value, str) else value)
+        except ValueError:
+            raise _bad(name, value, f"one of {', '.join(kind)}") from None
+
+    return read
+
+
+def _retry(name: str, value: Any, zone_name: str) -> RetryPolicy:
+    """A ``RetryPolicy``, a number of attempts, a mapping, or text such as ``attempts=3,backoff=10s``."""
+    if isinstance(value, RetryPolicy):
+        return value
+    if isinstance(value, str) and "=" in value:
+        value = dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
+    if not isinstance(value, Mapping):
+        return RetryPolicy(attempts=_whole(name, value, zone_name))
+    known = [field.name for field in fields(RetryPolicy)]
+    read: dict[str, Any] = {}
+    for key, part in value.items():
+        if key not in known:
+            raise InvalidJobError(f"{name}: {key!r} is not one of {', '.join(known)}", field=name)
+        label = f"{name}.{key}"
+        if key in ("backoff", "max_backoff"):
+            read[key] = _duration(label, part, zone_name)
+        elif key in ("factor", "jitter"):
+            try:
+                read[key] = float(part)
+            except (TypeError, ValueError):
+                raise _bad(label, part, "a number") from None
+        else:
+            read[key] = _whole(label, part, zone_name)
+    return RetryPolicy(**read)
+
+
+def _mapping(name: str, value: Any, _zone: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _bad(name, value, "a mapping of names to values")
+    return dict(value)
+
+
+def _names(name: str, value: Any, _zone: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, Iterable):
+        raise _bad(name, value, "a list of names")
+    names: list[Any] = list(value)
+    if not all(isinstance(part, str) for part in names):
+        raise _bad(name, value, "a list of names")
+    return tuple(dict.fromkeys(names))
+
+
+def _optional(read: Callable[[str, Any, str], Any]) -> Callable[[str, Any, str], Any]:
+    return lambda name, value, zone_name: None if value is None else read(name, value, zone_name)
+
+
+def _write(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, RetryPolicy):
+        return {field.name: _write(getattr(value, field.name)) for field in fields(RetryPolicy)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+_READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
+    "name": _text,
+    "prompt": _text,
+    "agent": _text,
+    "start_at": _optional(_instant),
+    "end_at": _optional(_instant),
+    "max_runs": _optional(_whole),
+    "jitter": _duration,
+    "overlap": _choice(Overlap),
+    "catch_up": _choice(CatchUp),
+    "catch_up_max": _whole,
+    "catch_up_window": _optional(_duration),
+    "misfire_grace": _duration,
+    "timeout": _duration,
+    "retry": _retry,
+    "on_interrupt": _choice(OnInterrupt),
+    "pause_after_failures": _whole,
+    "priority": _whole,
+    "metadata": _mapping,
+    "tags": _names,
+}
+_KNOWN: Final = frozenset(_READERS) | set(SCHEDULE_KEYS) | {"timezone", "anchor"}

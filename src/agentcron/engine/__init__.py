@@ -1,0 +1,1 @@
+"""What decides when something happens, and makes it happen."""

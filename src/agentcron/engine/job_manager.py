@@ -1,0 +1,122 @@
+"""What is due, and what becomes of it: the loop that moves jobs along their calendars.
+
+It sleeps until the first job is due, so nothing is scanned while nothing is due. It also looks at the store at each
+evaluation interval, which is how soon a change by another process or a step of the clock is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from agentcron.domain.model import Job
+from agentcron.domain.planner import NewId, Plan, ToCancel, plan
+from agentcron.engine.alarm import Alarm
+from agentcron.errors import StoreError
+from agentcron.observability import Log
+from agentcron.ports import Clock, JobStore
+
+BATCH: Final = 500
+
+
+class JobManager:
+    """Plans due jobs. ``on_planned`` hears of every plan that was applied."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        clock: Clock,
+        new_id: NewId,
+        interval: timedelta,
+        log: Log,
+        on_planned: Callable[[Plan], Awaitable[None]],
+        on_look: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._new_id = new_id
+        self._interval = interval
+        self._log = log
+        self._on_planned = on_planned
+        self._on_look = on_look
+        self._alarm = Alarm(clock)
+        self._evaluating = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    def start(self) -> None:
+        """Begin to look after the calendar."""
+        self._task = asyncio.create_task(self._loop(), name="agentcron-job-manager")
+
+    async def stop(self) -> None:
+        """Plan nothing more; an evaluation under way is finished, so that no committed plan goes unheard."""
+        if self._task is not None:
+            async with self._evaluating:
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    def wake(self) -> None:
+        """A job may be due sooner than was known."""
+        self._alarm.ring()
+
+    async def evaluate(self) -> datetime | None:
+        """Plan every job that is due; answers when the next one is."""
+        async with self._evaluating:
+            seen: set[tuple[str, int]] = set()
+            while True:
+                now = self._clock.now()
+                due = await self._store.due(now, BATCH)
+                # A job that was planned and is due again at the same revision would be planned for ever.
+                fresh = [job for job in due.jobs if (job.id, job.revision) not in seen]
+                if not fresh:
+                    return due.next_at
+                seen.update((job.id, job.revision) for job in fresh)
+                await self._plan(fresh, now)
+
+    async def _plan(self, jobs: list[Job], now: datetime) -> None:
+        plans: list[Plan] = []
+        for job in jobs:
+            try:
+                made = plan(job, now, self._new_id)
+            except Exception as error:  # one job that cannot be planned must not hold up all others
+                self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
+                continue
+            if made is not None:
+                plans.append(made)
+        applied = await self._store.commit(plans) if plans else []
+        for made, ok in zip(plans, applied, strict=True):
+            if ok:
+                self._tell(made)
+                await self._on_planned(made)
+        self._on_look()
+
+    def _tell(self, made: Plan) -> None:
+        job = made.job_after or made.before
+        assert job is not None
+        for notice in made.notices:
+            self._log.info(f"{job.name} ({job.id}): {notice}", job_id=job.id)
+        if self._log.debugging:
+            slots = ", ".join(row.at.isoformat() for row in made.rows if not row.final) or "none"
+            cancels = "" if made.to_cancel is ToCancel.NONE else f", cancels {made.to_cancel.value}"
+            self._log.debug(
+                f"{job.name} ({job.id}): to run {slots}; next slot {job.next_slot}{cancels}", job_id=job.id
+            )
+
+    async def _loop(self) -> None:
+        while True:
+            until = self._clock.now() + self._interval
+            try:
+                next_at = await self.evaluate()
+                until = min(until, next_at) if next_at else until
+                self._on_look()
+                self._failing = False
+            except StoreError as error:
+                if not self._failing:
+                    self._log.error(f"the store fails, nothing is started until it works again: {error}")
+                self._failing = True
+            except Exception as error:  # a loop that dies in a living process is a scheduler that stands still
+                self._log.error(f"an evaluation failed and is tried again: {error!r}")
+            await self._alarm.wait(until)

@@ -1,0 +1,150 @@
+"""The engine in this process: claim what is ready, run at most so many at once, stop in an orderly way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Final
+
+from agentcron.domain.model import Execution
+from agentcron.domain.outcomes import Cut, CutCause
+from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.settling import settle
+from agentcron.engine.alarm import Alarm
+from agentcron.engine.runner import Run, Runner
+from agentcron.errors import StoreError
+from agentcron.observability import Log
+from agentcron.ports import Clock, JobStore
+
+# How long a failed or fruitless look at the queue is not repeated without a wake-up.
+PAUSE: Final = timedelta(seconds=1)
+# How long a run that was cut may take to end before the stop goes on without it.
+LAST_GRACE: Final = timedelta(seconds=45)
+
+
+class LocalEngine:
+    """Runs executions as tasks of the running event loop; ``places`` bounds how many at once."""
+
+    def __init__(self, store: JobStore, runner: Runner, clock: Clock, node: str, places: int, log: Log) -> None:
+        self._store = store
+        self._runner = runner
+        self._clock = clock
+        self._node = node
+        self._places = places
+        self._log = log
+        self._alarm = Alarm(clock)
+        self._runs: dict[str, Run] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failing = False
+
+    @property
+    def running(self) -> list[tuple[str, int]]:
+        """Id and fence of every execution that runs here."""
+        return [(run.execution.id, run.execution.fence) for run in self._runs.values()]
+
+    async def start(self) -> None:
+        """Begin to claim."""
+        self._stopping = False
+        self._task = asyncio.create_task(self._loop(), name="agentcron-engine")
+
+    def wake(self) -> None:
+        """There may be ready rows."""
+        self._alarm.ring()
+
+    async def cancel(self, execution_ids: Collection[str]) -> None:
+        """End those that run here as INCOMPLETE(canceled)."""
+        self._cut(execution_ids, CutCause.CANCEL)
+
+    async def lose(self, execution_ids: Collection[str]) -> None:
+        """End those that run here and belong to somebody else by now; nothing of them is written."""
+        self._cut(execution_ids, CutCause.LOST)
+
+    async def finished(self, execution_ids: Collection[str]) -> None:
+        """Return when none of these runs here any more."""
+        while tasks := [run.task for key in execution_ids if (run := self._runs.get(key)) and run.task]:
+            await asyncio.wait(tasks)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Claim no more; give running agents ``grace``, then cut them as INCOMPLETE(shutdown)."""
+        self._stopping = True
+        self._alarm.ring()
+        if self._task is not None:
+            await self._task
+            self._task = None
+        await self._wait(grace)
+        self._cut(list(self._runs), CutCause.SHUTDOWN)
+        await self._wait(LAST_GRACE)
+        for run in list(self._runs.values()):
+            self._log.error(f"{run.execution.id} does not end; it is left to the next start")
+
+    async def claim(self, ids: Collection[str] | None = None) -> int:
+        """Claim what is ready, these ids or any, and start it; answers how many."""
+        free = self._places - len(self._runs)
+        if free <= 0:
+            return 0
+        claimed = await self._store.claim(self._node, self._clock.now(), free, ids=ids, begin=True)
+        for execution in claimed:
+            await self._begin(execution)
+        return len(claimed)
+
+    async def abandon_overdue(self) -> None:
+        """Settle the runs that go on long after their deadline: an agent that ignores its cancellation keeps
+        neither its row nor its place."""
+        now = self._clock.now()
+        for run in list(self._runs.values()):
+            if now < run.deadline + CLOSE_GRACE or run.abandoned:
+                continue
+            run.abandoned = True
+            spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
+            self._runs.pop(run.execution.id, None)
+            self._alarm.ring()
+            if spec is not None:
+                cut = Cut(cause=CutCause.TIMEOUT, message="timeout: the agent ignores that it was ended")
+                await self._runner.settle(settle(run.execution, cut, now, spec), spec.name)
+
+    async def _begin(self, execution: Execution) -> None:
+        spec = await self._store.get_spec(execution.job_id, execution.version)
+        if spec is None:
+            # The job was deleted between the claim and this look.
+            return
+        run = Run(execution=execution, deadline=self._clock.now() + spec.timeout)
+        self._runs[execution.id] = run
+        run.task = asyncio.create_task(self._runner.run(run, spec), name=f"agentcron-{execution.id}")
+        run.task.add_done_callback(lambda task: self._ended(run, task))
+
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        if self._runs.get(run.execution.id) is run:
+            del self._runs[run.execution.id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+        self._alarm.ring()
+
+    def _cut(self, execution_ids: Collection[str], cause: CutCause) -> None:
+        for key in execution_ids:
+            if (run := self._runs.get(key)) is not None:
+                run.cut(cause)
+
+    async def _wait(self, grace: timedelta) -> None:
+        tasks = [run.task for run in self._runs.values() if run.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace.total_seconds())
+
+    async def _loop(self) -> None:
+        while not self._stopping:
+            now = self._clock.now()
+            until = None
+            try:
+                if len(self._runs) < self._places:
+                    until = await self._store.ready_at()
+                    if until is not None and until <= now:
+                        # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.
+                        until = now + PAUSE if await self.claim() == 0 else now
+                self._failing = False
+            except StoreError as error:
+                if not self._failing:
+                    self._log.error(f"nothing can be claimed: {error}")
+                self._failing = True
+                until = now + PAUSE
+            await self._alarm.wait(until)

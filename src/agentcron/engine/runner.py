@@ -1,0 +1,208 @@
+"""How one claimed execution is run: create the agent, run the prompt, close it, settle the row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from agentcron.domain.model import Execution
+from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.settling import Settlement, settle
+from agentcron.domain.spec import JobSpec
+from agentcron.errors import AgentDefinitionError, AgentError, StoreError
+from agentcron.observability import Log
+from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
+from agentcron.redaction import Redactor
+
+CLOSE_LIMIT: Final = 30.0
+CREATION_BACKOFF: Final = timedelta(seconds=1)
+STORE_RETRY: Final = timedelta(seconds=1)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """An execution that runs here, and why it is to end before it is done, if it is."""
+
+    execution: Execution
+    deadline: datetime
+    task: asyncio.Task[None] | None = None
+    cause: CutCause | None = None
+    abandoned: bool = False
+
+    def cut(self, cause: CutCause) -> None:
+        """End the run. The first cause holds."""
+        if self.cause is None and self.task is not None:
+            self.cause = cause
+            self.task.cancel()
+
+
+class Runner:
+    """Runs executions with agents from a factory and settles them in the store."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        factory: AgentFactory,
+        clock: Clock,
+        redactor: Redactor,
+        log: Log,
+        on_settled: Callable[[Settlement], None] = lambda settlement: None,
+    ) -> None:
+        self._store = store
+        self._factory = factory
+        self._clock = clock
+        self._redactor = redactor
+        self._log = log
+        self._on_settled = on_settled
+
+    async def run(self, run: Run, spec: JobSpec) -> None:
+        """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
+        execution = run.execution
+        outcome, agent_id = await self._work(run, spec)
+        if run.abandoned or run.cause is CutCause.LOST:
+            self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
+            return
+        execution = replace(execution, agent_id=agent_id)
+        await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
+
+    async def settle(self, settlement: Settlement, name: str) -> bool:
+        """Write the settlement, and go on trying while the store cannot: the outcome was paid for."""
+        failing = False
+        while True:
+            try:
+                kept = (await self._store.settle([settlement]))[0]
+                break
+            except StoreError as error:
+                if not failing:
+                    self._log.error(f"{name}: the outcome of {settlement.after.id} waits for the store: {error}")
+                failing = True
+                await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
+        after = settlement.after
+        if not kept:
+            self._log.warning(f"{name}: {after.id} was settled by somebody else; this outcome comes too late")
+            return False
+        if self._log.debugging or after.error:
+            word = after.status.value + (f" ({after.reason})" if after.reason else "")
+            told = f"{name}: {after.id} attempt {settlement.before.attempt}: {word}"
+            detail = after.error or (settlement.closed_attempt.error if settlement.closed_attempt else None)
+            tell = self._log.warning if detail else self._log.debug
+            tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
+        self._on_settled(settlement)
+        return True
+
+    async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
+        agent: BackgroundAgent | None = None
+        limit = asyncio.timeout(spec.timeout.total_seconds())
+        try:
+            async with limit:
+                agent = await self._create(run.execution, spec)
+                answer = await agent.run(spec.prompt)
+            outcome: Outcome = _judged(answer)
+        except asyncio.CancelledError:
+            outcome = Cut(cause=run.cause or CutCause.SHUTDOWN, message=_CUT[run.cause or CutCause.SHUTDOWN])
+            task = asyncio.current_task()
+            if task is not None:
+                # The cancellation has been answered; without this every further timeout would misread it.
+                task.uncancel()
+        except TimeoutError as error:
+            if limit.expired():
+                outcome = Cut(cause=CutCause.TIMEOUT, message=f"timeout: not done within {spec.timeout}")
+            else:
+                outcome = _errored(error)
+        except Exception as error:
+            outcome = _errored(error)
+        agent_id = agent.agent_id if agent is not None else None
+        if agent is not None:
+            await self._close(agent, run.execution, spec)
+        return outcome, agent_id
+
+    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
+        context = RunContext(
+            job_id=execution.job_id,
+            job_name=spec.name,
+            execution_id=execution.id,
+            scheduled_for=execution.scheduled_for,
+            attempt=execution.attempt,
+            idempotency_key=execution.idempotency_key,
+            timeout=spec.timeout,
+            metadata=dict(spec.metadata),
+            record_process=lambda pid, started: self._note_process(execution, pid, started),
+        )
+        tries = spec.retry.creation_attempts
+        for number in range(1, tries + 1):
+            try:
+                return await self._factory.create(spec.agent, context)
+            except AgentDefinitionError:
+                raise
+            except Exception as error:
+                if number == tries:
+                    raise AgentError(
+                        f"the agent {spec.agent!r} could not be created ({tries} attempts): {error}", kind="creation"
+                    ) from error
+                self._log.warning(f"{spec.name}: creating the agent failed, attempt {number} of {tries}: {error}")
+                await self._clock.sleep_until(self._clock.now() + CREATION_BACKOFF * 2 ** (number - 1))
+        raise AssertionError("unreachable")
+
+    async def _note_process(self, execution: Execution, pid: int, started: float) -> None:
+        process = f"{pid}:{started!r}"
+        agent_id = f"{execution.agent}-{execution.id}-{execution.attempt}"
+        if not await self._store.note_agent(execution.id, execution.fence, agent_id, process):
+            raise AgentError("the execution belongs to another scheduler", kind="fenced")
+
+    async def _close(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT):
+                await agent.close()
+        except asyncio.CancelledError:
+            self._log.warning(f"{spec.name}: closing the agent of {execution.id} was cut short")
+        except Exception as error:  # what an agent does on its way out never changes what its run came to
+            self._log.warning(f"{spec.name}: closing the agent of {execution.id} failed: {error!r}")
+
+    def _redacted(self, outcome: Outcome) -> Outcome:
+        """The one funnel: what is stored of a run passes here."""
+        text = self._redactor.text
+        match outcome:
+            case Done(answer=answer):
+                return Done(answer=_clean(answer, self._redactor))
+            case Failed(answer=answer, message=message):
+                return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
+            case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
+                kept = None if partial is None else _clean(partial, self._redactor)
+                return replace(outcome, message=text(message), answer=kept)
+        return outcome
+
+
+def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
+    output = redactor.text(answer.output)
+    talk = answer.conversation
+    if talk is not None:
+        return replace(answer, output=output, conversation=replace(talk, native=redactor.value(talk.native)))
+    return answer if output is answer.output else replace(answer, output=output)
+
+
+_CUT: Final = {
+    CutCause.SHUTDOWN: "the scheduler was stopped while it ran",
+    CutCause.CANCEL: "canceled while it ran",
+    CutCause.TIMEOUT: "not done in time",
+    CutCause.LOST: "its scheduler was lost while it ran",
+}
+
+
+def _judged(answer: AgentOutcome) -> Outcome:
+    if answer.failed is not None:
+        kind = "limit" if answer.failed.startswith("limit") else "agent"
+        return Failed(kind=kind, message=answer.failed, answer=answer)
+    return Done(answer=answer)
+
+
+def _errored(error: Exception) -> Errored:
+    if isinstance(error, AgentError):
+        return Errored(
+            kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after
+        )
+    if isinstance(error, AgentDefinitionError):
+        return Errored(kind="definition", message=str(error))
+    return Errored(kind="exception", message=f"{type(error).__name__}: {error}")

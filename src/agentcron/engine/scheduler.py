@@ -1,0 +1,84 @@
+"""How the duties of a scheduling process are started and stopped together: start all or stop all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from agentcron import ids
+from agentcron.domain.planner import Plan
+from agentcron.engine.job_manager import JobManager
+from agentcron.engine.local import LocalEngine
+from agentcron.engine.runner import Runner
+from agentcron.engine.upkeep import Upkeep
+from agentcron.observability import Log
+from agentcron.ports import AgentFactory, Clock, JobStore, Node
+from agentcron.redaction import Redactor
+
+
+class Scheduler:
+    """The job manager, the engine and upkeep of one process, known to the store as one node."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        factory: AgentFactory,
+        clock: Clock,
+        node: Node,
+        interval: timedelta,
+        redactor: Redactor,
+        log: Log,
+        on_planned: Callable[[Plan], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._node = node
+        runner = Runner(store, factory, clock, redactor, log)
+        self.engine = LocalEngine(store, runner, clock, node.id, factory.max_concurrent_agents, log)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine.wake)
+        self._upkeep = Upkeep(store, self.engine, runner, clock, node.id, log)
+
+    async def start(self) -> None:
+        """Settle what a lost scheduler left, then begin to plan and to run."""
+        await self._store.join(self._node)
+        try:
+            while await self._upkeep.settle_lapsed():
+                pass
+            await self._upkeep.give_up_late()
+            await self.engine.start()
+        except BaseException:
+            await self._store.leave(self._node.id, self._clock.now())
+            raise
+        self.manager.start()
+        self._upkeep.start()
+
+    async def stop(self, grace: timedelta) -> None:
+        """Plan and claim nothing more, let running agents end, and leave."""
+        await self.manager.stop()
+        await self.engine.stop(grace)
+        await self._upkeep.stop()
+        await self._store.leave(self._node.id, self._clock.now())
+
+    async def run_one(self, execution_id: str) -> None:
+        """Run this execution alone, obeying cancels, then leave."""
+        await self._store.join(self._node)
+        self._upkeep.start()
+        try:
+            if await self.engine.claim([execution_id]):
+                await self.engine.finished([execution_id])
+        finally:
+            await self.engine.stop(timedelta(0))
+            await self._upkeep.stop()
+            await self._store.leave(self._node.id, self._clock.now())
+
+
+def make_manager(
+    store: JobStore,
+    clock: Clock,
+    interval: timedelta,
+    log: Log,
+    on_planned: Callable[[Plan], Awaitable[None]],
+    on_look: Callable[[], None] = lambda: None,
+) -> JobManager:
+    """A job manager on the system's ids."""
+    return JobManager(store, clock, lambda: ids.execution_id(clock.now()), interval, log, on_planned, on_look)

@@ -1,0 +1,116 @@
+"""Nothing is left open by accident: the beat of this process, and the rows that nobody looks after."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.model import Execution
+from agentcron.domain.outcomes import Cut, CutCause, Needless, Outcome, Unneeded
+from agentcron.domain.planner import is_too_late
+from agentcron.domain.settling import settle
+from agentcron.engine.local import LocalEngine
+from agentcron.engine.runner import Runner
+from agentcron.errors import StoreError
+from agentcron.observability import Log
+from agentcron.ports import Clock, JobStore
+
+BEAT: Final = timedelta(seconds=1)
+LAPSE_EVERY: Final = 5
+BATCH: Final = 500
+
+
+class Upkeep:
+    """Beats each second and every fifth time looks for rows that lapsed (P3)."""
+
+    def __init__(
+        self, store: JobStore, engine: LocalEngine, runner: Runner, clock: Clock, node: str, log: Log
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._runner = runner
+        self._clock = clock
+        self._node = node
+        self._log = log
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after open rows."""
+        self._task = asyncio.create_task(self._loop(), name="agentcron-upkeep")
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def beat(self) -> None:
+        """Say that this process lives and obey what it hears."""
+        orders = await self._store.beat(self._node, self._clock.now(), self._engine.running)
+        await self._engine.cancel(orders.cancel)
+        await self._engine.lose(orders.lost)
+
+    async def settle_lapsed(self) -> int:
+        """Settle every row that nobody looks after; answers how many."""
+        await self._engine.abandon_overdue()
+        mine = {key for key, _ in self._engine.running}
+        settled = 0
+        for execution in await self._store.lapsed(self._clock.now(), BATCH):
+            if execution.id not in mine:
+                settled += await self._settle(execution, self._why(execution))
+        return settled
+
+    async def give_up_late(self) -> int:
+        """Settle waiting slots that came too late while no scheduler was up; answers how many."""
+        now, settled = self._clock.now(), 0
+        for execution in await self._store.open_executions():
+            spec = await self._store.get_spec(execution.job_id, execution.version)
+            if spec is not None and is_too_late(execution, spec, now):
+                settled += await self._settle(execution, Unneeded(cause=Needless.LATE))
+        return settled
+
+    def _why(self, execution: Execution) -> Cut:
+        if execution.cancel_requested is not None:
+            return Cut(cause=CutCause.CANCEL, message="canceled")
+        if execution.wake_at is not None and execution.wake_at < self._clock.now():
+            return Cut(cause=CutCause.TIMEOUT, message="timeout: still open long after its deadline")
+        return Cut(cause=CutCause.LOST, message="its scheduler was gone while it ran")
+
+    async def _settle(self, execution: Execution, outcome: Outcome) -> bool:
+        spec = await self._store.get_spec(execution.job_id, execution.version)
+        if spec is None:
+            return False
+        if execution.status is ExecutionStatus.RUNNING:
+            await self._end_processes(execution)
+        kept = await self._runner.settle(settle(execution, outcome, self._clock.now(), spec), spec.name)
+        self._engine.wake()
+        return kept
+
+    async def _end_processes(self, execution: Execution) -> None:
+        """End what the lost attempt left running, before anything is written or started for its slot."""
+        process = await self._store.process_of(execution.id)
+        if process is None:
+            return
+        from agentcron.agents.processes import end_tree
+
+        pid, started = process.split(":")
+        ended = await asyncio.to_thread(end_tree, int(pid), float(started), execution.id)
+        if ended:
+            self._log.warning(f"{execution.id}: ended {ended} processes that outlived their scheduler")
+
+    async def _loop(self) -> None:
+        turn = 0
+        while True:
+            try:
+                await self.beat()
+                turn += 1
+                if turn % LAPSE_EVERY == 0:
+                    await self.settle_lapsed()
+            except StoreError as error:
+                self._log.debug(f"upkeep waits for the store: {error}")
+            except Exception as error:  # upkeep that dies in a living process leaves rows open for ever
+                self._log.error(f"upkeep failed and is tried again: {error!r}")
+            await self._clock.sleep_until(self._clock.now() + BEAT)

@@ -1,0 +1,44 @@
+"""How what happens is told: every line of a plugin bears its name, on a logger that the user may supply."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+LOGGER_NAME: Final = "agentcron"
+
+
+def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
+    """The standard library's logger of this name. A library never configures the root logger."""
+    return logging.getLogger(name)
+
+
+class Log:
+    """Logs through one logger with one prefix, and lets no secret through."""
+
+    def __init__(self, logger: logging.Logger, prefix: str, redact: Callable[[str], str] = str) -> None:
+        self._logger = logger
+        self._prefix = prefix
+        self._redact = redact
+
+    @property
+    def debugging(self) -> bool:
+        """Whether debug lines are wanted, for callers whose words cost something to make."""
+        return self._logger.isEnabledFor(logging.DEBUG)
+
+    def debug(self, message: str, **ids: Any) -> None:
+        self._log(logging.DEBUG, message, ids)
+
+    def info(self, message: str, **ids: Any) -> None:
+        self._log(logging.INFO, message, ids)
+
+    def warning(self, message: str, **ids: Any) -> None:
+        self._log(logging.WARNING, message, ids)
+
+    def error(self, message: str, **ids: Any) -> None:
+        self._log(logging.ERROR, message, ids)
+
+    def _log(self, level: int, message: str, ids: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, "[%s] %s", self._prefix, self._redact(message), extra=ids)

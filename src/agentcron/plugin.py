@@ -1,0 +1,456 @@
+"""The one facade: every capability is a method here, and every surface calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from agentcron import ids
+from agentcron._version import __version__
+from agentcron.agents.factory import AgentFactoryPlugin
+from agentcron.domain import changes
+from agentcron.domain.explain import Explanation, explain
+from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.outcomes import Conversation, Cut, CutCause
+from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.settling import settle
+from agentcron.domain.spec_fields import read_spec
+from agentcron.engine.scheduler import Scheduler, make_manager
+from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
+from agentcron.observability import Log, get_logger
+from agentcron.ports import (
+    AgentFactory,
+    Clock,
+    DateRange,
+    ExecutionFilters,
+    JobFilters,
+    JobStore,
+    Node,
+    Page,
+    SystemClock,
+)
+from agentcron.redaction import Redactor
+from agentcron.schedule import Schedule, parse_schedule
+from agentcron.storage.urls import open_storage
+
+__all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "DateRange", "JobFilters"]
+
+NAME: Final = "background-jobs"
+HISTORY: Final = 50
+TRIES: Final = 20
+
+_READ_ONLY: Final = frozenset(
+    {"id", "created", "status", "state", "execution_history", "last_run", "next_run", "next_slot", "version", "revision"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackgroundJobsConfig:
+    """Everything a plugin is made from.
+
+    ``storage_plugin`` is a store or its URL (default: ``agentcron.sqlite`` in the user's data folder).
+    ``evaluation_interval_ms`` is how soon changes by other processes and steps of the clock are noticed; due slots
+    fire on a timer, not on it. ``stop_grace`` is how long running agents may go on after a stop was asked for.
+    """
+
+    storage_plugin: JobStore | str | Path | None = None
+    agent_factory: AgentFactory | None = None
+    logger: logging.Logger | None = None
+    evaluation_interval_ms: int = 1000
+    timezone: str = "UTC"
+    stop_grace: timedelta = timedelta(seconds=30)
+    clock: Clock | None = None
+
+
+class BackgroundJobsPlugin:
+    """Creates jobs, runs them on time, and keeps what became of them.
+
+    Made from keyword arguments or from one ``BackgroundJobsConfig``. The store opens on first use; ``close()`` ends
+    it. Methods that answer ``bool`` answer False for an unknown job and for a change that the lifecycle forbids, and
+    log why. Every method may raise ``StoreUnavailable``.
+    """
+
+    name = NAME
+
+    def __init__(self, config: BackgroundJobsConfig | None = None, **options: Any) -> None:
+        if config is not None and options:
+            raise TypeError("give either a BackgroundJobsConfig or keyword arguments, not both")
+        self.config = config = config or BackgroundJobsConfig(**options)
+        if config.evaluation_interval_ms < 10:
+            raise InvalidJobError("evaluation_interval_ms: must be at least 10", field="evaluation_interval_ms")
+        storage = config.storage_plugin
+        if storage is None:
+            storage = _default_store()
+        self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
+        self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
+        self._clock = config.clock or SystemClock()
+        self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
+        self._redactor = Redactor(os.environ)
+        self._log = Log(config.logger or get_logger(), NAME, self._redactor.text)
+        self._scheduler: Scheduler | None = None
+        self._opening: asyncio.Lock | None = None
+        self._opened = False
+
+    # --- lifecycle ------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start_background_execution()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start_background_execution(self) -> None:
+        """Run due jobs from now on. Twice is once. What a lost scheduler left open is settled first."""
+        if self._scheduler is not None:
+            return
+        store = await self._store()
+        self._scheduler = scheduler = self._make_scheduler(store)
+        try:
+            await scheduler.start()
+        except BaseException:
+            self._scheduler = None
+            raise
+        self._log.info(f"started on {store.url}, pid {os.getpid()}")
+
+    async def stop_background_execution(self, grace: timedelta | None = None) -> None:
+        """Start nothing more; give running agents the grace time, then cut them as INCOMPLETE(shutdown). What was
+        never begun stays PENDING. Twice, and before a start, is no error."""
+        scheduler, self._scheduler = self._scheduler, None
+        if scheduler is not None:
+            await scheduler.stop(self.config.stop_grace if grace is None else grace)
+            self._log.info("stopped")
+
+    async def close(self) -> None:
+        """Stop, and let go of the store."""
+        await self.stop_background_execution()
+        if self._opened:
+            self._opened = False
+            await self.storage.close()
+
+    async def force_evaluation(self) -> None:
+        """Plan every job that is due, at once."""
+        store = await self._store()
+        if self._scheduler is not None:
+            await self._scheduler.manager.evaluate()
+            return
+        await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def create_job(self, name: str, schedule: str | Schedule, prompt: str, **fields: Any) -> str:
+        """Create a job and answer its id.
+
+        ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
+        or a ``Schedule``; it is read in ``timezone`` (default UTC). ``fields`` are those of ``JobSpec``. Raises
+        ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused here.
+        """
+        fields.setdefault("agent", self.agent_factory.default_definition)
+        values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
+        spec = read_spec(values, timezone=self.config.timezone)
+        plan = changes.create(spec, ids.job_id(), self._clock.now())
+        self.agent_factory.check(spec.agent)
+        await (await self._store()).commit([plan])
+        self._wake()
+        assert plan.job_after is not None
+        self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
+        return plan.job_id
+
+    async def get_job(self, job_id: str) -> Job | None:
+        """The job with the last 50 executions that ran, newest first; None for an unknown id."""
+        store = await self._store()
+        job = await store.get_job(job_id)
+        if job is None:
+            return None
+        page = await store.list_executions(ExecutionFilters(job_id=job_id), HISTORY)
+        return job.evolve(execution_history=tuple(page.items))
+
+    async def get_jobs(self, filters: JobFilters | None = None) -> list[Job]:
+        """Every job that the filters let through, in the order of creation, without history."""
+        store = await self._store()
+        found: list[Job] = []
+        after: str | None = None
+        while True:
+            page = await store.list_jobs(filters or JobFilters(), after=after, limit=1000)
+            found.extend(page.items)
+            if (after := page.after) is None:
+                return found
+
+    async def find_job(self, name_or_id: str) -> Job:
+        """The job of this id, name, or unique beginning of an id. Raises ``NotFoundError`` and ``ConflictError``."""
+        store = await self._store()
+        found = await store.find_jobs(name_or_id)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            some = ", ".join(job.id for job in found[:5])
+            raise ConflictError(f"{name_or_id!r} is ambiguous: {len(found)} jobs ({some}); give an id")
+        gone = await store.deleted_at(name_or_id)
+        told = f"was deleted at {gone.isoformat(timespec='seconds')}" if gone else "is unknown"
+        raise NotFoundError(f"job {name_or_id!r} {told}; 'agentcron list' shows the jobs")
+
+    async def update_job(self, job_id: str, updates: Mapping[str, Any] | None = None, /, **fields: Any) -> bool:
+        """Change fields of a job: keywords, or a mapping. An edit makes a new version; runs under way keep theirs.
+
+        Raises ``ValueError`` for a field that cannot be changed (id, created, status, history, run times) or that
+        does not exist, and whatever ``create_job`` raises for a bad value.
+        """
+        values = {**(updates or {}), **fields}
+        for name in sorted(values.keys() & _READ_ONLY):
+            raise InvalidJobError(f"{name}: cannot be changed; it is kept by the scheduler", field=name)
+
+        def edit(job: Job, now: datetime) -> Plan | None:
+            spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
+            if spec.agent != job.spec.agent:
+                self.agent_factory.check(spec.agent)
+            return changes.edit(job, spec, now, self._new_id)
+
+        return await self._change(job_id, "edited", edit)
+
+    async def pause_job(self, job_id: str) -> bool:
+        """Start no further slot; what runs ends normally. Pausing a paused job is True."""
+        return await self._change(
+            job_id, "paused", lambda job, now: changes.pause(job, now, self._new_id), settled=JobState.PAUSED
+        )
+
+    async def resume_job(self, job_id: str) -> bool:
+        """On with the schedule; the slots in between become one SKIPPED(paused) range. True for an active job."""
+        return await self._change(
+            job_id, "resumed", lambda job, now: changes.resume(job, now, self._new_id), settled=JobState.ACTIVE
+        )
+
+    async def cancel_job(self, job_id: str) -> bool:
+        """No further slot, for good; open executions end as canceled."""
+        return await self._change(job_id, "canceled", lambda job, now: changes.cancel(job, now, self._new_id))
+
+    async def delete_job(self, job_id: str) -> bool:
+        """Cancel what is open, then remove the job and its history. Answers once its agents have ended."""
+        store = await self._store()
+        open_ids = [execution.id for execution in await store.open_executions(job_id)]
+        if open_ids:
+            await store.ask_cancel(open_ids, self._clock.now())
+            if self._scheduler is not None:
+                await self._scheduler.engine.cancel(open_ids)
+                await self._scheduler.engine.finished(open_ids)
+        return await self._change(job_id, "deleted", lambda job, now: changes.delete(job, now))
+
+    async def clear_all_jobs(self) -> None:
+        """Delete every job with its history."""
+        store = await self._store()
+        open_ids = [execution.id for execution in await store.open_executions()]
+        await store.ask_cancel(open_ids, self._clock.now())
+        if self._scheduler is not None:
+            await self._scheduler.engine.cancel(open_ids)
+            await self._scheduler.engine.finished(open_ids)
+        count = await store.clear(self._clock.now())
+        self._log.info(f"cleared {count} jobs")
+
+    async def get_statistics(self) -> JobStatistics:
+        """Figures over all jobs and executions, read from running sums."""
+        return await (await self._store()).statistics()
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    async def get_executions(
+        self, job_id: str | None = None, limit: int = 50, before: str | None = None, include_skipped: bool = False
+    ) -> list[Execution]:
+        """Executions of a job (or of all), newest first; ``before`` is the id where the last page ended.
+
+        Slots that did not run are left out unless ``include_skipped``.
+        """
+        filters = ExecutionFilters(job_id=job_id, before=before, include_skipped=include_skipped)
+        return list((await self.list_executions(filters, limit)).items)
+
+    async def list_executions(self, filters: ExecutionFilters, limit: int = 50) -> Page[Execution]:
+        """One page of executions, newest first."""
+        return await (await self._store()).list_executions(filters, max(1, min(limit, 10_000)))
+
+    async def get_execution(self, execution_id: str) -> Execution | None:
+        """The execution of this id, or of this unique beginning of one, with its texts."""
+        return await (await self._store()).get_execution(execution_id)
+
+    async def get_conversation(self, execution_id: str) -> Conversation | None:
+        """What agent and model said; None where nothing was kept."""
+        execution = await self.get_execution(execution_id)
+        return execution.conversation if execution else None
+
+    async def run_job_now(self, job_id: str) -> str:
+        """Put a manual run into the line and answer its execution id; a live scheduler on the store starts it.
+
+        Also works while the job is paused. Raises ``NotFoundError``, and ``ConflictError`` for a job that is over.
+        """
+        execution_id = ids.execution_id(self._clock.now())
+        done = await self._change(
+            job_id, "queued a manual run of", lambda job, now: changes.run_now(job, now, execution_id)
+        )
+        if not done:
+            job = await (await self._store()).get_job(job_id)
+            if job is None:
+                raise NotFoundError(f"job {job_id!r} is unknown; 'agentcron list' shows the jobs")
+            raise ConflictError(f"job {job.name!r} is {job.status}; it cannot run any more")
+        if self._scheduler is not None:
+            self._scheduler.engine.wake()
+        return execution_id
+
+    async def run_here(self, execution_id: str) -> Execution:
+        """Run a waiting execution in this process and answer it when it has ended, for callers without a scheduler."""
+        store = await self._store()
+        if self._scheduler is None:
+            await self._make_scheduler(store).run_one(execution_id)
+        execution = await store.get_execution(execution_id)
+        if execution is None:
+            raise NotFoundError(f"execution {execution_id!r} is unknown")
+        return execution
+
+    async def wait_for_execution(self, execution_id: str, poll: timedelta = timedelta(milliseconds=100)) -> Execution:
+        """The execution once it is final. Raises ``NotFoundError`` where it is unknown or was deleted."""
+        store = await self._store()
+        while True:
+            execution = await store.get_execution(execution_id)
+            if execution is None:
+                raise NotFoundError(f"execution {execution_id!r} is unknown")
+            if execution.final:
+                return execution
+            await self._clock.sleep_until(self._clock.now() + poll)
+
+    async def cancel_execution(self, execution_id: str) -> bool:
+        """End an open execution: one that runs as INCOMPLETE(canceled), one that waits as SKIPPED(canceled)."""
+        store = await self._store()
+        asked = await store.ask_cancel([execution_id], self._clock.now())
+        if not asked:
+            self._log.info(f"{execution_id} was not canceled: it is unknown or has ended")
+            return False
+        await self._cancel(asked)
+        return True
+
+    # --- answers about time ---------------------------------------------------------------------------------------
+
+    def preview(
+        self, schedule: str | Schedule, timezone: str | None = None, count: int = 5, after: datetime | None = None
+    ) -> list[datetime]:
+        """The next slots of a schedule, aware, UTC. Raises ``InvalidScheduleError``."""
+        now = after or self._clock.now()
+        if isinstance(schedule, str):
+            schedule = parse_schedule(schedule, timezone or self.config.timezone)
+        return next_slots(schedule, now, count)
+
+    async def explain(self, job_id: str, at: datetime) -> Explanation:
+        """What became, or will become, of the slot at ``at``, in a sentence. Raises ``NotFoundError``."""
+        store = await self._store()
+        job = await store.get_job(job_id)
+        if job is None:
+            raise NotFoundError(f"job {job_id!r} is unknown; 'agentcron list' shows the jobs")
+        at = at.astimezone(UTC)
+        return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
+
+    async def scheduler_alive(self) -> bool:
+        """Whether any process runs due jobs of this store."""
+        return any(node.alive for node in await (await self._store()).nodes())
+
+    async def get_nodes(self) -> list[Node]:
+        """The processes that ran jobs of this store, newest first."""
+        return list(await (await self._store()).nodes())
+
+    # --- inside ---------------------------------------------------------------------------------------------------
+
+    async def _store(self) -> JobStore:
+        if not self._opened:
+            self._opening = self._opening or asyncio.Lock()
+            async with self._opening:
+                if not self._opened:
+                    await self.storage.open()
+                    self._opened = True
+        return self.storage
+
+    def _make_scheduler(self, store: JobStore) -> Scheduler:
+        now = self._clock.now()
+        node = Node(
+            id=ids.node_id(), host=platform.node(), pid=os.getpid(), version=__version__, started_at=now, seen_at=now
+        )
+        return Scheduler(
+            store, self.agent_factory, self._clock, node, self._interval, self._redactor, self._log, self._follow
+        )
+
+    def _new_id(self) -> str:
+        return ids.execution_id(self._clock.now())
+
+    def _wake(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.manager.wake()
+            self._scheduler.engine.wake()
+
+    async def _change(
+        self,
+        job_id: str,
+        word: str,
+        change: Callable[[Job, datetime], Plan | None],
+        *,
+        settled: JobState | None = None,
+    ) -> bool:
+        """Apply a person's change, again where somebody else moved the job in between."""
+        store = await self._store()
+        for _ in range(TRIES):
+            job = await store.get_job(job_id)
+            if job is None:
+                self._log.info(f"not {word}: job {job_id} is unknown")
+                return False
+            if settled is not None and job.state is settled:
+                return True
+            plan = change(job, self._clock.now())
+            if plan is None:
+                self._log.info(f"not {word}: {job.name} ({job_id}) is {job.status}", job_id=job_id)
+                return False
+            if (await store.commit([plan]))[0]:
+                await self._follow(plan)
+                self._log.info(f"{word} {job.name} ({job_id})", job_id=job_id)
+                return settled is None or plan.job_after is None or plan.job_after.state is settled
+        raise ConflictError(f"job {job_id} is changed by others all the time; try again")
+
+    async def _follow(self, plan: Plan) -> None:
+        """What a committed plan asks of running and waiting executions."""
+        if plan.to_cancel is not ToCancel.NONE and plan.job_after is not None:
+            waiting = await self.storage.open_executions(plan.job_id)
+            await self._cancel([execution for execution in waiting if execution.cancel_requested is not None])
+        self._wake()
+
+    async def _cancel(self, asked: list[Execution]) -> None:
+        """Settle what waits; what runs is ended by the process that runs it."""
+        now = self._clock.now()
+        for execution in asked:
+            if execution.status is ExecutionStatus.RUNNING:
+                continue
+            spec = await self.storage.get_spec(execution.job_id, execution.version)
+            if spec is not None:
+                cut = Cut(cause=CutCause.CANCEL, message="canceled")
+                await self.storage.settle([settle(execution, cut, now, spec)])
+        if self._scheduler is not None:
+            running = [execution.id for execution in asked if execution.status is ExecutionStatus.RUNNING]
+            await self._scheduler.engine.cancel(running)
+        self._wake()
+
+
+def next_slots(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
+    """The next ``count`` slots after an instant; fewer where the schedule ends."""
+    found: list[datetime] = []
+    slot = schedule.next_after(after)
+    while slot is not None and len(found) < count:
+        found.append(slot)
+        slot = schedule.next_after(slot)
+    return found
+
+
+def _default_store() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("agentcron", appauthor=False)) / "agentcron.sqlite"

@@ -1,0 +1,319 @@
+"""What the rooms of the house expect of each other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.outcomes import AgentOutcome
+from agentcron.domain.planner import Plan
+from agentcron.domain.settling import Settlement
+from agentcron.domain.spec import JobSpec
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Where ``now`` comes from. Everything else is given it."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, UTC."""
+        ...
+
+    async def sleep_until(self, instant: datetime) -> None:
+        """Return at ``instant`` or later; at once where it is past."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock; the only reader of it."""
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC)
+
+    async def sleep_until(self, instant: datetime) -> None:
+        import asyncio
+
+        await asyncio.sleep(max(0.0, (instant - self.now()).total_seconds()))
+
+
+# --- agents -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext:
+    """What an agent is told about the run besides the prompt.
+
+    ``timeout`` is the longest time this attempt may take: the caller ends the run at it, an agent may use it to
+    bound its own calls. ``record_process`` stores the pid and start time (seconds since the epoch, as psutil
+    reports) of a child before the child works, so that a later scheduler can end it after a crash.
+    """
+
+    job_id: str
+    job_name: str
+    execution_id: str
+    scheduled_for: datetime | None
+    attempt: int
+    idempotency_key: str
+    timeout: timedelta
+    metadata: dict[str, Any] = field(default_factory=dict)
+    record_process: Callable[[int, float], Awaitable[None]] | None = None
+
+
+@runtime_checkable
+class BackgroundAgent(Protocol):
+    """One agent, made for one attempt of one execution."""
+
+    @property
+    def agent_id(self) -> str:
+        """Its own id, recorded with the execution."""
+        ...
+
+    async def run(self, prompt: str) -> AgentOutcome:
+        """Do the work. Raises ``AgentError`` where it cannot be done; cancellation ends it, with what it started."""
+        ...
+
+    async def close(self) -> None:
+        """Give back everything it holds. Called once, whatever happened, also after a cancelled ``run``."""
+        ...
+
+
+class AgentFactory(Protocol):
+    """Makes agents from named definitions."""
+
+    @property
+    def max_concurrent_agents(self) -> int:
+        """How many agents may live at once."""
+        ...
+
+    @property
+    def default_definition(self) -> str:
+        """The definition of a job that names none."""
+        ...
+
+    def check(self, definition: str) -> None:
+        """Raise ``AgentDefinitionError`` where the definition is unknown or cannot work."""
+        ...
+
+    async def create(self, definition: str, context: RunContext) -> BackgroundAgent:
+        """A fresh agent. Raises ``AgentError`` (kind ``creation``) or ``AgentDefinitionError``."""
+        ...
+
+
+# --- store --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list; ``after`` is where the next one begins, None at the end."""
+
+    items: Sequence[T]
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateRange:
+    """From ``start`` to ``end``, both included, aware; an ISO 8601 text is read as UTC where it names no zone."""
+
+    start: datetime | str | None = None
+    end: datetime | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilters:
+    """Which jobs to list; all that are given must hold.
+
+    ``status``: any of these. ``name_contains``: part of the name, any case. ``cron_pattern``: part of the expression
+    as written, or an expression that means the same. ``date_range``: when the job was created. ``tag``: has it.
+    """
+
+    status: Collection[JobStatus] | None = None
+    name_contains: str | None = None
+    cron_pattern: str | None = None
+    date_range: DateRange | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilters:
+    """Which executions to list, newest first. ``before`` is an execution's id: only older ones."""
+
+    job_id: str | None = None
+    statuses: Collection[ExecutionStatus] | None = None
+    before: str | None = None
+    include_skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """Jobs whose ``next_run`` has come, soonest first, and when the next other one is due."""
+
+    jobs: Sequence[Job]
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A process that runs executions. ``alive`` is judged by its lock (one host) or its lease (several)."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    stopped_at: datetime | None = None
+    alive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a node learns from its beat: executions to cancel, and those that are no longer its own."""
+
+    cancel: Sequence[str] = ()
+    lost: Sequence[str] = ()
+
+
+class JobStore(Protocol):
+    """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
+
+    Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.
+    Every method may raise ``StoreUnavailable``, naming the place and the remedy.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store is, in the form that opens it again, without secrets."""
+        ...
+
+    async def open(self) -> None:
+        """Make the store ready, migrating it where it is older. Raises ``StoreTooNew``. Twice is once."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it; a store that was closed can be opened again."""
+        ...
+
+    async def get_job(self, job_id: str) -> Job | None: ...
+
+    async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
+        """What was written in that version of the job."""
+        ...
+
+    async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
+        """Jobs of exactly this id or name, else those whose id begins with it."""
+        ...
+
+    async def deleted_at(self, job_id_or_name: str) -> datetime | None:
+        """When a job of this id or name was deleted, where one was."""
+        ...
+
+    async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
+        """Jobs in the order of creation."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> Due:
+        """A plain indexed read: no lease, no lock."""
+        ...
+
+    async def ready_at(self) -> datetime | None:
+        """When the first waiting execution may be claimed; None where none waits."""
+        ...
+
+    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        """Apply each plan whose job has not moved since it was read. False: someone was first."""
+        ...
+
+    async def claim(
+        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+    ) -> list[Execution]:
+        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+
+        Ready is: ``wake_at`` has come, no cancel was asked for, and nothing runs in its lane.
+        """
+        ...
+
+    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+        """Record that the attempt begins. False: the fence is old, or a cancel was asked for."""
+        ...
+
+    async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
+        """Record which agent, and which process (``pid:start_time``), works on the attempt. False: fence is old."""
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Apply each. False: fenced off, the late writer loses."""
+        ...
+
+    async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
+        """Set the flag on those that are open; answers these rows."""
+        ...
+
+    async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
+        """Every open row, of one job or of all, oldest first."""
+        ...
+
+    async def join(self, node: Node) -> None:
+        """Make this process known as one that runs executions, and hold what proves that it lives."""
+        ...
+
+    async def leave(self, node_id: str, now: datetime) -> None:
+        """The process stops running executions."""
+        ...
+
+    async def nodes(self) -> Sequence[Node]:
+        """All processes that ever ran executions, newest first."""
+        ...
+
+    async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
+        """Say that the node lives; learn what it is to cancel and what is no longer its own."""
+        ...
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
+        """Rows that nobody looks after: running past ``wake_at``, owner gone, or canceled while waiting."""
+        ...
+
+    async def get_execution(self, execution_id: str) -> Execution | None:
+        """With prompt, result and conversation. ``execution_id`` may be a unique beginning of one."""
+        ...
+
+    async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:
+        """Newest first, with prompt and result, without conversation."""
+        ...
+
+    async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
+        """The row with the greatest ``at`` not after ``instant`` that is no manual run."""
+        ...
+
+    async def statistics(self) -> JobStatistics: ...
+
+    async def process_of(self, execution_id: str) -> str | None:
+        """What ``note_agent`` recorded as the process of the open attempt."""
+        ...
+
+    async def clear(self, now: datetime) -> int:
+        """Delete every job and execution; answers how many jobs there were."""
+        ...
+
+
+class Engine(Protocol):
+    """Runs claimed executions. Engines pull: there is no second queue to keep in step."""
+
+    async def start(self) -> None: ...
+
+    def wake(self) -> None:
+        """There may be ready rows: a hint, harmless when lost."""
+        ...
+
+    async def cancel(self, execution_ids: Collection[str]) -> None:
+        """End those that run here as INCOMPLETE(canceled)."""
+        ...
+
+    async def stop(self, grace: timedelta) -> None:
+        """Claim no more; give running agents ``grace``, then cut them."""
+        ...

@@ -1,0 +1,412 @@
+"""The reference store: jobs and executions in dictionaries, lost when the process ends.
+
+It says in plain Python what every other store must do; the contract suite holds them to it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
+from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
+from agentcron.domain.spec import JobSpec
+from agentcron.ports import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.storage.filters import matches
+
+_INSTANT: Final = timedelta(microseconds=1)
+_E: Final = ExecutionStatus
+
+
+@dataclass(slots=True)
+class _Tally:
+    ended: dict[ExecutionStatus, int] = field(default_factory=dict)
+    buckets: dict[int, int] = field(default_factory=dict)
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    duration: timedelta = timedelta(0)
+
+
+class MemoryStorage:
+    """Jobs and executions of this process alone."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._specs: dict[tuple[str, int], JobSpec] = {}
+        self._executions: dict[str, Execution] = {}
+        self._history: dict[str, list[str]] = {}
+        self._attempts: dict[str, list[Execution]] = {}
+        self._processes: dict[str, str] = {}
+        self._tombstones: dict[str, tuple[str, datetime]] = {}
+        self._nodes: dict[str, Node] = {}
+        self._tally = _Tally()
+
+    @property
+    def url(self) -> str:
+        return "memory:"
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def get_job(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
+        return self._specs.get((job_id, version))
+
+    async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
+        if name_or_prefix in self._jobs:
+            return [self._jobs[name_or_prefix]]
+        named = [job for job in self._jobs.values() if job.name == name_or_prefix]
+        prefix = name_or_prefix.lower()
+        return named or [job for key, job in self._jobs.items() if prefix and key.startswith(prefix)]
+
+    async def deleted_at(self, job_id_or_name: str) -> datetime | None:
+        found = [at for key, (name, at) in self._tombstones.items() if job_id_or_name in (key, name)]
+        return max(found, default=None)
+
+    async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
+        found = []
+        for number, job in enumerate(self._jobs.values(), 1):
+            if number > int(after or 0) and matches(job, filters):
+                found.append(job)
+                if len(found) == limit:
+                    return Page(items=found, after=str(number))
+        return Page(items=found)
+
+    async def due(self, now: datetime, limit: int) -> Due:
+        waiting = sorted(
+            (job for job in self._jobs.values() if job.next_run is not None), key=lambda job: job.next_run or now
+        )
+        due = [job for job in waiting if job.next_run is not None and job.next_run <= now]
+        following = [job.next_run for job in waiting if job.next_run is not None and job.next_run > now]
+        return Due(jobs=due[:limit], next_at=following[0] if following else None)
+
+    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        return [self._apply(plan) for plan in plans]
+
+    def _apply(self, plan: Plan) -> bool:
+        before, after = plan.before, plan.job_after
+        stored = self._jobs.get(plan.job_id)
+        if before is None:
+            if stored is not None:
+                return False
+        elif stored is None or (stored.revision, stored.next_slot) != (before.revision, before.next_slot):
+            return False
+        if after is None:
+            self._remove(plan.job_id, plan.now)
+            return True
+        if stored is not None:
+            streak = stored.streak if before is not None and after.streak == before.streak else after.streak
+            after = after.evolve(
+                open=stored.open, running=stored.running, runs=stored.runs, streak=streak,
+                totals=stored.totals, last_run=stored.last_run, execution_history=(),
+            )  # fmt: skip
+        self._jobs[after.id] = after
+        self._specs.setdefault((after.id, after.version), after.spec)
+        if plan.to_cancel is ToCancel.EARLIER:
+            self._cancel_job(after.id, plan.now)
+        for row in plan.rows:
+            self._insert(row, after, plan.now)
+        if plan.to_cancel is ToCancel.ALL:
+            self._cancel_job(after.id, plan.now)
+        return True
+
+    def _insert(self, row: Execution, job: Job, now: datetime) -> None:
+        history = self._history.setdefault(job.id, [])
+        taken = {self._executions[key].at for key in history}
+        at = row.at
+        while row.manual and at in taken:
+            at += _INSTANT
+        if row.lane is not None and any(other.lane == row.lane for other in self._line()):
+            row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
+        row = replace(row, at=at)
+        self._executions[row.id] = row
+        history.append(row.id)
+        if row.final:
+            self._count_row(row, job)
+        else:
+            self._change_job(job.id, open=self._jobs[job.id].open + 1)
+
+    def _count_row(self, row: Execution, job: Job) -> None:
+        totals = self._jobs[job.id].totals
+        name = row.status.value.lower()
+        self._change_job(job.id, totals=replace(totals, **{name: getattr(totals, name) + row.slots}))
+        self._tally.ended[row.status] = self._tally.ended.get(row.status, 0) + row.slots
+
+    def _remove(self, job_id: str, now: datetime) -> None:
+        job = self._jobs.pop(job_id)
+        self._tombstones[job_id] = (job.name, now)
+        for key in self._history.pop(job_id, []):
+            self._executions.pop(key, None)
+            self._attempts.pop(key, None)
+        for version in [key for key in self._specs if key[0] == job_id]:
+            del self._specs[version]
+
+    def _change_job(self, job_id: str, **changes: object) -> None:
+        self._jobs[job_id] = self._jobs[job_id].evolve(**changes)
+
+    def _cancel_job(self, job_id: str, now: datetime) -> None:
+        for key in self._history.get(job_id, []):
+            row = self._executions[key]
+            if not row.final and row.cancel_requested is None:
+                self._executions[key] = replace(row, cancel_requested=now)
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    def _line(self) -> list[Execution]:
+        """Rows that hold a place in a lane."""
+        return [row for row in self._executions.values() if row.status in (_E.PENDING, _E.RUNNING) and row.lane]
+
+    async def ready_at(self) -> datetime | None:
+        waiting = [
+            row.wake_at
+            for row in self._executions.values()
+            if row.status is _E.PENDING and row.cancel_requested is None and row.wake_at is not None
+        ]
+        return min(waiting, default=None)
+
+    async def claim(
+        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+    ) -> list[Execution]:
+        heads: dict[str, str] = {}
+        running = {row.lane for row in self._line() if row.status is _E.RUNNING}
+        for row in self._line():
+            heads.setdefault(row.lane or "", row.id)
+        ready = [
+            row
+            for row in self._executions.values()
+            if row.status is _E.PENDING
+            and row.wake_at is not None
+            and row.wake_at <= now
+            and row.cancel_requested is None
+            and (ids is None or row.id in ids)
+            and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))
+        ]
+        ready.sort(key=lambda row: (row.priority, row.wake_at or now))
+        claimed = []
+        for row in ready[:limit]:
+            taken = replace(
+                row,
+                status=_E.RUNNING,
+                owner=owner,
+                fence=row.fence + 1,
+                wake_at=now + self._specs[row.job_id, row.version].timeout + CLOSE_GRACE,
+                begun=row.begun or begin,
+                start_time=now if begin else row.start_time,
+            )
+            self._executions[row.id] = taken
+            self._change_job(row.job_id, running=self._jobs[row.job_id].running + 1, last_run=now)
+            claimed.append(taken)
+        return claimed
+
+    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+        row = self._held(execution_id, fence)
+        if row is None or row.cancel_requested is not None:
+            return False
+        self._executions[row.id] = replace(row, begun=True, start_time=now)
+        return True
+
+    async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
+        row = self._held(execution_id, fence)
+        if row is None:
+            return False
+        self._executions[row.id] = replace(row, agent_id=agent_id)
+        if process is not None:
+            self._processes[row.id] = process
+        return True
+
+    def _held(self, execution_id: str, fence: int) -> Execution | None:
+        row = self._executions.get(execution_id)
+        return row if row is not None and row.fence == fence and row.status is _E.RUNNING else None
+
+    async def process_of(self, execution_id: str) -> str | None:
+        return self._processes.get(execution_id)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        return [self._settle(settlement) for settlement in settlements]
+
+    def _settle(self, settlement: Settlement) -> bool:
+        before, after = settlement.before, settlement.after
+        stored = self._executions.get(after.id)
+        if stored is None or stored.final or (stored.fence, stored.status) != (before.fence, before.status):
+            return False
+        self._executions[after.id] = replace(
+            after,
+            at=stored.at,
+            lane=None if settlement.ended else stored.lane,
+            owner=after.owner or (stored.owner if settlement.ended else None),
+            agent_id=after.agent_id or stored.agent_id,
+            cancel_requested=stored.cancel_requested,
+        )
+        self._processes.pop(after.id, None)
+        if settlement.closed_attempt is not None:
+            self._attempts.setdefault(after.id, []).append(settlement.closed_attempt)
+        self._count(settlement)
+        if settlement.ended and before.lane is not None:
+            self._pull(before.lane, settlement.now)
+        return True
+
+    def _pull(self, lane: str, now: datetime) -> None:
+        """Make the next waiting row of the lane ready; one that waits for its retry keeps its time."""
+        row = next((row for row in self._line() if row.lane == lane and row.status is _E.PENDING), None)
+        if row is not None and not row.begun and row.wake_at is not None and row.wake_at > now:
+            self._executions[row.id] = replace(row, wake_at=now)
+
+    def _count(self, settlement: Settlement) -> None:
+        before, after, ended = settlement.before, settlement.after, settlement.ended
+        job = self._jobs[after.job_id]
+        paid = settlement.closed_attempt or (after if ended else None)
+        tokens = paid.usage.tokens if paid is not None and paid.usage is not None else 0
+        cost = (paid.cost_usd or Decimal(0)) if paid is not None else Decimal(0)
+        ran = ended and after.status in RAN
+        duration = (after.duration or timedelta(0)) if ran else timedelta(0)
+        streak = {Streak.GROWS: job.streak + 1, Streak.ENDS: 0}.get(settlement.streak, job.streak)
+        limit = settlement.pause_after_failures
+        look = (
+            job.state is JobState.ACTIVE
+            and ended
+            and (job.next_run is None or (settlement.streak is Streak.GROWS and 0 < limit <= streak))
+        )
+        totals = replace(
+            job.totals,
+            tokens=job.totals.tokens + tokens,
+            cost_usd=job.totals.cost_usd + cost,
+            duration=job.totals.duration + duration,
+        )
+        self._change_job(
+            job.id,
+            open=job.open - ended,
+            running=job.running - (before.status is _E.RUNNING),
+            runs=job.runs + (ran and not before.manual),
+            streak=streak,
+            totals=totals,
+            next_run=settlement.now if look else job.next_run,
+            revision=job.revision + look,
+        )
+        self._tally.tokens += tokens
+        self._tally.cost += cost
+        self._tally.duration += duration
+        if ended:
+            self._count_row(after, job)
+        if ran:
+            bucket = duration_bucket(duration)
+            self._tally.buckets[bucket] = self._tally.buckets.get(bucket, 0) + 1
+
+    async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
+        asked = []
+        for key in execution_ids:
+            row = self._executions.get(key)
+            if row is not None and not row.final:
+                row = self._executions[key] = replace(row, cancel_requested=row.cancel_requested or now)
+                asked.append(row)
+        return asked
+
+    async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
+        return [row for row in self._executions.values() if not row.final and job_id in (None, row.job_id)]
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
+        alive = {node.id for node in self._nodes.values() if node.alive}
+        found = [
+            row
+            for row in self._executions.values()
+            if (row.status is _E.RUNNING and ((row.wake_at or now) < now or row.owner not in alive))
+            or (row.status is _E.PENDING and row.cancel_requested is not None)
+            or (row.status is _E.AWAITING_INPUT and (row.wake_at or now) < now)
+        ]
+        return found[:limit]
+
+    async def get_execution(self, execution_id: str) -> Execution | None:
+        row = self._executions.get(execution_id)
+        if row is None and execution_id:
+            found = [key for key in self._executions if key.startswith(execution_id.lower())]
+            row = self._executions[found[0]] if len(found) == 1 else None
+        return self._with_prompt(row) if row is not None else None
+
+    async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:
+        if filters.job_id is None:
+            newest = list(self._executions.values())[::-1]
+        else:
+            history = [self._executions[key] for key in self._history.get(filters.job_id, [])]
+            newest = sorted(history, key=lambda row: row.at, reverse=True)
+        if filters.before is not None:
+            places = [number for number, row in enumerate(newest) if row.id == filters.before]
+            newest = newest[places[0] + 1 :] if places else []
+        wanted = filters.statuses
+        if wanted is None:
+            wanted = list(_E) if filters.include_skipped else [status for status in _E if status not in NOT_RUN]
+        found = [row for row in newest if row.status in wanted]
+        page = [replace(self._with_prompt(row), conversation=None) for row in found[:limit]]
+        return Page(items=page, after=page[-1].id if len(found) > limit else None)
+
+    def _with_prompt(self, row: Execution) -> Execution:
+        prompt = row.prompt or self._specs[row.job_id, row.version].prompt
+        return replace(row, prompt=prompt, result=row.result or ("" if row.ran else None))
+
+    async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
+        slots = [row for key in self._history.get(job_id, []) if not (row := self._executions[key]).manual]
+        slots.sort(key=lambda row: row.at)
+        place = bisect_right(slots, instant, key=lambda row: row.at)
+        return slots[place - 1] if place else None
+
+    async def statistics(self) -> JobStatistics:
+        jobs = dict.fromkeys(JobStatus, 0)
+        for job in self._jobs.values():
+            jobs[job.status] += 1
+        ended = {**dict.fromkeys(_E, 0), **self._tally.ended}
+        for row in self._executions.values():
+            if row.status in OPEN:
+                ended[row.status] += 1
+        ran = sum(ended[status] for status in RAN)
+        return JobStatistics(
+            total_jobs=len(self._jobs),
+            jobs_by_status=jobs,
+            running_jobs=jobs[JobStatus.RUNNING],
+            total_executions=ran,
+            executions_by_status=ended,
+            success_rate=ended[_E.SUCCESS] / ran if ran else None,
+            mean_duration=self._tally.duration / ran if ran else None,
+            p95_duration=percentile(sorted(self._tally.buckets.items()), 0.95),
+            tokens=self._tally.tokens,
+            cost_usd=self._tally.cost,
+        )
+
+    async def clear(self, now: datetime) -> int:
+        count = len(self._jobs)
+        for job_id in list(self._jobs):
+            self._remove(job_id, now)
+        return count
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    async def join(self, node: Node) -> None:
+        self._nodes[node.id] = replace(node, alive=True)
+
+    async def leave(self, node_id: str, now: datetime) -> None:
+        self._nodes[node_id] = replace(self._nodes[node_id], alive=False, stopped_at=now, seen_at=now)
+
+    async def nodes(self) -> Sequence[Node]:
+        return sorted(self._nodes.values(), key=lambda node: node.started_at, reverse=True)
+
+    async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
+        self._nodes[node_id] = replace(self._nodes[node_id], seen_at=now)
+        cancel, lost = [], []
+        for key, fence in running:
+            row = self._held(key, fence)
+            if row is None:
+                lost.append(key)
+            elif row.cancel_requested is not None:
+                cancel.append(key)
+        return Orders(cancel=cancel, lost=lost)

@@ -1,0 +1,320 @@
+"""What each change of jobs and executions writes, inside one transaction.
+
+The functions decide nothing: they write what a plan or a settlement says, guarded by the revision or the fence, and
+answer whether the guard held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from agentcron.domain.lifecycle import RAN, ExecutionStatus
+from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import Conversation
+from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
+from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import write_spec
+from agentcron.storage.sqlite import rows
+from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite.writer import Transaction
+from agentcron.storage.texts import pack
+
+SpecOf = Callable[[int, int], JobSpec]
+
+_RESULT: Final = "result"
+_CONVERSATION: Final = "conversation"
+_PROMPT: Final = "prompt"
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def apply_plan(tx: Transaction, plan: Plan) -> bool:
+    """Write the plan. False: the job has moved since the plan was made."""
+    if plan.job_after is None:
+        return _delete(tx, plan)
+    opened = skipped = missed = 0
+    for row in plan.rows:
+        if not row.final:
+            opened += 1
+        elif row.status is ExecutionStatus.SKIPPED:
+            skipped += row.slots
+        else:
+            missed += row.slots
+    seq = _insert_job(tx, plan.job_after) if plan.before is None else None
+    if plan.before is not None:
+        seq = _update_job(tx, plan.before, plan.job_after, opened, skipped, missed)
+    if seq is None:
+        return False
+    if plan.before is None or plan.before.version != plan.job_after.version:
+        spec = json.dumps(write_spec(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
+        tx.execute(
+            statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec}
+        )
+    if plan.to_cancel is ToCancel.EARLIER:
+        tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
+    for row in plan.rows:
+        _insert_execution(tx, seq, row, plan.job_after, plan.now)
+    if plan.to_cancel is ToCancel.ALL:
+        tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
+    return True
+
+
+def _insert_job(tx: Transaction, job: Job) -> int:
+    seq: int = tx.execute(statement("job_insert"), _job_values(job)).fetchone()[0]
+    return seq
+
+
+def _update_job(tx: Transaction, before: Job, after: Job, opened: int, skipped: int, missed: int) -> int | None:
+    found = tx.execute(
+        statement("job_update"),
+        {
+            **_job_values(after),
+            "was_revision": before.revision,
+            "was_next_slot": maybe_us(before.next_slot),
+            "streak": None if after.streak == before.streak else after.streak,
+            "opened": opened,
+            "skipped": skipped,
+            "missed": missed,
+        },
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _job_values(job: Job) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "name": job.spec.name,
+        "version": job.version,
+        "revision": job.revision,
+        "state": job.state.value,
+        "state_reason": job.state_reason,
+        "next_slot": maybe_us(job.next_slot),
+        "next_run": maybe_us(job.next_run),
+        "created": to_us(job.created),
+        "made_by": job.made_by,
+    }
+
+
+def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, now: datetime) -> None:
+    at = to_us(row.at)
+    if row.manual:
+        # A manual run stands at its own instant, beside a slot that may be the very same one.
+        while tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
+            at += 1
+    tx.execute(
+        statement("execution_insert"),
+        {
+            "id": row.id,
+            "job": job_seq,
+            "version": row.version,
+            "at": at,
+            "last_at": maybe_us(row.last_at),
+            "slots": row.slots,
+            "manual": row.manual,
+            "status": row.status.value,
+            "reason": row.reason,
+            "wake_at": maybe_us(row.wake_at),
+            "behind": to_us(now + job.spec.timeout + CLOSE_GRACE),
+            "priority": row.priority,
+            "lane": row.lane,
+            "attempt": row.attempt,
+            "ended_at": maybe_us(row.end_time),
+            "agent": row.agent,
+        },
+    )
+    if row.final:
+        tx.tally.add(tally_scopes(job.spec), to_us(now), row.status, slots=row.slots)
+
+
+def _delete(tx: Transaction, plan: Plan) -> bool:
+    before = plan.before
+    assert before is not None
+    values = {"id": before.id, "was_revision": before.revision, "was_next_slot": maybe_us(before.next_slot)}
+    if tx.execute(statement("job_delete"), values).rowcount == 0:
+        return False
+    tx.execute(statement("tombstone_insert"), {"id": before.id, "name": before.name, "now": to_us(plan.now)})
+    return True
+
+
+def claim(
+    tx: Transaction, owner: str, now: datetime, limit: int, ids: Collection[str] | None, begin: bool, spec_of: SpecOf
+) -> list[Execution]:
+    """Take up to ``limit`` ready rows."""
+    now_us = to_us(now)
+    values = {"now": now_us, "limit": limit}
+    if ids is None:
+        ready = tx.execute(statement("executions_claimable"), values).fetchall()
+    else:
+        ready = tx.execute(
+            statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}
+        ).fetchall()
+    claimed: list[Execution] = []
+    for row in ready:
+        seq, job_seq, version = row[0], row[27], row[3]
+        wake_at = now + spec_of(job_seq, version).timeout + CLOSE_GRACE
+        tx.execute(
+            statement("execution_claim"),
+            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
+        )
+        tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
+        found = rows.execution(row)
+        claimed.append(
+            replace(
+                found,
+                status=ExecutionStatus.RUNNING,
+                owner=owner,
+                fence=found.fence + 1,
+                wake_at=wake_at,
+                begun=found.begun or begin,
+                start_time=now if begin else found.start_time,
+            )
+        )
+    return claimed
+
+
+def begin(tx: Transaction, execution_id: str, fence: int, now: datetime) -> bool:
+    """Record that the attempt begins."""
+    values = {"id": execution_id, "fence": fence, "now": to_us(now)}
+    return tx.execute(statement("execution_begin"), values).rowcount > 0
+
+
+def settle(tx: Transaction, settlement: Settlement) -> bool:
+    """Write the settlement. False: the fence is old, or the row is final."""
+    before, after, ended = settlement.before, settlement.after, settlement.ended
+    found = tx.execute(
+        statement("execution_settle"),
+        {
+            "id": after.id,
+            "fence": before.fence,
+            "was": before.status.value,
+            "status": after.status.value,
+            "reason": after.reason,
+            "wake_at": maybe_us(after.wake_at),
+            "owner": after.owner,
+            "ended": ended,
+            "attempt": after.attempt,
+            "retries": after.retries,
+            "ended_at": maybe_us(after.end_time) if ended else None,
+            "agent_id": after.agent_id,
+            "usage": rows.usage_text(after.usage),
+            "cost": to_micro_dollars(after.cost_usd),
+            "cost_basis": after.cost_basis.value if after.cost_usd is not None else None,
+            "error": after.error,
+        },
+    ).fetchone()
+    if found is None:
+        return False
+    seq, job_seq = found
+    if settlement.closed_attempt is not None:
+        _insert_attempt(tx, seq, settlement.closed_attempt)
+    if ended:
+        _insert_texts(tx, seq, after)
+    _count(tx, settlement, job_seq, to_us(settlement.now))
+    if before.lane is not None and ended:
+        tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
+    return True
+
+
+def _count(tx: Transaction, settlement: Settlement, job_seq: int, now_us: int) -> None:
+    """Move the job's counters and the tallies by what ended."""
+    before, after, ended = settlement.before, settlement.after, settlement.ended
+    paid = settlement.closed_attempt or (after if ended else None)
+    tokens = paid.usage.tokens if paid is not None and paid.usage is not None else 0
+    cost = (to_micro_dollars(paid.cost_usd) or 0) if paid is not None else 0
+    ran = ended and after.status in RAN
+    duration = after.duration if ran else None
+    duration_us = duration // _MICROSECOND if duration is not None else 0
+    counts = dict.fromkeys(("success", "failure", "incomplete", "error", "skipped", "missed"), 0)
+    if ended:
+        counts[after.status.value.lower()] = after.slots
+    tx.execute(
+        statement("job_settled"),
+        {
+            "job": job_seq,
+            "now": now_us,
+            "ended": ended,
+            "was_running": before.status is ExecutionStatus.RUNNING,
+            "runs": ran and not before.manual,
+            "streak": settlement.streak.value,
+            "pause_after": settlement.pause_after_failures,
+            "tokens": tokens,
+            "cost": cost,
+            "duration": duration_us,
+            **counts,
+        },
+    )
+    if ended or tokens or cost:
+        tx.tally.add(
+            settlement.scopes,
+            now_us,
+            after.status if ended else None,
+            slots=after.slots,
+            tokens=tokens,
+            cost=cost,
+            duration_us=duration_us,
+            bucket=duration_bucket(duration) if duration is not None else None,
+        )
+
+
+def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
+    tx.execute(
+        statement("attempt_insert"),
+        {
+            "execution": seq,
+            "attempt": attempt.attempt,
+            "status": attempt.status.value,
+            "reason": attempt.reason,
+            "started_at": maybe_us(attempt.start_time),
+            "ended_at": maybe_us(attempt.end_time),
+            "agent_id": attempt.agent_id,
+            "usage": rows.usage_text(attempt.usage),
+            "cost": to_micro_dollars(attempt.cost_usd),
+            "error": attempt.error,
+        },
+    )
+
+
+def _insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
+    texts = {_PROMPT: after.prompt, _RESULT: after.result or None}
+    if after.conversation is not None:
+        texts[_CONVERSATION] = conversation_text(after.conversation)
+    for part, text in texts.items():
+        if text is not None:
+            packed = pack(text)
+            tx.execute(
+                statement("text_insert"),
+                {
+                    "execution": seq,
+                    "part": part,
+                    "format": packed.format,
+                    "size": packed.size,
+                    "sha256": packed.sha256,
+                    "body": packed.body,
+                },
+            )
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """The conversation as one JSON text."""
+    return json.dumps(
+        {
+            "kind": conversation.kind,
+            "format": conversation.format,
+            "format_version": conversation.format_version,
+            "session": conversation.session,
+            "native": conversation.native,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def conversation_of(text: str) -> Conversation:
+    """The conversation of such a text."""
+    return Conversation(**json.loads(text))

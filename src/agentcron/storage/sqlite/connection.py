@@ -1,0 +1,119 @@
+"""How a SQLite file is opened, migrated, and how its errors are told to a person."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from agentcron.errors import StoreError, StoreTooNew, StoreUnavailable
+
+# "agcr": marks the file as ours, so that another program's database is never migrated.
+APPLICATION_ID: Final = 0x61676372
+BUSY_MS: Final = 10_000
+
+_DISK_FULL: Final = 13
+_CORRUPT: Final = (11, 26)
+_READ_ONLY: Final = 8
+
+
+@cache
+def statement(name: str) -> str:
+    """The SQL of ``sql/NAME.sql``."""
+    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def migrations() -> tuple[str, ...]:
+    """The scripts that make the schema, oldest first; the schema number is how many have run."""
+    folder = resources.files(__package__).joinpath("migrations")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return tuple(folder.joinpath(name).read_text("utf-8") for name in names)
+
+
+def connect(path: Path, *, write: bool) -> sqlite3.Connection:
+    """A connection for one thread at a time. Checkpoints are the caller's: two at once can corrupt a WAL file
+    before SQLite 3.51.3 (its "WAL-reset" bug)."""
+    try:
+        connection = sqlite3.connect(
+            path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if not write:
+            connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    return connection
+
+
+def create_file(path: Path) -> None:
+    """Make an empty file that only its owner may read; SQLite gives -wal and -shm the same mode."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path}: cannot be made or written ({error.strerror}); check the folder and its permissions, "
+            "or name another place with --store"
+        ) from error
+
+
+def schema_number(connection: sqlite3.Connection, path: Path) -> int:
+    """How many migrations have run. Raises ``StoreTooNew``, and ``StoreError`` for a file that is not ours."""
+    try:
+        number: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    if tables and owner != APPLICATION_ID:
+        raise StoreError(f"{path}: is a SQLite file of another program; name another place with --store")
+    if number > len(migrations()):
+        raise StoreTooNew(
+            f"{path}: was written by a newer agentcron (schema {number}, this one knows {len(migrations())}); "
+            "nothing was touched; upgrade agentcron, or name another store"
+        )
+    return number
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the schema up to date, each step whole or not at all; safe when several processes try at once."""
+    try:
+        while True:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                number = schema_number(connection, path)
+                if number < len(migrations()):
+                    for part in migrations()[number].split(";\n\n"):
+                        connection.execute(part)
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    connection.execute(f"PRAGMA user_version = {number + 1}")
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            if number + 1 >= len(migrations()):
+                return
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreError:
+    """The same fault with the path and what to do about it."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == _DISK_FULL:
+        return StoreUnavailable(f"{path}: the disk is full; free some space, nothing that was acknowledged is lost")
+    if code in _CORRUPT:
+        return StoreUnavailable(
+            f"{path}: is damaged or not a SQLite file ({error}); run 'agentcron doctor', restore a backup, "
+            "and keep the damaged file"
+        )
+    if code == _READ_ONLY:
+        return StoreUnavailable(f"{path}: is read-only; check the permissions of the file and of its folder")
+    return StoreUnavailable(f"{path}: {error}; check that the folder exists and can be written, or see 'agentcron doctor'")

@@ -1,0 +1,92 @@
+"""Queries of the history whose shape depends on what is asked."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
+from agentcron.domain.model import JobStatistics
+from agentcron.domain.settling import percentile
+from agentcron.ports import ExecutionFilters
+from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.rows import Row
+from agentcron.storage.texts import unpack
+
+_RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)
+
+
+def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit: int) -> list[Row]:
+    """One page of rows, newest first.
+
+    Of one job they come in the order of their slots, of all jobs in the order they were made: each is the order of
+    an index, so that a page costs the same whatever the history.
+    """
+    conditions: list[str] = []
+    values: dict[str, Any] = {"limit": limit}
+    order = "r.seq"
+    if filters.job_id is not None:
+        job = connection.execute("SELECT seq FROM jobs WHERE id = ?", (filters.job_id,)).fetchone()
+        if job is None:
+            return []
+        conditions.append("r.job = :job")
+        values["job"] = job[0]
+        order = "r.at"
+    if filters.before is not None:
+        last = connection.execute("SELECT seq, at FROM executions WHERE id = ?", (filters.before,)).fetchone()
+        if last is None:
+            return []
+        conditions.append(f"{order} < :before")
+        values["before"] = last[0] if order == "r.seq" else last[1]
+    if filters.statuses is not None:
+        wanted = [status.value for status in filters.statuses]
+    else:
+        wanted = [] if filters.include_skipped else list(_RUNS)
+    if wanted or filters.statuses is not None:
+        # The + keeps SQLite from walking the index on status, which does not give the order of the page.
+        conditions.append("+r.status IN (SELECT value FROM json_each(:statuses))")
+        values["statuses"] = json.dumps(wanted)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    query = f"SELECT r.* FROM execution_rows AS r {where} ORDER BY {order} DESC LIMIT :limit"  # noqa: S608 - no user text
+    found: list[Row] = connection.execute(query, values).fetchall()
+    return found
+
+
+def texts(connection: sqlite3.Connection, seqs: Sequence[int], parts: Sequence[str]) -> dict[int, dict[str, str]]:
+    """The texts of these executions, checked against their checksums."""
+    found: dict[int, dict[str, str]] = {}
+    values = {"seqs": json.dumps(list(seqs)), "parts": json.dumps(list(parts))}
+    for seq, part, form, digest, body in connection.execute(statement("texts_of"), values):
+        found.setdefault(seq, {})[part] = unpack(form, digest, body, f"execution {seq}, {part}")
+    return found
+
+
+def statistics(connection: sqlite3.Connection) -> JobStatistics:
+    """Sums over all jobs, read from the tallies."""
+    jobs = dict.fromkeys(JobStatus, 0)
+    for status, count in connection.execute(statement("statistics_jobs")):
+        jobs[JobStatus(status)] = count
+    sums = connection.execute(statement("statistics_totals")).fetchone()
+    ended = dict.fromkeys(ExecutionStatus, 0)
+    order = ("SUCCESS", "FAILURE", "INCOMPLETE", "ERROR", "SKIPPED", "MISSED")
+    ended.update({ExecutionStatus(name): count for name, count in zip(order, sums, strict=False)})
+    ran = sum(ended[status] for status in RAN)
+    for status, count in connection.execute(statement("statistics_open")):
+        ended[ExecutionStatus(status)] = count
+    buckets = connection.execute(statement("statistics_durations")).fetchall()
+    return JobStatistics(
+        total_jobs=sum(jobs.values()),
+        jobs_by_status=jobs,
+        running_jobs=jobs[JobStatus.RUNNING],
+        total_executions=ran,
+        executions_by_status=ended,
+        success_rate=ended[ExecutionStatus.SUCCESS] / ran if ran else None,
+        mean_duration=timedelta(microseconds=sums[8]) / ran if ran else None,
+        p95_duration=percentile(buckets, 0.95),
+        tokens=sums[6],
+        cost_usd=Decimal(sums[7]) / 1_000_000,
+    )

@@ -1,0 +1,137 @@
+"""How rows of SQLite become jobs and executions, and back.
+
+Times are integer microseconds since the epoch, UTC; money is integer micro-dollars.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.outcomes import CostBasis, Usage
+from agentcron.domain.spec import JobSpec
+
+Row = Sequence[Any]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO: Final = Decimal(1_000_000)
+_STATUS: Final = {status.value: status for status in ExecutionStatus}
+_NO_TOTALS: Final = Totals()
+
+
+def to_us(instant: datetime) -> int:
+    """Microseconds since the epoch."""
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def maybe_us(instant: datetime | None) -> int | None:
+    return None if instant is None else to_us(instant)
+
+
+def to_instant(us: int) -> datetime:
+    """The aware UTC datetime of microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def maybe_instant(us: int | None) -> datetime | None:
+    return None if us is None else to_instant(us)
+
+
+def to_micro_dollars(cost: Decimal | None) -> int | None:
+    return None if cost is None else int((cost * _MICRO).to_integral_value())
+
+
+def from_micro_dollars(cost: int | None) -> Decimal | None:
+    return None if cost is None else Decimal(cost) / _MICRO
+
+
+def usage_text(usage: Usage | None) -> str | None:
+    if usage is None:
+        return None
+    return json.dumps(
+        [usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.requests, usage.tool_calls],
+        separators=(",", ":"),
+    )
+
+
+def _usage(text: str | None) -> Usage | None:
+    if text is None:
+        return None
+    sent, received, cached, requests, tool_calls = json.loads(text)
+    return Usage(
+        input_tokens=sent, output_tokens=received, cached_tokens=cached, requests=requests, tool_calls=tool_calls
+    )
+
+
+def execution(row: Row) -> Execution:
+    """An execution of a row of the view ``execution_rows``, without its texts."""
+    cost_basis = row[25]
+    return Execution(
+        id=row[1],
+        job_id=row[2],
+        version=row[3],
+        at=to_instant(row[4]),
+        last_at=maybe_instant(row[5]),
+        slots=row[6],
+        manual=bool(row[7]),
+        status=_STATUS[row[8]],
+        reason=row[9],
+        wake_at=maybe_instant(row[10]),
+        priority=row[11],
+        lane=row[12],
+        owner=row[13],
+        fence=row[14],
+        attempt=row[15],
+        retries=row[16],
+        begun=bool(row[17]),
+        cancel_requested=maybe_instant(row[18]),
+        start_time=maybe_instant(row[19]),
+        end_time=maybe_instant(row[20]),
+        agent=row[21],
+        agent_id=row[22],
+        usage=_usage(row[23]),
+        cost_usd=from_micro_dollars(row[24]),
+        cost_basis=CostBasis(cost_basis) if cost_basis else CostBasis.UNKNOWN,
+        error=row[26],
+    )
+
+
+def job(row: Row, spec: JobSpec) -> Job:
+    """A job of a row of the view ``job_rows`` and of its version's spec."""
+    totals = _NO_TOTALS
+    if any(row[15:24]):
+        totals = Totals(
+            success=row[15],
+            failure=row[16],
+            incomplete=row[17],
+            error=row[18],
+            skipped=row[19],
+            missed=row[20],
+            tokens=row[21],
+            cost_usd=Decimal(row[22]) / _MICRO,
+            duration=timedelta(microseconds=row[23]),
+        )
+    return Job(
+        id=row[1],
+        spec=spec,
+        version=row[2],
+        revision=row[3],
+        state=JobState(row[4]),
+        state_reason=row[5],
+        next_slot=maybe_instant(row[6]),
+        next_run=maybe_instant(row[7]),
+        last_run=maybe_instant(row[8]),
+        open=row[9],
+        running=row[10],
+        runs=row[11],
+        streak=row[12],
+        created=to_instant(row[13]),
+        made_by=row[14],
+        totals=totals,
+    )

@@ -1,0 +1,3 @@
+UPDATE executions SET wake_at = :now
+WHERE seq = (SELECT min(seq) FROM executions WHERE lane = :lane AND status = 'PENDING')
+  AND wake_at > :now AND begun = 0

@@ -1,0 +1,12 @@
+SELECT r.* FROM execution_rows AS r
+WHERE r.status = 'PENDING' AND r.wake_at <= :now AND r.cancel_at IS NULL
+  AND r.id IN (SELECT value FROM json_each(:ids))
+  AND (
+    r.lane IS NULL OR NOT EXISTS (
+      SELECT 1 FROM executions AS b
+      WHERE b.lane = r.lane AND b.seq < r.seq AND b.status IN ('PENDING', 'RUNNING')
+    )
+  )
+  AND (r.lane IS NULL OR NOT EXISTS (SELECT 1 FROM executions AS b WHERE b.lane = r.lane AND b.status = 'RUNNING'))
+ORDER BY r.priority, r.wake_at
+LIMIT :limit

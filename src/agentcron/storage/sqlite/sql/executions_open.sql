@@ -1,0 +1,2 @@
+SELECT * FROM execution_rows WHERE wake_at IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'AWAITING_INPUT')
+ORDER BY seq

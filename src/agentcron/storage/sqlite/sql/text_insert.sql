@@ -1,0 +1,2 @@
+INSERT OR REPLACE INTO texts (execution, part, format, size, sha256, body)
+VALUES (:execution, :part, :format, :size, :sha256, :body)

@@ -1,0 +1,1 @@
+SELECT spec FROM job_versions WHERE job = :job AND version = :version

@@ -1,0 +1,338 @@
+"""The SQLite store: which transaction or query answers each method of ``JobStore``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.planner import Plan
+from agentcron.domain.settling import Settlement
+from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import read_spec
+from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.ports import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.storage.filters import matches
+from agentcron.storage.locks import NodeLocks
+from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite.connection import connect, create_file, explain, migrate, migrations, schema_number, statement
+from agentcron.storage.sqlite.rows import maybe_instant, to_us
+from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
+
+T = TypeVar("T")
+
+SPEC_CACHE: Final = 4096
+SEEN_EVERY: Final = timedelta(seconds=30)
+
+
+class SqliteStorage:
+    """Jobs and executions in one SQLite file.
+
+    ``path`` is made with mode 0600 where it does not exist. Several processes of one host may use the file at once;
+    never put it on a network disk (SQLite, "How To Corrupt An SQLite Database File", section 2).
+    Raises ``StoreTooNew``, ``StoreUnavailable`` and ``StoreError``, each naming the path.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self._locks = NodeLocks(self.path.with_name(self.path.name + "-nodes"))
+        self._reader: sqlite3.Connection | None = None
+        self._writer: Writer | None = None
+        self._opening: asyncio.Lock | None = None
+        self._specs: OrderedDict[tuple[int, int], JobSpec] = OrderedDict()
+        self._node: str | None = None
+        self._seen: datetime | None = None
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.path}"
+
+    @property
+    def commits(self) -> int:
+        """How many transactions this process has committed, for those who count them."""
+        return self._writer.commits if self._writer is not None else 0
+
+    async def open(self) -> None:
+        if self._reader is not None:
+            return
+        create_file(self.path)
+        with wal_lock(self.path) or contextlib.nullcontext():
+            reader = connect(self.path, write=False)
+            try:
+                if schema_number(reader, self.path) < len(migrations()):
+                    with contextlib.closing(connect(self.path, write=True)) as connection:
+                        migrate(connection, self.path)
+            except BaseException:
+                reader.close()
+                raise
+        self._reader = reader
+        self._writer = Writer(self.path, node="")
+
+    async def close(self) -> None:
+        reader, writer = self._reader, self._writer
+        self._reader = self._writer = None
+        if self._node is not None:
+            self._locks.release(self._node)
+            self._node = None
+        if writer is not None:
+            await writer.close()
+        if reader is not None:
+            # Whoever closes last moves the log into the file.
+            with wal_lock(self.path) or contextlib.nullcontext():
+                reader.close()
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def get_job(self, job_id: str) -> Job | None:
+        row = self._one("job_get", id=job_id)
+        return self._job(row) if row else None
+
+    async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
+        row = self._one("version_get", id=job_id, version=version)
+        return read_spec(json.loads(row[0])) if row else None
+
+    async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
+        exact = self._one("job_get", id=name_or_prefix)
+        if exact:
+            return [self._job(exact)]
+        found = self._all("jobs_named", wanted=name_or_prefix)
+        if not found and name_or_prefix.isascii() and name_or_prefix.isalnum():
+            found = self._all("jobs_by_prefix", prefix=name_or_prefix.lower())
+        return [self._job(row) for row in found]
+
+    async def deleted_at(self, job_id_or_name: str) -> datetime | None:
+        row = self._one("tombstone_get", key=job_id_or_name)
+        return maybe_instant(row[0]) if row else None
+
+    async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
+        found: list[Job] = []
+        seq = int(after or 0)
+        while page := self._all("jobs_page", after=seq, limit=min(limit, 1000)):
+            for row in page:
+                seq = row[0]
+                if matches(job := self._job(row), filters):
+                    found.append(job)
+                    if len(found) == limit:
+                        return Page(items=found, after=str(seq))
+        return Page(items=found)
+
+    async def due(self, now: datetime, limit: int) -> Due:
+        found = [self._job(row) for row in self._all("jobs_due", now=to_us(now), limit=limit)]
+        following = self._one("jobs_next", now=to_us(now))
+        return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
+
+    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        return await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    async def ready_at(self) -> datetime | None:
+        row = self._one("executions_ready_at")
+        return maybe_instant(row[0]) if row else None
+
+    async def claim(
+        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+    ) -> list[Execution]:
+        return await self._write(
+            lambda tx: apply.claim(tx, owner, now, limit, ids, begin, lambda job, version: self._spec(tx, job, version))
+        )
+
+    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+        return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now))
+
+    async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
+        values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}
+        return await self._write(lambda tx: tx.execute(statement("execution_note_agent"), values).rowcount > 0)
+
+    async def process_of(self, execution_id: str) -> str | None:
+        row = self._one("execution_process", id=execution_id)
+        return row[0] if row else None
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        return await self._write(lambda tx: [apply.settle(tx, settlement) for settlement in settlements])
+
+    async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
+        ids = json.dumps(list(execution_ids))
+
+        def ask(tx: Transaction) -> list[Any]:
+            tx.execute(statement("executions_ask_cancel"), {"ids": ids, "now": to_us(now)})
+            return tx.execute(statement("executions_by_ids"), {"ids": ids}).fetchall()
+
+        return [rows.execution(row) for row in await self._write(ask)]
+
+    async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
+        found = self._all("executions_open") if job_id is None else self._all("executions_open_of_job", id=job_id)
+        return [rows.execution(row) for row in found]
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
+        owners = [row[0] for row in self._all("executions_owners")]
+        gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
+        found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
+        return [rows.execution(row) for row in found]
+
+    async def get_execution(self, execution_id: str) -> Execution | None:
+        row = self._one("execution_get", id=execution_id)
+        if row is None and execution_id.isascii() and execution_id.isalnum():
+            candidates = self._all("executions_by_prefix", prefix=execution_id.lower())
+            row = candidates[0] if len(candidates) == 1 else None
+        if row is None:
+            return None
+        return (await self._with_texts([row], ("prompt", "result", "conversation")))[0]
+
+    async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:
+        found = self._read(lambda connection: reads.executions(connection, filters, limit + 1))
+        page = await self._with_texts(found[:limit], ("prompt", "result"))
+        return Page(items=page, after=page[-1].id if len(found) > limit else None)
+
+    async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
+        row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
+        return rows.execution(row) if row else None
+
+    async def statistics(self) -> JobStatistics:
+        return self._read(reads.statistics)
+
+    async def clear(self, now: datetime) -> int:
+        def clear(tx: Transaction) -> int:
+            for job_id, name in tx.execute("SELECT id, name FROM jobs").fetchall():
+                tx.execute(statement("tombstone_insert"), {"id": job_id, "name": name, "now": to_us(now)})
+            return tx.execute(statement("jobs_clear")).rowcount
+
+        return await self._write(clear)
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    async def join(self, node: Node) -> None:
+        self._locks.hold(node.id)
+        values = {
+            "id": node.id,
+            "host": node.host,
+            "pid": node.pid,
+            "version": node.version,
+            "started_at": to_us(node.started_at),
+            "seen_at": to_us(node.seen_at),
+        }
+        await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
+        self._node, self._seen = node.id, node.seen_at
+        assert self._writer is not None
+        self._writer.checkpoints = True
+
+    async def leave(self, node_id: str, now: datetime) -> None:
+        await self._write(lambda tx: tx.execute(statement("node_leave"), {"id": node_id, "now": to_us(now)}).rowcount)
+        self._locks.release(node_id)
+        self._node = None
+
+    async def nodes(self) -> Sequence[Node]:
+        found = []
+        for row in self._all("nodes_list"):
+            alive = row[6] is None and (row[0] == self._node or self._locks.held(row[0]))
+            found.append(
+                Node(
+                    id=row[0],
+                    host=row[1],
+                    pid=row[2],
+                    version=row[3],
+                    started_at=rows.to_instant(row[4]),
+                    seen_at=rows.to_instant(row[5]),
+                    stopped_at=maybe_instant(row[6]),
+                    alive=alive,
+                )
+            )
+        return found
+
+    async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
+        # The lock says that this process lives; the time is kept for `why`, and an idle node stays off the disk.
+        if self._seen is None or abs(now - self._seen) >= SEEN_EVERY:
+            await self._write(lambda tx: tx.execute(statement("node_seen"), {"id": node_id, "now": to_us(now)}).rowcount)
+            self._seen = now
+        if not running:
+            return Orders()
+        mine = {row[0]: (row[1], row[2]) for row in self._all("executions_owned", owner=node_id)}
+        return Orders(
+            cancel=[key for key, fence in running if key in mine and mine[key] == (fence, 1)],
+            lost=[key for key, fence in running if key not in mine or mine[key][0] != fence],
+        )
+
+    # --- reading and writing --------------------------------------------------------------------------------------
+
+    def _job(self, row: rows.Row) -> Job:
+        key = (row[0], row[2])
+        spec = self._specs.get(key)
+        if spec is None:
+            found = self._one("version_by_seq", job=row[0], version=row[2])
+            if found is None:
+                raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
+            spec = self._remember(key, found[0])
+        return rows.job(row, spec)
+
+    def _spec(self, tx: Transaction, job: int, version: int) -> JobSpec:
+        spec = self._specs.get((job, version))
+        if spec is None:
+            text = tx.execute(statement("version_by_seq"), {"job": job, "version": version}).fetchone()[0]
+            spec = self._remember((job, version), text)
+        return spec
+
+    def _remember(self, key: tuple[int, int], text: str) -> JobSpec:
+        spec = self._specs[key] = read_spec(json.loads(text))
+        if len(self._specs) > SPEC_CACHE:
+            with contextlib.suppress(KeyError):  # the writer's thread may have dropped the same one
+                self._specs.popitem(last=False)
+        return spec
+
+    async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
+        texts = self._read(lambda connection: reads.texts(connection, [row[0] for row in found], parts))
+        executions = []
+        for row in found:
+            mine = texts.get(row[0], {})
+            execution = rows.execution(row)
+            prompt = mine.get("prompt")
+            if prompt is None:
+                prompt = self._prompt(row[27], row[3])
+            talk = mine.get("conversation")
+            executions.append(
+                replace(
+                    execution,
+                    prompt=prompt,
+                    result=mine.get("result", "" if execution.ran else None),
+                    conversation=apply.conversation_of(talk) if talk is not None else None,
+                )
+            )
+        return executions
+
+    def _prompt(self, job: int, version: int) -> str | None:
+        spec = self._specs.get((job, version))
+        if spec is None:
+            found = self._one("version_by_seq", job=job, version=version)
+            if found is None:
+                return None
+            spec = self._remember((job, version), found[0])
+        return spec.prompt
+
+    def _one(self, name: str, **values: Any) -> Any:
+        return self._read(lambda connection: connection.execute(statement(name), values).fetchone())
+
+    def _all(self, name: str, **values: Any) -> list[Any]:
+        return self._read(lambda connection: connection.execute(statement(name), values).fetchall())
+
+    def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        if self._reader is None:
+            raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
+        try:
+            return query(self._reader)
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
+    async def _write(self, unit: Callable[[Transaction], T]) -> T:
+        if self._writer is None:
+            raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
+        try:
+            return await self._writer.write(unit)
+        except sqlite3.IntegrityError as error:
+            raise explain(error, self.path) from error

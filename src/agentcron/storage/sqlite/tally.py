@@ -1,0 +1,73 @@
+"""How running sums are kept, so that no statistic ever scans the history.
+
+The changes of a commit group are added up first: one statement for each scope and hour, however many runs ended.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.storage.sqlite.connection import statement
+
+HOUR_US: Final = 3_600_000_000
+_COLUMN: Final = {
+    ExecutionStatus.SUCCESS: 0,
+    ExecutionStatus.FAILURE: 1,
+    ExecutionStatus.INCOMPLETE: 2,
+    ExecutionStatus.ERROR: 3,
+    ExecutionStatus.SKIPPED: 4,
+    ExecutionStatus.MISSED: 5,
+}
+
+
+class Tally:
+    """The sums of one commit group."""
+
+    __slots__ = ("_durations", "_node", "_sums")
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._sums: dict[tuple[str, int], list[int]] = {}
+        self._durations: dict[tuple[str, int, int], int] = {}
+
+    def add(
+        self,
+        scopes: tuple[str, ...],
+        now_us: int,
+        status: ExecutionStatus | None,
+        *,
+        slots: int = 1,
+        tokens: int = 0,
+        cost: int = 0,
+        duration_us: int = 0,
+        bucket: int | None = None,
+    ) -> None:
+        """Count one final row (``status``), or only what a closed attempt used (``status`` None)."""
+        hour = now_us // HOUR_US
+        for scope in scopes:
+            sums = self._sums.get((scope, hour))
+            if sums is None:
+                sums = self._sums[scope, hour] = [0] * 9
+            if status is not None:
+                sums[_COLUMN[status]] += slots
+            sums[6] += tokens
+            sums[7] += cost
+            sums[8] += duration_us
+            if bucket is not None:
+                key = (scope, hour, bucket)
+                self._durations[key] = self._durations.get(key, 0) + 1
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write the sums."""
+        if self._sums:
+            connection.executemany(
+                statement("tally_add"),
+                [(scope, hour, self._node, *sums) for (scope, hour), sums in self._sums.items()],
+            )
+        if self._durations:
+            connection.executemany(
+                statement("tally_add_duration"),
+                [(scope, hour, self._node, bucket, runs) for (scope, hour, bucket), runs in self._durations.items()],
+            )

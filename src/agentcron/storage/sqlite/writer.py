@@ -1,0 +1,176 @@
+"""How changes become durable: one thread, one connection, many changes to a commit.
+
+A commit costs one flush of the disk whatever it holds. While one group is flushed the next one gathers, so the rate of
+changes is not the rate of flushes (group commit, DeWitt et al. 1984). A future is resolved after its group is
+committed, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from filelock import FileLock
+
+from agentcron.errors import StoreUnavailable
+from agentcron.storage.sqlite.connection import connect, explain
+from agentcron.storage.sqlite.tally import Tally
+
+T = TypeVar("T")
+Unit = Callable[["Transaction"], Any]
+
+MAX_GROUP: Final = 4096
+CHECKPOINT_BYTES: Final = 4 << 20
+# From this version on SQLite itself keeps a writer and a checkpoint apart.
+SAFE_WAL_VERSION: Final = (3, 51, 3)
+
+
+class Transaction:
+    """What one unit of work writes through."""
+
+    __slots__ = ("execute", "tally")
+
+    def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
+        self.execute = connection.execute
+        self.tally = tally
+
+
+class Writer:
+    """Applies units of work in order, in groups, on a thread of its own."""
+
+    def __init__(self, path: Path, node: str) -> None:
+        self._path = path
+        self._node = node
+        self._units: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = wal_lock(path)
+        self.checkpoints = False
+        self.commits = 0
+
+    async def write(self, unit: Callable[[Transaction], T]) -> T:
+        """Run the unit inside a committed transaction and answer what it returned."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="agentcron-writer", daemon=True)
+            self._thread.start()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._units.put((unit, future))
+        # A caller that is cancelled must not believe that its change was not made: the unit runs all the same.
+        return await asyncio.shield(future)
+
+    async def close(self) -> None:
+        """Apply what is queued, then let go of the file."""
+        if self._thread is not None:
+            self._units.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    def _work(self) -> None:
+        connection: sqlite3.Connection | None = None
+        closing = False
+        while not closing:
+            group, closing = self._next_group()
+            results: list[tuple[asyncio.Future[Any], Any]] = []
+            if group:
+                try:
+                    connection = connection or connect(self._path, write=True)
+                    results = self._apply(connection, group)
+                except Exception as error:  # the writer outlives any fault: a dead one would hang every caller
+                    told = error if isinstance(error, StoreUnavailable) else self._told(error)
+                    results = [(future, told) for _, future in group]
+            _resolve(results)
+            if connection is not None and self.checkpoints:
+                self._checkpoint(connection)
+        if connection is not None:
+            with self._lock or contextlib.nullcontext(), contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _next_group(self) -> tuple[list[tuple[Unit, asyncio.Future[Any]]], bool]:
+        first = self._units.get()
+        if first is None:
+            return [], True
+        group = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(group) < MAX_GROUP:
+                unit = self._units.get_nowait()
+                if unit is None:
+                    return group, True
+                group.append(unit)
+        return group, False
+
+    def _apply(
+        self, connection: sqlite3.Connection, group: list[tuple[Unit, asyncio.Future[Any]]]
+    ) -> list[tuple[asyncio.Future[Any], Any]]:
+        with self._lock or contextlib.nullcontext():
+            try:
+                with _transaction(connection):
+                    tally = Tally(self._node)
+                    transaction = Transaction(connection, tally)
+                    results = [(future, unit(transaction)) for unit, future in group]
+                    tally.flush(connection)
+                self.commits += 1
+            except Exception as error:
+                if len(group) == 1:
+                    return [(group[0][1], self._told(error))]
+            else:
+                return results
+        # One unit of the group failed and took its neighbours back with it: each is tried alone.
+        return [result for unit in group for result in self._apply(connection, [unit])]
+
+    def _told(self, error: Exception) -> Exception:
+        if isinstance(error, sqlite3.IntegrityError):
+            return error
+        return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        """Move the log into the file once it is large. Only the scheduler does it, from this one thread."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if self._path.with_name(self._path.name + "-wal").stat().st_size >= CHECKPOINT_BYTES:
+                with self._lock or contextlib.nullcontext():
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def wal_lock(path: Path) -> FileLock | None:
+    """The lock that keeps writes and checkpoints of several processes apart, where SQLite needs that."""
+    if sqlite3.sqlite_version_info >= SAFE_WAL_VERSION:
+        return None
+    return FileLock(path.with_name(path.name + "-lock"), timeout=30, mode=0o600, poll_interval=0.002, thread_local=False)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk has rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _resolve(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    """Hand the results over, with one wake-up for each event loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for future, result in results:
+        loops.setdefault(future.get_loop(), []).append((future, result))
+    for loop, mine in loops.items():
+        # A loop that was closed meanwhile has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_tell, mine)
+
+
+def _tell(results: list[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, result in results:
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

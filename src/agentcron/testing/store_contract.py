@@ -1,0 +1,541 @@
+"""What every store must do, as one suite: subclass it, give it a store, run it with pytest (asyncio mode ``auto``).
+
+::
+
+    class TestMyStore(StoreContract):
+        async def make_store(self) -> JobStore:
+            return MyStore(...)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from agentcron.domain import changes
+from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
+from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
+from agentcron.domain.planner import Plan, plan
+from agentcron.domain.settling import settle
+from agentcron.domain.spec_fields import read_spec
+from agentcron.ports import DateRange, ExecutionFilters, JobFilters, JobStore, Node
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+_E = ExecutionStatus
+
+
+class StoreContract:
+    """The behaviour that the engine relies on, whatever keeps the data."""
+
+    async def make_store(self) -> JobStore:
+        """A new, empty store that is not opened yet."""
+        raise NotImplementedError("a subclass makes the store")
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[_Bench]:
+        """A store with a node that is alive, closed at the end."""
+        store = await self.make_store()
+        await store.open()
+        try:
+            await store.join(_node("me"))
+            yield _Bench(store)
+        finally:
+            await store.close()
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def test_a_created_job_is_read_back_with_every_field(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(
+                schedule="30 9 * * MON-FRI", timezone="Europe/Berlin", overlap="buffer_one", catch_up="all",
+                retry="attempts=3,backoff=5s", timeout="3s", metadata={"a": [1, "ü"]}, tags=["x", "y"], jitter="10m",
+                max_runs=7, start_at="2026-03-02T00:00:00+00:00", end_at="2027-01-01T00:00:00+00:00", priority=-3,
+            )  # fmt: skip
+            stored = await bench.store.get_job(job.id)
+            assert stored == job
+            assert stored.status is JobStatus.WAITING
+
+    async def test_an_interval_keeps_its_anchor(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(schedule="every 90s")
+            stored = await bench.store.get_job(job.id)
+            assert stored is not None
+            assert stored.next_slot == NOW + timedelta(seconds=90)
+            assert stored.schedule == job.schedule
+
+    async def test_an_unknown_job_is_none(self) -> None:
+        async with self.opened() as bench:
+            assert await bench.store.get_job("nope") is None
+            assert await bench.store.get_spec("nope", 1) is None
+            assert await bench.store.find_jobs("nope") == []
+
+    async def test_jobs_are_found_by_id_name_and_beginning_of_an_id(self) -> None:
+        async with self.opened() as bench:
+            first, second = await bench.job(name="same"), await bench.job(name="same")
+            other = await bench.job(name="other")
+            assert [job.id for job in await bench.store.find_jobs("same")] == [first.id, second.id]
+            assert [job.id for job in await bench.store.find_jobs(other.id)] == [other.id]
+            assert [job.id for job in await bench.store.find_jobs(other.id[:10])] == [other.id]
+
+    async def test_lists_come_in_the_order_of_creation_and_in_pages(self) -> None:
+        async with self.opened() as bench:
+            made = [(await bench.job(name=f"job {number}")).id for number in range(5)]
+            page = await bench.store.list_jobs(JobFilters(), limit=3)
+            rest = await bench.store.list_jobs(JobFilters(), after=page.after, limit=3)
+            assert [job.id for job in (*page.items, *rest.items)] == made
+            assert rest.after is None
+
+    async def test_filters_hold_together(self) -> None:
+        async with self.opened() as bench:
+            report = await bench.job(name="Daily Report", schedule="0 9 * * *", tags=["ops"])
+            await bench.job(name="Nightly", schedule="0 2 * * *")
+            for filters in (
+                JobFilters(name_contains="report"),
+                JobFilters(cron_pattern="0 9"),
+                JobFilters(cron_pattern="00 9 * * *"),
+                JobFilters(tag="ops"),
+                JobFilters(status=[JobStatus.WAITING], name_contains="DAILY"),
+                JobFilters(date_range=DateRange(start=NOW, end=NOW), name_contains="report"),
+            ):
+                assert [job.id for job in (await bench.store.list_jobs(filters)).items] == [report.id]
+            assert (await bench.store.list_jobs(JobFilters(status=[JobStatus.PAUSED]))).items == []
+            assert (await bench.store.list_jobs(JobFilters(date_range=DateRange(end=NOW - MINUTE)))).items == []
+
+    async def test_an_edit_makes_a_version_and_keeps_the_old_one(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(prompt="old")
+            edited = changes.edit(job, read_spec({"prompt": "new"}, base=job.spec), NOW, bench.new_id)
+            assert await bench.commit(edited)
+            stored = await bench.store.get_job(job.id)
+            assert stored is not None
+            assert (stored.prompt, stored.version) == ("new", 2)
+            old = await bench.store.get_spec(job.id, 1)
+            assert old is not None
+            assert old.prompt == "old"
+
+    async def test_a_plan_made_from_an_older_state_is_refused(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            first, second = (changes.pause(job, NOW, bench.new_id) for _ in range(2))
+            assert await bench.commit(first)
+            assert not await bench.commit(second)
+
+    async def test_of_several_plans_a_refused_one_leaves_its_neighbours(self) -> None:
+        async with self.opened() as bench:
+            one, two = await bench.job(name="one"), await bench.job(name="two")
+            stale = changes.pause(one, NOW, bench.new_id)
+            assert await bench.commit(stale)
+            good = changes.pause(two, NOW, bench.new_id)
+            assert stale is not None
+            assert good is not None
+            assert await bench.store.commit([stale, good]) == [False, True]
+
+    async def test_a_deleted_job_goes_with_its_history_and_leaves_a_tombstone(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(name="gone")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            job = await bench.read(job)
+            assert await bench.commit(changes.delete(job, NOW))
+            assert await bench.store.get_job(job.id) is None
+            assert await bench.store.get_execution(execution.id) is None
+            assert await bench.store.deleted_at(job.id) == NOW
+            assert await bench.store.deleted_at("gone") == NOW
+            assert await bench.store.deleted_at("never was") is None
+            assert await bench.store.settle([settle(execution, DONE, NOW, job.spec)]) == [False]
+
+    async def test_due_jobs_come_soonest_first_with_the_time_of_the_next_one(self) -> None:
+        async with self.opened() as bench:
+            later = await bench.job(schedule="every 2m")
+            soon = await bench.job(schedule="every 1m")
+            far = await bench.job(schedule="every 1h")
+            due = await bench.store.due(NOW + 2 * MINUTE, 10)
+            assert [job.id for job in due.jobs] == [soon.id, later.id]
+            assert due.next_at == far.next_run
+            assert [job.id for job in (await bench.store.due(NOW + 2 * MINUTE, 1)).jobs] == [soon.id]
+            assert (await bench.store.due(NOW, 10)).jobs == []
+
+    async def test_a_paused_job_is_never_due(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            assert await bench.commit(changes.pause(job, NOW, bench.new_id))
+            assert (await bench.store.due(NOW + 100 * MINUTE, 10)).jobs == []
+
+    # --- claiming and settling ------------------------------------------------------------------------------------
+
+    async def test_a_planned_slot_is_claimed_once(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            now = NOW + MINUTE
+            assert await bench.tick(job, now)
+            [execution] = await bench.store.claim("me", now, 10, begin=True)
+            assert execution.status is _E.RUNNING
+            assert (execution.fence, execution.attempt, execution.begun, execution.owner) == (1, 1, True, "me")
+            assert execution.scheduled_for == now
+            assert execution.start_time == now
+            assert await bench.store.claim("me", now, 10, begin=True) == []
+            stored = await bench.read(job)
+            assert (stored.status, stored.open, stored.running, stored.last_run) == (JobStatus.RUNNING, 1, 1, now)
+
+    async def test_nothing_is_claimed_before_its_time(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(retry="attempts=2,backoff=60s,jitter=0")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            await bench.end(execution, Errored(kind="network", message="no route", retryable=True), NOW + MINUTE)
+            assert await bench.store.claim("me", NOW + MINUTE, 10) == []
+            ready = await bench.store.ready_at()
+            assert ready is not None
+            [again] = await bench.store.claim("me", ready, 10, begin=True)
+            assert (again.id, again.attempt, again.retries, again.fence) == (execution.id, 2, 1, 2)
+
+    async def test_only_named_rows_are_claimed_where_ids_are_given(self) -> None:
+        async with self.opened() as bench:
+            one, two = await bench.job(name="one"), await bench.job(name="two")
+            now = NOW + MINUTE
+            assert await bench.tick(one, now)
+            assert await bench.tick(two, now)
+            wanted = [execution.id for execution in await bench.store.open_executions(two.id)]
+            claimed = await bench.store.claim("me", now, 10, ids=wanted)
+            assert [execution.job_id for execution in claimed] == [two.id]
+            assert not claimed[0].begun
+
+    async def test_lower_priority_numbers_are_claimed_first(self) -> None:
+        async with self.opened() as bench:
+            usual, urgent = await bench.job(), await bench.job(priority=-1)
+            for job in (usual, urgent):
+                assert await bench.tick(job, NOW + MINUTE)
+            claimed = await bench.store.claim("me", NOW + MINUTE, 10)
+            assert [execution.job_id for execution in claimed] == [urgent.id, usual.id]
+
+    async def test_an_execution_that_was_not_begun_is_begun_by_its_fence_only(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            assert await bench.tick(job, NOW + MINUTE)
+            [execution] = await bench.store.claim("me", NOW + MINUTE, 1)
+            assert not await bench.store.begin(execution.id, execution.fence - 1, NOW + MINUTE)
+            assert await bench.store.begin(execution.id, execution.fence, NOW + MINUTE)
+
+    async def test_a_success_keeps_answer_conversation_usage_and_cost(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(prompt="say it")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            talk = Conversation(kind="python", format="messages", format_version=1, native=[{"text": "ü" * 2000}])
+            answer = AgentOutcome(
+                output="it" * 1000,
+                usage=Usage(input_tokens=7, output_tokens=5, cached_tokens=1, requests=2, tool_calls=3),
+                cost_usd=Decimal("0.001234"),
+                conversation=talk,
+            )
+            await bench.end(execution, Done(answer=answer), NOW + 2 * MINUTE)
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert (stored.status, stored.result, stored.prompt) == (_E.SUCCESS, "it" * 1000, "say it")
+            assert (stored.usage, stored.cost_usd, stored.conversation) == (answer.usage, answer.cost_usd, talk)
+            assert stored.duration == MINUTE
+            after = await bench.read(job)
+            assert (after.status, after.open, after.running, after.runs) == (JobStatus.WAITING, 0, 0, 1)
+            assert (after.totals.success, after.totals.tokens) == (1, 12)
+            assert (after.totals.cost_usd, after.totals.duration) == (Decimal("0.001234"), MINUTE)
+
+    async def test_a_final_row_is_never_changed(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            late = settle(execution, Errored(kind="x", message="late"), NOW + MINUTE, job.spec)
+            await bench.end(execution, DONE, NOW + MINUTE)
+            assert await bench.store.settle([late]) == [False]
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert stored.status is _E.SUCCESS
+
+    async def test_an_older_fence_may_not_settle(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(on_interrupt="retry")
+            [old] = await bench.run_due(job, NOW + MINUTE)
+            await bench.end(old, Cut(cause=CutCause.LOST), NOW + MINUTE)
+            [new] = await bench.store.claim("me", NOW + MINUTE, 1, begin=True)
+            assert (new.id, new.attempt) == (old.id, 2)
+            assert await bench.store.settle([settle(old, DONE, NOW + MINUTE, job.spec)]) == [False]
+            assert not await bench.store.note_agent(old.id, old.fence, "late")
+            await bench.end(new, DONE, NOW + MINUTE)
+
+    async def test_failures_grow_the_streak_and_a_success_ends_it(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            bad = Failed(kind="agent", message="could not", answer=AgentOutcome(output="half"))
+            for number, outcome, streak in ((1, bad, 1), (2, bad, 2), (3, DONE, 0)):
+                [execution] = await bench.run_due(await bench.read(job), NOW + number * MINUTE)
+                await bench.end(execution, outcome, NOW + number * MINUTE)
+                assert (await bench.read(job)).streak == streak
+
+    async def test_a_streak_makes_the_planner_look_and_pause(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(pause_after_failures=1)
+            now = NOW + MINUTE
+            [execution] = await bench.run_due(job, now)
+            await bench.end(execution, Errored(kind="auth", message="no"), now)
+            [looked] = (await bench.store.due(now, 10)).jobs
+            assert await bench.tick(looked, now)
+            paused = await bench.read(job)
+            assert (paused.state, paused.state_reason, paused.next_run) == (JobState.PAUSED, "streak", None)
+
+    async def test_the_last_run_makes_the_planner_look_and_complete(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(max_runs=1)
+            now = NOW + MINUTE
+            [execution] = await bench.run_due(job, now)
+            assert (await bench.store.due(now + 100 * MINUTE, 10)).jobs == []
+            await bench.end(execution, DONE, now)
+            [looked] = (await bench.store.due(now, 10)).jobs
+            assert await bench.tick(looked, now)
+            assert (await bench.read(job)).status is JobStatus.COMPLETED
+
+    async def test_rows_of_a_lane_run_one_after_another(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="buffer_all")
+            for number in (1, 2, 3):
+                assert await bench.tick(await bench.read(job), NOW + number * MINUTE)
+            now = NOW + 3 * MINUTE
+            for number in (1, 2, 3):
+                [execution] = await bench.store.claim("me", now, 10, begin=True)
+                assert execution.at == NOW + number * MINUTE
+                assert await bench.store.claim("me", now, 10, begin=True) == []
+                await bench.end(execution, DONE, now)
+
+    async def test_rows_without_a_lane_run_side_by_side(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="allow_all")
+            for number in (1, 2):
+                assert await bench.tick(await bench.read(job), NOW + number * MINUTE)
+            assert len(await bench.store.claim("me", NOW + 2 * MINUTE, 10)) == 2
+
+    async def test_slots_that_do_not_run_are_rows_and_counted(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            assert await bench.tick(job, NOW + 60 * MINUTE)
+            rows = (await bench.store.list_executions(ExecutionFilters(job_id=job.id, include_skipped=True), 10)).items
+            missed = rows[-1]
+            assert (missed.status, missed.reason) == (_E.MISSED, "coalesced")
+            assert (missed.scheduled_for, missed.last_scheduled_for) == (NOW + MINUTE, NOW + 58 * MINUTE)
+            assert missed.slots == 58
+            assert (await bench.read(job)).totals.missed == 58
+            runs = (await bench.store.list_executions(ExecutionFilters(job_id=job.id), 10)).items
+            assert [row.status for row in runs] == [_E.PENDING]
+
+    async def test_the_row_of_an_instant_is_the_last_one_not_after_it(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            assert await bench.tick(job, NOW + 60 * MINUTE)
+            row = await bench.store.slot_at(job.id, NOW + 30 * MINUTE)
+            assert row is not None
+            assert row.at == NOW + MINUTE
+            assert await bench.store.slot_at(job.id, NOW) is None
+
+    async def test_two_manual_runs_at_one_instant_are_two_rows(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            for _ in range(2):
+                assert await bench.commit(changes.run_now(await bench.read(job), NOW, bench.new_id()))
+            rows = await bench.store.open_executions(job.id)
+            assert len({row.at for row in rows}) == 2
+            assert all(row.scheduled_for is None for row in rows)
+
+    async def test_history_is_read_newest_first_in_pages(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            for number in range(1, 6):
+                [execution] = await bench.run_due(await bench.read(job), NOW + number * MINUTE)
+                await bench.end(execution, DONE, NOW + number * MINUTE)
+            for filters in ({"job_id": job.id}, {}):
+                page = await bench.store.list_executions(ExecutionFilters(**filters), 3)
+                rest = await bench.store.list_executions(ExecutionFilters(**filters, before=page.after), 3)
+                assert [row.at for row in (*page.items, *rest.items)] == [NOW + n * MINUTE for n in (5, 4, 3, 2, 1)]
+                assert rest.after is None
+            failed = ExecutionFilters(statuses=[_E.FAILURE])
+            assert (await bench.store.list_executions(failed, 3)).items == []
+
+    async def test_an_execution_is_found_by_the_beginning_of_its_id(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            found = await bench.store.get_execution(execution.id[:-2])
+            assert found is not None
+            assert found.id == execution.id
+            assert await bench.store.get_execution("zz") is None
+
+    # --- cancel, beat, lapse --------------------------------------------------------------------------------------
+
+    async def test_a_cancel_reaches_the_running_by_beat_and_keeps_the_waiting_from_a_claim(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="buffer_all")
+            [running] = await bench.run_due(job, NOW + MINUTE)
+            assert await bench.tick(await bench.read(job), NOW + 2 * MINUTE)
+            mine = [(running.id, running.fence)]
+            assert (await bench.store.beat("me", NOW, mine)).cancel == []
+            asked = await bench.store.ask_cancel([row.id for row in await bench.store.open_executions(job.id)], NOW)
+            assert len(asked) == 2
+            orders = await bench.store.beat("me", NOW, mine)
+            assert (list(orders.cancel), list(orders.lost)) == ([running.id], [])
+            [waiting] = await bench.store.lapsed(NOW + 2 * MINUTE, 10)
+            assert waiting.status is _E.PENDING
+            await bench.end(running, Cut(cause=CutCause.CANCEL), NOW + 2 * MINUTE)
+            assert await bench.store.claim("me", NOW + 2 * MINUTE, 10) == []
+            await bench.end(waiting, Cut(cause=CutCause.CANCEL), NOW + 2 * MINUTE)
+            ended = await bench.store.get_execution(waiting.id)
+            assert ended is not None
+            assert (ended.status, ended.reason) == (_E.SKIPPED, "canceled")
+            assert (await bench.read(job)).open == 0
+
+    async def test_a_canceled_job_cancels_everything_open(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            await bench.run_due(job, NOW + MINUTE)
+            assert await bench.commit(changes.cancel(await bench.read(job), NOW + MINUTE, bench.new_id))
+            rows = await bench.store.open_executions(job.id)
+            assert [row.cancel_requested for row in rows] == [NOW + MINUTE]
+
+    async def test_cancel_other_spares_the_new_slot(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="cancel_other")
+            [old] = await bench.run_due(job, NOW + MINUTE)
+            assert await bench.tick(await bench.read(job), NOW + 2 * MINUTE)
+            flags = {row.id: row.cancel_requested for row in await bench.store.open_executions(job.id)}
+            assert flags.pop(old.id) == NOW + 2 * MINUTE
+            assert list(flags.values()) == [None]
+
+    async def test_a_row_taken_from_a_node_is_told_as_lost(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            await bench.end(execution, Cut(cause=CutCause.TIMEOUT), NOW + MINUTE)
+            orders = await bench.store.beat("me", NOW, [(execution.id, execution.fence)])
+            assert list(orders.lost) == [execution.id]
+
+    async def test_rows_of_a_node_that_is_gone_lapse_at_once(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            assert await bench.tick(job, NOW + MINUTE)
+            [lost] = await bench.store.claim("a node that never was", NOW + MINUTE, 1, begin=True)
+            assert [row.id for row in await bench.store.lapsed(NOW + MINUTE, 10)] == [lost.id]
+
+    async def test_a_running_row_lapses_after_its_deadline(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(timeout="10s")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            assert await bench.store.lapsed(NOW + MINUTE + timedelta(seconds=10), 10) == []
+            assert [row.id for row in await bench.store.lapsed(NOW + 3 * MINUTE, 10)] == [execution.id]
+
+    async def test_the_process_of_an_open_attempt_is_remembered(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            assert await bench.store.process_of(execution.id) is None
+            assert await bench.store.note_agent(execution.id, execution.fence, "agent-1", "12:3.5")
+            assert await bench.store.process_of(execution.id) == "12:3.5"
+            await bench.end(execution, DONE, NOW + MINUTE)
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert stored.agent_id == "agent-1"
+
+    async def test_nodes_are_kept_after_they_left(self) -> None:
+        async with self.opened() as bench:
+            [node] = await bench.store.nodes()
+            assert (node.id, node.alive, node.stopped_at) == ("me", True, None)
+            await bench.store.leave("me", NOW + MINUTE)
+            [node] = await bench.store.nodes()
+            assert (node.alive, node.stopped_at) == (False, NOW + MINUTE)
+
+    # --- sums -----------------------------------------------------------------------------------------------------
+
+    async def test_statistics_count_runs_and_tell_slots_that_did_not_run_apart(self) -> None:
+        async with self.opened() as bench:
+            assert (await bench.store.statistics()).success_rate is None
+            job = await bench.job()
+            now = NOW + 60 * MINUTE
+            [execution] = await bench.run_due(job, now)
+            usage = AgentOutcome(usage=Usage(input_tokens=2, output_tokens=3), cost_usd=Decimal("0.5"))
+            await bench.end(execution, Done(answer=usage), now + MINUTE)
+            [execution] = await bench.run_due(await bench.read(job), now + MINUTE)
+            await bench.end(execution, Failed(kind="agent", message="no", answer=AgentOutcome()), now + 4 * MINUTE)
+            figures = await bench.store.statistics()
+            assert (figures.total_jobs, figures.running_jobs, figures.jobs_by_status["WAITING"]) == (1, 0, 1)
+            assert (figures.total_executions, figures.success_rate) == (2, 0.5)
+            assert figures.executions_by_status[_E.MISSED] == 58
+            assert (figures.tokens, figures.cost_usd) == (5, Decimal("0.5"))
+            assert figures.mean_duration == 2 * MINUTE
+            assert figures.p95_duration is not None
+            assert 3 * MINUTE <= figures.p95_duration <= 3 * MINUTE * 1.2
+
+    async def test_a_retried_attempt_is_paid_for_and_counted_once(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(retry="attempts=2,backoff=0s")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            paid = AgentOutcome(usage=Usage(input_tokens=10))
+            await bench.end(
+                execution, Errored(kind="network", message="x", retryable=True, answer=paid), NOW + MINUTE
+            )
+            [again] = await bench.store.claim("me", NOW + MINUTE, 1, begin=True)
+            await bench.end(again, Done(answer=AgentOutcome(usage=Usage(input_tokens=4))), NOW + MINUTE)
+            figures = await bench.store.statistics()
+            assert (figures.total_executions, figures.tokens) == (1, 14)
+            assert (await bench.read(job)).totals.tokens == 14
+
+    async def test_clear_leaves_nothing_but_tombstones(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            await bench.run_due(job, NOW + MINUTE)
+            assert await bench.store.clear(NOW + MINUTE) == 1
+            assert (await bench.store.list_jobs(JobFilters())).items == []
+            assert await bench.store.open_executions() == []
+            assert await bench.store.deleted_at(job.id) == NOW + MINUTE
+
+
+DONE = Done(answer=AgentOutcome(output="done"))
+
+
+class _Bench:
+    """A store and the few moves that every test makes with it."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store = store
+        self._numbers = itertools.count(1)
+
+    def new_id(self) -> str:
+        return f"{next(self._numbers):026x}"
+
+    async def job(self, schedule: str = "every 1m", **fields: Any) -> Job:
+        values = {"name": "job", "prompt": "do it", "schedule": schedule, **fields}
+        made = changes.create(read_spec(values), f"{next(self._numbers) * 0x9E3779B97F4A7C15 % 2**64:016x}", NOW)
+        assert await self.commit(made)
+        assert made.job_after is not None
+        return made.job_after
+
+    async def read(self, job: Job) -> Job:
+        stored = await self.store.get_job(job.id)
+        assert stored is not None
+        return stored
+
+    async def commit(self, change: Plan | None) -> bool:
+        assert change is not None
+        return (await self.store.commit([change]))[0]
+
+    async def tick(self, job: Job, now: datetime) -> bool:
+        return await self.commit(plan(job, now, self.new_id))
+
+    async def run_due(self, job: Job, now: datetime) -> list[Execution]:
+        assert await self.tick(job, now)
+        return await self.store.claim("me", now, 1, begin=True)
+
+    async def end(self, execution: Execution, outcome: Any, now: datetime) -> None:
+        spec = await self.store.get_spec(execution.job_id, execution.version)
+        assert spec is not None
+        assert await self.store.settle([settle(execution, outcome, now, spec)]) == [True]
+
+
+def _node(node_id: str) -> Node:
+    return Node(id=node_id, host="here", pid=1, version="0", started_at=NOW, seen_at=NOW)
