@@ -49,7 +49,18 @@ HISTORY: Final = 50
 TRIES: Final = 20
 
 _READ_ONLY: Final = frozenset(
-    {"id", "created", "status", "state", "execution_history", "last_run", "next_run", "next_slot", "version", "revision"}
+    {
+        "id",
+        "created",
+        "status",
+        "state",
+        "execution_history",
+        "last_run",
+        "next_run",
+        "next_slot",
+        "version",
+        "revision",
+    }
 )
 
 
@@ -346,12 +357,16 @@ class BackgroundJobsPlugin:
         return next_slots(schedule, now, count)
 
     async def explain(self, job_id: str, at: datetime) -> Explanation:
-        """What became, or will become, of the slot at ``at``, in a sentence. Raises ``NotFoundError``."""
+        """What became, or will become, of the slot at ``at``, in a sentence; an instant without a fraction stands for
+        its whole second. Raises ``NotFoundError``."""
         store = await self._store()
         job = await store.get_job(job_id)
         if job is None:
             raise NotFoundError(f"job {job_id!r} is unknown; 'agentcron list' shows the jobs")
         at = at.astimezone(UTC)
+        if at.microsecond == 0:
+            slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
+            at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
         return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
 
     async def scheduler_alive(self) -> bool:

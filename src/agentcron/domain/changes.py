@@ -52,9 +52,7 @@ def pause(job: Job, now: datetime, new_id: NewId, reason: str = "person") -> Pla
     draft, past = _past(job, now, new_id)
     if past.state is JobState.COMPLETED:
         return _plan(job, past, draft, now)
-    paused = past.evolve(
-        state=JobState.PAUSED, state_reason=reason, next_run=None, revision=job.revision + 1
-    )
+    paused = past.evolve(state=JobState.PAUSED, state_reason=reason, next_run=None, revision=job.revision + 1)
     return _plan(job, paused, draft, now)
 
 

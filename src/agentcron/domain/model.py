@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -81,10 +81,21 @@ class Execution:
         """How long the latest attempt took, once it ended."""
         return self.end_time - self.start_time if self.start_time and self.end_time else None
 
+    def evolve(self, **changes: Any) -> Execution:
+        """A copy with these fields changed; several times faster than ``dataclasses.replace``, which every run pays
+        for more than once."""
+        copy = object.__new__(Execution)
+        for name in _EXECUTION_FIELDS:
+            object.__setattr__(copy, name, changes[name] if name in changes else getattr(self, name))
+        return copy
+
     @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
         return self.id if self.manual else f"{self.job_id}:{self.at.isoformat()}"
+
+
+_EXECUTION_FIELDS = tuple(field.name for field in fields(Execution))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +164,10 @@ class Job:
 
     def evolve(self, **changes: Any) -> Job:
         """A copy with these fields changed."""
-        return replace(self, **changes)
+        copy = object.__new__(Job)
+        for name in _JOB_FIELDS:
+            object.__setattr__(copy, name, changes[name] if name in changes else getattr(self, name))
+        return copy
 
     # The fields of the spec, typed one by one so that `job.prompt` is known to editors and checkers.
     @property
@@ -235,6 +249,9 @@ class Job:
     @property
     def tags(self) -> tuple[str, ...]:
         return self.spec.tags
+
+
+_JOB_FIELDS = tuple(field.name for field in fields(Job))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -257,7 +257,9 @@ def _catch_up(
     window = CATCH_UP_WINDOW if spec.catch_up_window is None else spec.catch_up_window
     chosen: list[datetime] = []
     slot: datetime | None = last_late
-    while slot is not None and slot >= first and len(chosen) < spec.catch_up_max and now <= start_of(job, slot) + window:
+    while (
+        slot is not None and slot >= first and len(chosen) < spec.catch_up_max and now <= start_of(job, slot) + window
+    ):
         chosen.append(slot)
         slot = spec.schedule.previous_before(slot)
     if slot is not None and slot >= first:
@@ -265,9 +267,7 @@ def _catch_up(
     _open_rows(draft, chosen[::-1], job.id, now, new_id)
 
 
-def _give_up(
-    draft: Draft, first: datetime, last: datetime, window: timedelta, now: datetime, new_id: NewId
-) -> None:
+def _give_up(draft: Draft, first: datetime, last: datetime, window: timedelta, now: datetime, new_id: NewId) -> None:
     """With catch-up 'all', tell the slots that are too late from those over the count."""
     schedule = draft.before.spec.schedule
     late = schedule.previous_before(now - window)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
@@ -69,9 +69,7 @@ def settle(execution: Execution, outcome: Outcome, now: datetime, spec: JobSpec)
         case Done(answer=answer):
             return _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)
         case Failed(kind=kind, message=message, answer=answer):
-            return _end(
-                execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS
-            )
+            return _end(execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS)
         case Errored():
             return _errored(execution, outcome, now, spec)
         case Cut():
@@ -140,7 +138,7 @@ def _end(
     check_execution(execution.status, status)
     after = _closed(execution, status, reason, error, now, answer)
     if answer is not None:
-        after = replace(after, result=answer.output, conversation=answer.conversation)
+        after = after.evolve(result=answer.output, conversation=answer.conversation)
     return Settlement(
         before=execution,
         after=after,
@@ -159,8 +157,7 @@ def _closed(
     now: datetime,
     answer: AgentOutcome | None,
 ) -> Execution:
-    closed = replace(
-        execution,
+    closed = execution.evolve(
         status=status,
         reason=reason,
         error=error,
@@ -171,7 +168,7 @@ def _closed(
     )
     if answer is None:
         return closed
-    return replace(closed, usage=answer.usage, cost_usd=answer.cost_usd, cost_basis=answer.cost_basis)
+    return closed.evolve(usage=answer.usage, cost_usd=answer.cost_usd, cost_basis=answer.cost_basis)
 
 
 def _again(
@@ -180,8 +177,7 @@ def _again(
     """Back to the line: as a retry where an attempt was closed, else to go on with the same attempt."""
     check_execution(execution.status, ExecutionStatus.PENDING)
     retry = closed is not None
-    after = replace(
-        execution,
+    after = execution.evolve(
         status=ExecutionStatus.PENDING,
         wake_at=ready_at,
         owner=None,

@@ -66,7 +66,9 @@ class JobSpec:
     timeout: timedelta = _field("Longest time one run may take.", TIMEOUT)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
-    pause_after_failures: int = _field("Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES)
+    pause_after_failures: int = _field(
+        "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
+    )
     priority: int = _field("Lower numbers are started first.", 0)
     metadata: Mapping[str, Any] = _field("Your own values, kept with the job.", {})
     tags: tuple[str, ...] = _field("Labels to group jobs by.", ())
@@ -114,7 +116,9 @@ def _check_stretch(spec: JobSpec) -> None:
     period = spec.schedule.period_us()
     if period is not None and spec.jitter > timedelta(microseconds=period) / 2:
         limit = format_duration(timedelta(microseconds=period) / 2)
-        raise _refuse("jitter", f"{format_duration(spec.jitter)} is more than half the schedule's period; at most {limit}")
+        raise _refuse(
+            "jitter", f"{format_duration(spec.jitter)} is more than half the schedule's period; at most {limit}"
+        )
 
 
 def _check_numbers(spec: JobSpec) -> None:

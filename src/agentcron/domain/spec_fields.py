@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
@@ -86,7 +87,9 @@ def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone
         raise InvalidScheduleError(f"timezone: {wanted!r} is not a zone name", kind="bad_timezone", field="timezone")
     if not given:
         if base is None:
-            raise InvalidScheduleError("schedule: is missing; give a cron expression, 'every 10m' or 'at 2030-01-01T09:00'")
+            raise InvalidScheduleError(
+                "schedule: is missing; give a cron expression, 'every 10m' or 'at 2030-01-01T09:00'"
+            )
         return _in_zone(base.schedule, wanted) if wanted else base.schedule
     key, value = given[0], values[given[0]]
     name = wanted or (base.schedule.timezone if base else default_zone)
@@ -138,6 +141,10 @@ def _whole(name: str, value: Any, _zone: str) -> int:
     return value
 
 
+# A store reads the same few durations and retry policies for every job.
+_parse_duration = lru_cache(maxsize=1024)(parse_duration)
+
+
 def _duration(name: str, value: Any, _zone: str) -> timedelta:
     """A ``timedelta``, seconds as a number, or text such as ``90s``."""
     if isinstance(value, timedelta):
@@ -146,7 +153,7 @@ def _duration(name: str, value: Any, _zone: str) -> timedelta:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return timedelta(seconds=value)
         if isinstance(value, str):
-            return parse_duration(value)
+            return _parse_duration(value)
     except (ValueError, OverflowError):
         pass
     raise _bad(name, value, "a duration; write 30s, 5m, 2h or 1d")
@@ -181,9 +188,17 @@ def _retry(name: str, value: Any, zone_name: str) -> RetryPolicy:
         value = dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
     if not isinstance(value, Mapping):
         return RetryPolicy(attempts=_whole(name, value, zone_name))
+    try:
+        return _retry_of(name, tuple(value.items()), zone_name)
+    except TypeError:
+        raise _bad(name, value, "a retry policy; write attempts=3,backoff=10s") from None
+
+
+@lru_cache(maxsize=1024)
+def _retry_of(name: str, items: tuple[tuple[str, Any], ...], zone_name: str) -> RetryPolicy:
     known = [field.name for field in fields(RetryPolicy)]
     read: dict[str, Any] = {}
-    for key, part in value.items():
+    for key, part in items:
         if key not in known:
             raise InvalidJobError(f"{name}: {key!r} is not one of {', '.join(known)}", field=name)
         label = f"{name}.{key}"

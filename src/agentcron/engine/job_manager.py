@@ -101,9 +101,7 @@ class JobManager:
         if self._log.debugging:
             slots = ", ".join(row.at.isoformat() for row in made.rows if not row.final) or "none"
             cancels = "" if made.to_cancel is ToCancel.NONE else f", cancels {made.to_cancel.value}"
-            self._log.debug(
-                f"{job.name} ({job.id}): to run {slots}; next slot {job.next_slot}{cancels}", job_id=job.id
-            )
+            self._log.debug(f"{job.name} ({job.id}): to run {slots}; next slot {job.next_slot}{cancels}", job_id=job.id)
 
     async def _loop(self) -> None:
         while True:

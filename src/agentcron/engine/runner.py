@@ -65,7 +65,7 @@ class Runner:
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return
-        execution = replace(execution, agent_id=agent_id)
+        execution = execution.evolve(agent_id=agent_id)
         await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
 
     async def settle(self, settlement: Settlement, name: str) -> bool:
@@ -200,9 +200,7 @@ def _judged(answer: AgentOutcome) -> Outcome:
 
 def _errored(error: Exception) -> Errored:
     if isinstance(error, AgentError):
-        return Errored(
-            kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after
-        )
+        return Errored(kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after)
     if isinstance(error, AgentDefinitionError):
         return Errored(kind="definition", message=str(error))
     return Errored(kind="exception", message=f"{type(error).__name__}: {error}")

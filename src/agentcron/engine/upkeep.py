@@ -25,9 +25,7 @@ BATCH: Final = 500
 class Upkeep:
     """Beats each second and every fifth time looks for rows that lapsed (P3)."""
 
-    def __init__(
-        self, store: JobStore, engine: LocalEngine, runner: Runner, clock: Clock, node: str, log: Log
-    ) -> None:
+    def __init__(self, store: JobStore, engine: LocalEngine, runner: Runner, clock: Clock, node: str, log: Log) -> None:
         self._store = store
         self._engine = engine
         self._runner = runner

@@ -198,8 +198,7 @@ class MemoryStorage:
         ready.sort(key=lambda row: (row.priority, row.wake_at or now))
         claimed = []
         for row in ready[:limit]:
-            taken = replace(
-                row,
+            taken = row.evolve(
                 status=_E.RUNNING,
                 owner=owner,
                 fence=row.fence + 1,
@@ -243,8 +242,7 @@ class MemoryStorage:
         stored = self._executions.get(after.id)
         if stored is None or stored.final or (stored.fence, stored.status) != (before.fence, before.status):
             return False
-        self._executions[after.id] = replace(
-            after,
+        self._executions[after.id] = after.evolve(
             at=stored.at,
             lane=None if settlement.ended else stored.lane,
             owner=after.owner or (stored.owner if settlement.ended else None),

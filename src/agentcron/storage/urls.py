@@ -20,7 +20,9 @@ def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
         return MemoryStorage()
     scheme, mark, rest = text.partition(":")
     if mark and len(scheme) > 1 and not text.startswith("sqlite:///"):
-        raise ConfigError(f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, memory: or a path")
+        raise ConfigError(
+            f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, memory: or a path"
+        )
     path = Path(text.removeprefix("sqlite:///")).expanduser()
     if not path.name:
         raise ConfigError(f"store: {text!r} names no file; write sqlite:///FILE")

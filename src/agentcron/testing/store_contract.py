@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -351,9 +352,9 @@ class StoreContract:
             for number in range(1, 6):
                 [execution] = await bench.run_due(await bench.read(job), NOW + number * MINUTE)
                 await bench.end(execution, DONE, NOW + number * MINUTE)
-            for filters in ({"job_id": job.id}, {}):
-                page = await bench.store.list_executions(ExecutionFilters(**filters), 3)
-                rest = await bench.store.list_executions(ExecutionFilters(**filters, before=page.after), 3)
+            for filters in (ExecutionFilters(job_id=job.id), ExecutionFilters()):
+                page = await bench.store.list_executions(filters, 3)
+                rest = await bench.store.list_executions(replace(filters, before=page.after), 3)
                 assert [row.at for row in (*page.items, *rest.items)] == [NOW + n * MINUTE for n in (5, 4, 3, 2, 1)]
                 assert rest.after is None
             failed = ExecutionFilters(statuses=[_E.FAILURE])
@@ -463,7 +464,7 @@ class StoreContract:
             [execution] = await bench.run_due(await bench.read(job), now + MINUTE)
             await bench.end(execution, Failed(kind="agent", message="no", answer=AgentOutcome()), now + 4 * MINUTE)
             figures = await bench.store.statistics()
-            assert (figures.total_jobs, figures.running_jobs, figures.jobs_by_status["WAITING"]) == (1, 0, 1)
+            assert (figures.total_jobs, figures.running_jobs, figures.jobs_by_status[JobStatus.WAITING]) == (1, 0, 1)
             assert (figures.total_executions, figures.success_rate) == (2, 0.5)
             assert figures.executions_by_status[_E.MISSED] == 58
             assert (figures.tokens, figures.cost_usd) == (5, Decimal("0.5"))
@@ -476,9 +477,7 @@ class StoreContract:
             job = await bench.job(retry="attempts=2,backoff=0s")
             [execution] = await bench.run_due(job, NOW + MINUTE)
             paid = AgentOutcome(usage=Usage(input_tokens=10))
-            await bench.end(
-                execution, Errored(kind="network", message="x", retryable=True, answer=paid), NOW + MINUTE
-            )
+            await bench.end(execution, Errored(kind="network", message="x", retryable=True, answer=paid), NOW + MINUTE)
             [again] = await bench.store.claim("me", NOW + MINUTE, 1, begin=True)
             await bench.end(again, Done(answer=AgentOutcome(usage=Usage(input_tokens=4))), NOW + MINUTE)
             figures = await bench.store.statistics()

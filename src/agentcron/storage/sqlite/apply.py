@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +25,7 @@ from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.texts import pack
 
-SpecOf = Callable[[int, int], JobSpec]
+SpecOf = Callable[[str, int], JobSpec]
 
 _RESULT: Final = "result"
 _CONVERSATION: Final = "conversation"
@@ -53,9 +52,7 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
         return False
     if plan.before is None or plan.before.version != plan.job_after.version:
         spec = json.dumps(write_spec(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
-        tx.execute(
-            statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec}
-        )
+        tx.execute(statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec})
     if plan.to_cancel is ToCancel.EARLIER:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     for row in plan.rows:
@@ -151,13 +148,11 @@ def claim(
     if ids is None:
         ready = tx.execute(statement("executions_claimable"), values).fetchall()
     else:
-        ready = tx.execute(
-            statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}
-        ).fetchall()
+        ready = tx.execute(statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}).fetchall()
     claimed: list[Execution] = []
     for row in ready:
-        seq, job_seq, version = row[0], row[27], row[3]
-        wake_at = now + spec_of(job_seq, version).timeout + CLOSE_GRACE
+        seq, job_seq = row[0], row[27]
+        wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
         tx.execute(
             statement("execution_claim"),
             {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
@@ -165,8 +160,7 @@ def claim(
         tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
         found = rows.execution(row)
         claimed.append(
-            replace(
-                found,
+            found.evolve(
                 status=ExecutionStatus.RUNNING,
                 owner=owner,
                 fence=found.fence + 1,

@@ -116,4 +116,6 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
         )
     if code == _READ_ONLY:
         return StoreUnavailable(f"{path}: is read-only; check the permissions of the file and of its folder")
-    return StoreUnavailable(f"{path}: {error}; check that the folder exists and can be written, or see 'agentcron doctor'")
+    return StoreUnavailable(
+        f"{path}: {error}; check that the folder exists and can be written, or see 'agentcron doctor'"
+    )

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,13 +22,21 @@ from agentcron.ports import Due, ExecutionFilters, JobFilters, Node, Orders, Pag
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
-from agentcron.storage.sqlite.connection import connect, create_file, explain, migrate, migrations, schema_number, statement
+from agentcron.storage.sqlite.connection import (
+    connect,
+    create_file,
+    explain,
+    migrate,
+    migrations,
+    schema_number,
+    statement,
+)
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
 
-SPEC_CACHE: Final = 4096
+SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
 
@@ -47,7 +54,7 @@ class SqliteStorage:
         self._reader: sqlite3.Connection | None = None
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
-        self._specs: OrderedDict[tuple[int, int], JobSpec] = OrderedDict()
+        self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._node: str | None = None
         self._seen: datetime | None = None
 
@@ -96,8 +103,11 @@ class SqliteStorage:
         return self._job(row) if row else None
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        row = self._one("version_get", id=job_id, version=version)
-        return read_spec(json.loads(row[0])) if row else None
+        spec = self._specs.get((job_id, version))
+        if spec is None:
+            row = self._one("version_get", id=job_id, version=version)
+            spec = self._remember((job_id, version), row[0]) if row else None
+        return spec
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
         exact = self._one("job_get", id=name_or_prefix)
@@ -130,7 +140,12 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        return await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+        applied = await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+        for plan, done in zip(plans, applied, strict=True):
+            job = plan.job_after
+            if done and job is not None and (plan.before is None or plan.before.version != job.version):
+                self._keep((job.id, job.version), job.spec)
+        return applied
 
     # --- executions -----------------------------------------------------------------------------------------------
 
@@ -142,7 +157,9 @@ class SqliteStorage:
         self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
     ) -> list[Execution]:
         return await self._write(
-            lambda tx: apply.claim(tx, owner, now, limit, ids, begin, lambda job, version: self._spec(tx, job, version))
+            lambda tx: apply.claim(
+                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+            )
         )
 
     async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
@@ -250,7 +267,9 @@ class SqliteStorage:
     async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
         # The lock says that this process lives; the time is kept for `why`, and an idle node stays off the disk.
         if self._seen is None or abs(now - self._seen) >= SEEN_EVERY:
-            await self._write(lambda tx: tx.execute(statement("node_seen"), {"id": node_id, "now": to_us(now)}).rowcount)
+            await self._write(
+                lambda tx: tx.execute(statement("node_seen"), {"id": node_id, "now": to_us(now)}).rowcount
+            )
             self._seen = now
         if not running:
             return Orders()
@@ -263,24 +282,26 @@ class SqliteStorage:
     # --- reading and writing --------------------------------------------------------------------------------------
 
     def _job(self, row: rows.Row) -> Job:
-        key = (row[0], row[2])
-        spec = self._specs.get(key)
+        spec = self._specs.get((row[1], row[2]))
         if spec is None:
-            found = self._one("version_by_seq", job=row[0], version=row[2])
+            found = self._one("version_get", id=row[1], version=row[2])
             if found is None:
                 raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
-            spec = self._remember(key, found[0])
+            spec = self._remember((row[1], row[2]), found[0])
         return rows.job(row, spec)
 
-    def _spec(self, tx: Transaction, job: int, version: int) -> JobSpec:
-        spec = self._specs.get((job, version))
+    def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
+        spec = self._specs.get((job_id, version))
         if spec is None:
-            text = tx.execute(statement("version_by_seq"), {"job": job, "version": version}).fetchone()[0]
-            spec = self._remember((job, version), text)
+            text = tx.execute(statement("version_get"), {"id": job_id, "version": version}).fetchone()[0]
+            spec = self._remember((job_id, version), text)
         return spec
 
-    def _remember(self, key: tuple[int, int], text: str) -> JobSpec:
-        spec = self._specs[key] = read_spec(json.loads(text))
+    def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
+        return self._keep(key, read_spec(json.loads(text)))
+
+    def _keep(self, key: tuple[str, int], spec: JobSpec) -> JobSpec:
+        self._specs[key] = spec
         if len(self._specs) > SPEC_CACHE:
             with contextlib.suppress(KeyError):  # the writer's thread may have dropped the same one
                 self._specs.popitem(last=False)
@@ -294,26 +315,17 @@ class SqliteStorage:
             execution = rows.execution(row)
             prompt = mine.get("prompt")
             if prompt is None:
-                prompt = self._prompt(row[27], row[3])
+                spec = await self.get_spec(execution.job_id, execution.version)
+                prompt = spec.prompt if spec is not None else None
             talk = mine.get("conversation")
             executions.append(
-                replace(
-                    execution,
+                execution.evolve(
                     prompt=prompt,
                     result=mine.get("result", "" if execution.ran else None),
                     conversation=apply.conversation_of(talk) if talk is not None else None,
                 )
             )
         return executions
-
-    def _prompt(self, job: int, version: int) -> str | None:
-        spec = self._specs.get((job, version))
-        if spec is None:
-            found = self._one("version_by_seq", job=job, version=version)
-            if found is None:
-                return None
-            spec = self._remember((job, version), found[0])
-        return spec.prompt
 
     def _one(self, name: str, **values: Any) -> Any:
         return self._read(lambda connection: connection.execute(statement(name), values).fetchone())

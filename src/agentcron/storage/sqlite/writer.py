@@ -139,7 +139,9 @@ def wal_lock(path: Path) -> FileLock | None:
     """The lock that keeps writes and checkpoints of several processes apart, where SQLite needs that."""
     if sqlite3.sqlite_version_info >= SAFE_WAL_VERSION:
         return None
-    return FileLock(path.with_name(path.name + "-lock"), timeout=30, mode=0o600, poll_interval=0.002, thread_local=False)
+    return FileLock(
+        path.with_name(path.name + "-lock"), timeout=30, mode=0o600, poll_interval=0.002, thread_local=False
+    )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Agents: what runs a prompt, one module per kind."""

@@ -1,0 +1,213 @@
+"""Which agents there are, and how one is made."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcron.agents.places import Places
+from agentcron.agents.recipes import Recipe, Surroundings, Values, nearest, shown
+from agentcron.errors import AgentcronError, AgentDefinitionError, AgentError
+
+if TYPE_CHECKING:
+    from agentcron.ports import BackgroundAgent, RunContext
+    from agentcron.redaction import Redactor
+
+KINDS: Final = MappingProxyType(
+    {
+        "command": "agentcron.agents.command",
+        "echo": "agentcron.agents.echo",
+        "pydantic-ai": "agentcron.agents.pydantic_ai",
+        "python": "agentcron.agents.python",
+    }
+)
+MODEL_VARIABLE: Final = "AGENTCRON_MODEL"
+_BACKGROUND: Final = "background-job"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A named recipe for agents. ``source``: ``built-in`` or ``configured``; ``timeout`` bounds each run."""
+
+    name: str
+    kind: str
+    source: str
+    description: str
+    timeout: timedelta | None = None
+
+
+class AgentFactoryPlugin:
+    """Makes agents from named definitions, at most ``max_concurrent_agents`` alive at once.
+
+    ``definitions`` maps names to values, or to a text that is the name of a model for pydantic-ai. One that
+    has the name of a built-in replaces it. ``environ`` (default: the process's) is read when it is needed;
+    relative paths in definitions start at ``base_dir``.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, str | Mapping[str, Any]] | None = None,
+        default_definition: str = _BACKGROUND,
+        max_concurrent_agents: int = 10,
+        environ: Mapping[str, str] | None = None,
+        base_dir: Path | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
+        if max_concurrent_agents < 1:
+            raise AgentDefinitionError(
+                f"max_concurrent_agents: at least 1 is needed, not {shown(max_concurrent_agents)}"
+            )
+        self._environ = environ
+        self._places = Places(max_concurrent_agents)
+        self._redactor = redactor
+        self._around = Surroundings(
+            environ=self._read_environ,
+            redactor=lambda: self.redactor,
+            base_dir=base_dir,
+            others=self._configured_names,
+        )
+        self._recipes: dict[str, Recipe] = {}
+        self._definitions: dict[str, Definition] = {}
+        self._keep(_BACKGROUND, {"kind": "pydantic-ai", "model": f"env:{MODEL_VARIABLE}"}, "built-in")
+        self._keep("echo", {"kind": "echo"}, "built-in")
+        for name, values in (definitions or {}).items():
+            self.register(name, values)
+        self._default = default_definition
+        self._recipe(default_definition)
+
+    @property
+    def max_concurrent_agents(self) -> int:
+        """How many agents may live at once."""
+        return self._places.most
+
+    @property
+    def living(self) -> int:
+        """How many agents live now."""
+        return self._places.taken
+
+    @property
+    def default_definition(self) -> str:
+        """The definition of a job that names none."""
+        return self._default
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]:
+        """All definitions by name; read-only."""
+        return MappingProxyType(self._definitions)
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the secrets that definitions were given; whatever is written down goes through it."""
+        if self._redactor is None:
+            from agentcron.redaction import Redactor
+
+            self._redactor = Redactor(self._read_environ())
+        return self._redactor
+
+    def register(self, name: str, definition: str | Mapping[str, Any]) -> None:
+        """Add a definition, or replace the one of this name. Raises ``AgentDefinitionError``."""
+        if not name.strip() or name != name.strip():
+            raise AgentDefinitionError(f"agent {shown(name)}: a name is a text without blanks around it")
+        if isinstance(definition, str):
+            definition = {"kind": "pydantic-ai", "model": definition}
+        if not isinstance(definition, Mapping):
+            raise AgentDefinitionError(
+                f"agent {name}: a definition is a mapping with a kind, or the name of a model, "
+                f"not {type(definition).__name__}"
+            )
+        self._keep(name, definition, "configured")
+
+    def check(self, definition: str) -> None:
+        """Raise ``AgentDefinitionError`` where the definition is unknown or cannot work as things are now."""
+        self._recipe(definition).check()
+
+    async def create(self, definition: str, context: RunContext) -> BackgroundAgent:
+        """A fresh agent; waits while ``max_concurrent_agents`` live. ``close()`` gives the place back."""
+        recipe = self._recipes.get(definition) or self._recipe(definition)
+        if not self._places.take_at_once():
+            await self._places.take()
+        try:
+            prepare = getattr(recipe, "prepare", None)
+            if prepare is not None:
+                await prepare()
+            agent_id = f"{definition}-{context.execution_id}-{context.attempt}"
+            agent = recipe.make(context, agent_id, self._places.give_back)
+        except BaseException as error:
+            self._places.give_back()
+            if isinstance(error, AgentcronError) or not isinstance(error, Exception):
+                raise
+            raise AgentError(
+                f"agent {definition} could not be made: {type(error).__name__}: {error}", kind="creation"
+            ) from error
+        timeout = self._definitions[definition].timeout
+        if timeout is None:
+            return agent
+        from agentcron.agents.bounded import BoundedAgent
+
+        return BoundedAgent(agent, definition, timeout)
+
+    def fingerprint(self, name: str) -> str:
+        """A short hash of what the definition does: runs with the same one were made by the same recipe."""
+        value = {"of": self._recipe(name).print_of(), "timeout": str(self._definitions[name].timeout)}
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def describe(self, *, check: bool = True) -> list[dict[str, Any]]:
+        """One mapping per definition, for people and for JSON; ``problem`` is None where it can work."""
+        return [self._describe(one, check) for one in self._sorted()]
+
+    def _describe(self, one: Definition, check: bool) -> dict[str, Any]:
+        problem = None
+        if check:
+            try:
+                self.check(one.name)
+            except AgentcronError as error:
+                problem = str(error)
+        return {
+            "name": one.name,
+            "kind": one.kind,
+            "source": one.source,
+            "default": one.name == self._default,
+            "description": one.description,
+            "problem": problem,
+        }
+
+    def _sorted(self) -> Iterator[Definition]:
+        yield from sorted(self._definitions.values(), key=lambda one: (one.source == "built-in", one.name))
+
+    def _keep(self, name: str, values: Mapping[str, Any], source: str) -> None:
+        kind = values.get("kind")
+        if not isinstance(kind, str):
+            raise AgentDefinitionError(f"agent {name}: kind is missing; known: {', '.join(sorted(KINDS))}")
+        if kind not in KINDS:
+            raise AgentDefinitionError(f"agent {name}: kind: there is no {kind}; {nearest(kind, KINDS)}")
+        recipe: Recipe = importlib.import_module(KINDS[kind]).read(name, values, self._around)
+        timeout = Values(name, values, values).duration("timeout")
+        if timeout is not None and not timeout:
+            raise AgentDefinitionError(f"agent {name}: timeout: it must be longer than nothing")
+        self._recipes[name] = recipe
+        self._definitions[name] = Definition(
+            name=name, kind=kind, source=source, description=recipe.description, timeout=timeout
+        )
+
+    def _recipe(self, name: str) -> Recipe:
+        try:
+            return self._recipes[name]
+        except KeyError:
+            raise AgentDefinitionError(
+                f"there is no agent {shown(name)}; {nearest(str(name), self._recipes)}"
+            ) from None
+
+    def _configured_names(self) -> list[str]:
+        return sorted(one.name for one in self._definitions.values() if one.name != _BACKGROUND)
+
+    def _read_environ(self) -> Mapping[str, str]:
+        return os.environ if self._environ is None else self._environ

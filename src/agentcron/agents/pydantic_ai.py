@@ -1,0 +1,331 @@
+"""The kind ``pydantic-ai``: a model of any provider answers, in this process.
+
+pydantic-ai is imported when a definition is first checked or used, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import sys
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, nearest, shown
+from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
+from agentcron.errors import AgentDefinitionError
+from agentcron.redaction import is_reference
+
+if TYPE_CHECKING:
+    from pydantic_ai import Agent
+    from pydantic_ai.messages import ModelMessage
+    from pydantic_ai.usage import RunUsage
+
+    from agentcron.ports import BackgroundAgent, RunContext
+
+MODEL_VARIABLE: Final = "AGENTCRON_MODEL"
+_KEYS: Final = ("model", "base_url", "api_key", "instructions", "limits", "request_timeout", "settings")
+_LIMITS: Final = ("requests", "tool_calls", "input_tokens", "output_tokens", "total_tokens")
+_SETTINGS: Final = (
+    "extra_body",
+    "frequency_penalty",
+    "max_tokens",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "seed",
+    "service_tier",
+    "stop_sequences",
+    "temperature",
+    "thinking",
+    "top_k",
+    "top_p",
+)
+_BUILDING: Final = "agentcron.agents.model_building"
+_OPENAI_PREFIXES: Final = ("openai:", "openai-chat:")
+# A client's own patience must outlast the run, or a slow answer ends as a network error before its time.
+_PATIENCE: Final = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelChoice:
+    """Which model is asked, and how. ``model`` may be a reference to a variable that names it."""
+
+    model: str
+    base_url: str | None = None
+    api_key: str | None = None
+    instructions: str | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    request_timeout: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PydanticAgent(OneRun):
+    """Asks the model once; tools and requests within are bounded by the limits."""
+
+    __slots__ = ("_agent", "_choice", "_context", "_messages", "_usage", "_variable")
+
+    def __init__(
+        self,
+        agent_id: str,
+        done: Done,
+        agent: Agent[None, str],
+        choice: ModelChoice,
+        context: RunContext,
+        variable: str,
+    ) -> None:
+        super().__init__(agent_id, done)
+        self._agent = agent
+        self._choice = choice
+        self._context = context
+        self._variable = variable
+        self._messages: list[ModelMessage] = []
+        self._usage: RunUsage | None = None
+
+    async def run(self, prompt: str) -> AgentOutcome:
+        from pydantic_ai import capture_run_messages
+        from pydantic_ai.exceptions import UsageLimitExceeded
+        from pydantic_ai.usage import RunUsage, UsageLimits
+
+        self._usage = RunUsage()
+        limits: dict[str, Any] = {
+            f"{'request' if key == 'requests' else key}_limit": most for key, most in self._limits()
+        }
+        with capture_run_messages() as self._messages:
+            try:
+                # Entered, it closes its connections when the last run that shares it ends.
+                async with self._agent:
+                    result = await self._agent.run(
+                        prompt,
+                        usage=self._usage,
+                        usage_limits=UsageLimits(**limits),
+                        model_settings=self._settings(),
+                        infer_name=False,
+                    )
+            except UsageLimitExceeded as error:
+                said = str(error).removesuffix(getattr(error, "_HINT", "")).strip().rstrip(".")
+                return self._answer("", failed=f"limit: {said}")
+            except Exception as error:
+                from agentcron.agents.model_errors import explained
+
+                raise explained(error, self._variable, self._choice.base_url) from error
+        self._messages = result.all_messages()
+        return self._answer(result.output, conversation_id=result.conversation.conversation_id)
+
+    def so_far(self) -> AgentOutcome | None:
+        """What a run that was cut or that failed had said and used until then."""
+        return self._answer("") if self._usage is not None and self._messages else None
+
+    def _limits(self) -> list[tuple[str, int]]:
+        return list(self._choice.limits.items())
+
+    def _settings(self) -> Any:
+        settings: dict[str, Any] = {
+            "max_retries": 0,  # the scheduler retries; both together would multiply what is paid
+            "timeout": self._context.timeout.total_seconds() + _PATIENCE,
+            **self._choice.settings,
+        }
+        if self._choice.request_timeout is not None:
+            settings["request_timeout"] = self._choice.request_timeout
+        return settings
+
+    def _answer(
+        self, output: str, *, failed: str | None = None, conversation_id: str | None = None
+    ) -> AgentOutcome:
+        from pydantic_ai import Conversation as Native
+        from pydantic_ai import ConversationTypeAdapter
+
+        used = self._usage
+        assert used is not None
+        known_id: dict[str, Any] = {"conversation_id": conversation_id} if conversation_id else {}
+        native = Native(messages=self._messages, usage=used, **known_id)
+        # The price list knows providers by name; behind another address the same name may cost anything.
+        cost = used.cost if self._choice.base_url is None and not used.unmeasured_requests else None
+        return AgentOutcome(
+            output=output,
+            failed=failed,
+            usage=Usage(
+                input_tokens=used.input_tokens,
+                output_tokens=used.output_tokens,
+                cached_tokens=used.cache_read_tokens,
+                requests=used.requests,
+                tool_calls=used.tool_calls,
+            ),
+            cost_usd=cost,
+            cost_basis=CostBasis.UNKNOWN if cost is None else CostBasis.ESTIMATED,
+            conversation=Conversation(
+                kind="pydantic-ai",
+                format="pydantic-ai",
+                format_version=1,
+                native=ConversationTypeAdapter.dump_python(native, mode="json", warnings=False),
+                session=native.conversation_id,
+            ),
+        )
+
+
+class PydanticRecipe:
+    """A model with its settings; the built agent is kept and shared by all runs of the definition."""
+
+    def __init__(self, where: str, around: Surroundings, choice: ModelChoice) -> None:
+        self._where = where
+        self._around = around
+        self._choice = choice
+        self._built: tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, str], str] | None = (
+            None
+        )
+
+    @property
+    def description(self) -> str:
+        model = self._choice.model
+        if is_reference(model):
+            return f"asks the model named in {model.split(':', 1)[1]}"
+        return f"asks the model {model}" + (f" at {self._choice.base_url}" if self._choice.base_url else "")
+
+    def check(self) -> None:
+        self._ready()
+
+    async def prepare(self) -> None:
+        """Import what takes seconds on a busy machine beside the loop, not in it."""
+        if _BUILDING not in sys.modules and importlib.util.find_spec("pydantic_ai") is not None:
+            await asyncio.to_thread(importlib.import_module, _BUILDING)
+
+    def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
+        agent, variable = self._ready()
+        return PydanticAgent(agent_id, done, agent, self._choice, context, variable)
+
+    def print_of(self) -> Any:
+        choice = self._choice
+        model: str | None = choice.model
+        if is_reference(choice.model):
+            model = self._around.environ().get(choice.model.split(":", 1)[1])
+        return {
+            "kind": "pydantic-ai",
+            "model": model,
+            "base_url": choice.base_url,
+            "instructions": choice.instructions,
+            "limits": dict(choice.limits),
+            "request_timeout": choice.request_timeout,
+            "settings": dict(choice.settings),
+        }
+
+    def _ready(self) -> tuple[Agent[None, str], str]:
+        """The agent, and the name of the variable or file that holds its key."""
+        model = self._model()
+        key = None
+        if self._choice.api_key is not None:
+            key = self._around.resolve(f"{self._where}: api_key", self._choice.api_key)
+        try:
+            loop: Any = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if self._built is not None:
+            made_of, seen, agent, variable = self._built
+            # Connections belong to the loop that opened them: another loop needs a client of its own.
+            if made_of == (model, key) and (seen is None or loop is None or seen() is loop):
+                if seen is None and loop is not None:
+                    self._built = (made_of, weakref.ref(loop), agent, variable)
+                return agent, variable
+        if importlib.util.find_spec("pydantic_ai") is None:
+            raise AgentDefinitionError(
+                f"{self._where}: pydantic-ai is not installed: pip install 'agentcron[ai]'"
+            )
+        from agentcron.agents.model_building import build
+
+        agent, variable = build(
+            self._where,
+            model,
+            base_url=self._choice.base_url,
+            api_key=key,
+            key_name=self._choice.api_key,
+            instructions=self._choice.instructions,
+            environ=self._around.environ(),
+        )
+        self._built = ((model, key), weakref.ref(loop) if loop is not None else None, agent, variable)
+        return agent, variable
+
+    def _model(self) -> str:
+        model = self._choice.model
+        if not is_reference(model):
+            return model
+        variable = model.split(":", 1)[1]
+        named = self._around.environ().get(variable, "").strip()
+        if not named:
+            others = ", ".join(self._around.others())
+            raise AgentDefinitionError(
+                f"{self._where}: no model is named. Set {variable}=provider:model (openai:gpt-5-mini), "
+                f"or define [agents.NAME] in agentcron.toml, or use another agent: {others}"
+            )
+        return named
+
+
+def read(name: str, values: Mapping[str, Any], around: Surroundings) -> PydanticRecipe:
+    """The recipe of a definition."""
+    given = Values(name, values, _KEYS)
+    model = given.text("model")
+    if model is None:
+        raise given.refuse("model", "is missing; write provider:model, such as openai:gpt-5-mini")
+    base_url = given.text("base_url")
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise given.refuse("base_url", f"begins with http:// or https://, which {shown(base_url)} does not")
+    if is_reference(model) and not model.startswith("env:"):
+        raise given.refuse("model", "only env:NAME may stand for a model")
+    if base_url is None and ":" not in model and model != "test":
+        raise given.refuse(
+            "model", f"{shown(model)} names no provider; write provider:model, or add base_url"
+        )
+    api_key = given.text("api_key")
+    if api_key is not None and not is_reference(api_key):
+        raise given.refuse(
+            "api_key", "a key must not be written here; write env:NAME or file:PATH, where the key is kept"
+        )
+    request_timeout = given.duration("request_timeout")
+    if request_timeout is not None and request_timeout <= timedelta(0):
+        raise given.refuse("request_timeout", "it must be longer than nothing")
+    return PydanticRecipe(
+        given.where,
+        around,
+        ModelChoice(
+            model=model,
+            base_url=base_url,
+            api_key=api_key,
+            instructions=given.text("instructions"),
+            limits=_limits(given),
+            request_timeout=None if request_timeout is None else request_timeout.total_seconds(),
+            settings=_table(given, "settings", _SETTINGS),
+        ),
+    )
+
+
+def _limits(given: Values) -> dict[str, int]:
+    limits = _table(given, "limits", _LIMITS)
+    for key, most in limits.items():
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise given.refuse(f"limits.{key}", f"a whole number of at least 1 is needed, not {shown(most)}")
+    return limits
+
+
+def _table(given: Values, key: str, known: tuple[str, ...]) -> dict[str, Any]:
+    table = given.raw(key)
+    if table is None:
+        return {}
+    if not isinstance(table, Mapping):
+        raise given.refuse(key, f"a table is needed, not {shown(table)}")
+    for name in table:
+        if name == "max_retries":
+            raise given.refuse(f"{key}.max_retries", "the job's retry policy decides how often; leave it out")
+        if name in ("timeout", "request_timeout"):
+            raise given.refuse(f"{key}.{name}", "write request_timeout beside the model instead")
+        if name not in known:
+            raise given.refuse(f"{key}.{name}", f"is not known; {nearest(str(name), known)}")
+    return dict(table)
+
+
+def bare_name(model: str) -> str:
+    """The model's name as an OpenAI-compatible server knows it; other colons belong to the name."""
+    for prefix in _OPENAI_PREFIXES:
+        if model.startswith(prefix):
+            return model.removeprefix(prefix)
+    return model

@@ -1,1 +1,0 @@
-SELECT spec FROM job_versions WHERE job = :job AND version = :version
