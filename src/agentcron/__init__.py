@@ -1,1 +1,128 @@
-"""Cron for AI agents."""
+"""Cron for AI agents: a prompt on a schedule, run by a dedicated agent, its answer and cost kept.
+
+The public surface. Each name is imported when it is first used, so that ``import agentcron`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from agentcron._version import __version__
+
+if TYPE_CHECKING:
+    from agentcron.agents.factory import AgentFactoryPlugin
+    from agentcron.domain.explain import Explanation
+    from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+    from agentcron.domain.model import Execution, Job, JobStatistics
+    from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
+    from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+    from agentcron.domain.spec import JobSpec
+    from agentcron.errors import (
+        AgentcronError,
+        AgentDefinitionError,
+        AgentError,
+        ConfigError,
+        ConflictError,
+        InvalidJobError,
+        InvalidScheduleError,
+        NotAllowedError,
+        NotFoundError,
+        StoreError,
+        StoreTooNew,
+        StoreUnavailable,
+    )
+    from agentcron.observability import get_logger
+    from agentcron.plugin import BackgroundJobsConfig, BackgroundJobsPlugin
+    from agentcron.ports import DateRange, ExecutionFilters, JobFilters, RunContext
+    from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
+    from agentcron.storage.memory import MemoryStorage
+    from agentcron.storage.sqlite import SqliteStorage
+
+_HOMES = {
+    "agentcron.agents.factory": ("AgentFactoryPlugin",),
+    "agentcron.domain.explain": ("Explanation",),
+    "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
+    "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
+    "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
+    "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
+    "agentcron.domain.spec": ("JobSpec",),
+    "agentcron.errors": (
+        "AgentDefinitionError",
+        "AgentError",
+        "AgentcronError",
+        "ConfigError",
+        "ConflictError",
+        "InvalidJobError",
+        "InvalidScheduleError",
+        "NotAllowedError",
+        "NotFoundError",
+        "StoreError",
+        "StoreTooNew",
+        "StoreUnavailable",
+    ),
+    "agentcron.observability": ("get_logger",),
+    "agentcron.plugin": ("BackgroundJobsConfig", "BackgroundJobsPlugin"),
+    "agentcron.ports": ("DateRange", "ExecutionFilters", "JobFilters", "RunContext"),
+    "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
+    "agentcron.storage.memory": ("MemoryStorage",),
+    "agentcron.storage.sqlite": ("SqliteStorage",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AgentDefinitionError",
+    "AgentError",
+    "AgentFactoryPlugin",
+    "AgentOutcome",
+    "AgentcronError",
+    "BackgroundJobsConfig",
+    "BackgroundJobsPlugin",
+    "CatchUp",
+    "ConfigError",
+    "ConflictError",
+    "Conversation",
+    "CostBasis",
+    "CronSchedule",
+    "DateRange",
+    "EverySchedule",
+    "Execution",
+    "ExecutionFilters",
+    "ExecutionStatus",
+    "Explanation",
+    "InvalidJobError",
+    "InvalidScheduleError",
+    "Job",
+    "JobFilters",
+    "JobSpec",
+    "JobStatistics",
+    "JobStatus",
+    "MemoryStorage",
+    "NotAllowedError",
+    "NotFoundError",
+    "OnInterrupt",
+    "OnceSchedule",
+    "Overlap",
+    "RetryPolicy",
+    "RunContext",
+    "SqliteStorage",
+    "StoreError",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "Usage",
+    "__version__",
+    "get_logger",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

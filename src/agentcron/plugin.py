@@ -21,7 +21,7 @@ from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
-from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.scheduler import Scheduler, make_manager

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome
-from agentcron.domain.planner import Plan
+from agentcron.domain.plans import Plan
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 

@@ -20,20 +20,24 @@ _SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL",
 _SHORTEST: Final = 8
 _MOST_BYTES_OF_A_SECRET: Final = 64 * 1024
 
-_PATTERNS: Final = (
-    (
-        "private-key",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)",
-    ),
-    ("anthropic-key", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
-    ("api-key", r"\bsk-[A-Za-z0-9_-]{20,}"),
-    ("github-token", r"\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}"),
-    ("aws-key", r"\bAKIA[0-9A-Z]{16}\b"),
-    ("google-key", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    ("bearer", r"(?<=\bBearer )[A-Za-z0-9._~+/=-]{20,}|(?<=\bbearer )[A-Za-z0-9._~+/=-]{20,}"),
+# A name, a text that every match holds, and the pattern. Looking for the text first costs a hundredth of the pattern.
+_PATTERNS: Final = tuple(
+    (name, mark, re.compile(pattern))
+    for name, mark, pattern in (
+        (
+            "private-key",
+            "PRIVATE KEY-----",
+            r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)",
+        ),
+        ("anthropic-key", "sk-ant-", r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
+        ("api-key", "sk-", r"\bsk-[A-Za-z0-9_-]{20,}"),
+        ("github-token", "_", r"\bgh[opsur]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}"),
+        ("aws-key", "AKIA", r"\bAKIA[0-9A-Z]{16}\b"),
+        ("google-key", "AIza", r"\bAIza[0-9A-Za-z_-]{35}"),
+        ("slack-token", "xox", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+        ("bearer", "earer ", r"(?<=\b[Bb]earer )[A-Za-z0-9._~+/=-]{20,}"),
+    )
 )
-_ANY_PATTERN: Final = re.compile("|".join(f"(?P<p{at}>{text})" for at, (_, text) in enumerate(_PATTERNS)))
 
 
 class Redactor:
@@ -44,32 +48,33 @@ class Redactor:
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self._names: dict[str, str] = {}
-        self._known: re.Pattern[str] | None = None
+        self._known: list[tuple[str, str]] = []
         for name, value in (os.environ if environ is None else environ).items():
             if _SECRET_NAME.search(name):
                 self._remember(value, name)
-        self._compile()
+        self._sort()
 
     def learn(self, value: str, name: str = "secret") -> None:
         """Treat ``value`` as secret from now on; shorter than 8 characters it would blank innocent words."""
         if self._remember(value, name):
-            self._compile()
+            self._sort()
 
     def text(self, text: str) -> str:
         """``text`` without its secrets; the same object where there are none."""
-        if self._known is not None:
-            text = self._known.sub(self._named, text)
-        return _ANY_PATTERN.sub(_kind, text)
+        for value, name in self._known:
+            if value in text:
+                text = text.replace(value, f"[redacted:{name}]")
+        for name, mark, pattern in _PATTERNS:
+            if mark in text:
+                text = pattern.sub(f"[redacted:{name}]", text)
+        return text
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets in its texts and keys."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {
-                self.text(key) if isinstance(key, str) else key: self.value(item)
-                for key, item in value.items()
-            }
+            return {self.text(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.value(item) for item in value]
         return value
@@ -84,17 +89,9 @@ class Redactor:
             self._names.setdefault(value.replace("\n", "\\n"), name)
         return True
 
-    def _compile(self) -> None:
+    def _sort(self) -> None:
         # The longest first: a secret that begins with another one must not leave its tail behind.
-        ordered = sorted(self._names, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
-
-    def _named(self, match: re.Match[str]) -> str:
-        return f"[redacted:{self._names[match.group()]}]"
-
-
-def _kind(match: re.Match[str]) -> str:
-    return f"[redacted:{_PATTERNS[int((match.lastgroup or 'p0')[1:])][0]}]"
+        self._known = sorted(self._names.items(), key=lambda pair: len(pair[0]), reverse=True)
 
 
 def is_reference(text: str) -> bool:

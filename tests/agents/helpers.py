@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +20,7 @@ from agentcron.ports import RunContext
 CONTEXT = RunContext(
     job_id="JOB",
     job_name="a job",
-    execution_id="EXECUTION",
+    execution_id=f"EXECUTION-{os.getpid()}",  # what bears it may be ended, also by tests beside this one
     scheduled_for=None,
     attempt=1,
     idempotency_key="JOB:manual",

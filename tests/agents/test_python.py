@@ -41,7 +41,7 @@ def sync(prompt: str) -> str:
     return f"{prompt} {threading.current_thread() is threading.main_thread()}"
 
 
-class Callable_:
+class Answering:
     async def __call__(self, prompt: str) -> str:
         return f"object {prompt}"
 
@@ -56,7 +56,7 @@ class Callable_:
         (sync, "p False"),
         (lambda prompt: plain(prompt), "heard p"),
         (lambda *all_of_it: all_of_it[0], "p"),
-        (Callable_(), "object p"),
+        (Answering(), "object p"),
         (functools.partial(with_context, context=CONTEXT), "p for JOB"),
     ],
 )

@@ -28,6 +28,10 @@ asyncio.run(main())
 """
 
 
+def started(script: str, execution_id: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCHEDULER, script, execution_id])
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("who", ["plain", "ignores TERM", "own session"])
 async def test_nothing_outlives_a_scheduler_that_is_killed(tmp_path: Path, how: signal.Signals, who: str) -> None:
@@ -40,7 +44,7 @@ async def test_nothing_outlives_a_scheduler_that_is_killed(tmp_path: Path, how: 
         f"{start}sh -c '{trap}echo $$ > {deepest}; while :; do sleep 0.1; done' & "
         f"{trap}echo $$ > {command}; while :; do sleep 0.1; done"
     )
-    scheduler = subprocess.Popen([sys.executable, "-c", SCHEDULER, script, f"{tmp_path.name}-{os.getpid()}"])
+    scheduler = started(script, f"{tmp_path.name}-{os.getpid()}")
     try:
         await until(lambda: pid_in(command) and pid_in(deepest), "the command and its child began")
         pids = [pid_in(command), pid_in(deepest)]

@@ -184,9 +184,7 @@ async def test_a_run_past_its_timeout_is_incomplete_and_its_agent_closed(world: 
     job_id = await world.plugin.create_job("hang", "every 1s", "hello", timeout=timedelta(milliseconds=30), max_runs=1)
     await world.plugin.start_background_execution()
     await world.advance(1)
-    async with asyncio.timeout(5):
-        while not world.factory.closed:
-            await asyncio.sleep(0.005)
+    await asyncio.wait_for(world.factory.one_closed.wait(), 5)
     await world.advance(1)
     [run] = await world.runs(job_id)
     assert (run.status, run.reason) == (_E.INCOMPLETE, "timeout")

@@ -1,8 +1,8 @@
 """When should a schedule fire? A slow second opinion that shares no code with the calendar.
 
 It lists the real minutes (or seconds) of a window one by one, asks ``zoneinfo`` what the clock on the wall
-showed at each, and then applies the daylight saving rule of cron(8) where the list jumps. Sets of instants are
-integers with one bit for each tick of the window, so that ten thousand expressions take seconds, not hours.
+showed at each, and then applies the daylight saving rule of cron(8) where the list jumps. Sets of instants
+are integers with one bit for each tick of the window, so ten thousand expressions take seconds.
 """
 
 from __future__ import annotations
@@ -114,8 +114,7 @@ class Window:
         self.start, self.ticks, self.tick = start, ticks, tick
         place = ZoneInfo(zone)
         walls = [
-            datetime.fromtimestamp(start + n * tick, UTC).astimezone(place).replace(tzinfo=None)
-            for n in range(ticks)
+            datetime.fromtimestamp(start + n * tick, UTC).astimezone(place).replace(tzinfo=None) for n in range(ticks)
         ]
         by: dict[str, dict[object, bytearray]] = {"second": {}, "minute": {}, "hour": {}, "day": {}}
         size = ticks // 8 + 1
@@ -144,9 +143,7 @@ class Window:
         found = self._any("minute", line.minutes) & self._any("hour", line.hours)
         if self.tick == 1:
             found &= self._any("second", line.seconds)
-        found &= self._any(
-            "day", {day for day in self._bits["day"] if isinstance(day, date) and line.on(day)}
-        )
+        found &= self._any("day", {day for day in self._bits["day"] if isinstance(day, date) and line.on(day)})
         if line.wildcard:
             return found
         three_hours = 3 * 3600 // self.tick

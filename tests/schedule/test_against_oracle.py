@@ -17,7 +17,7 @@ from .randoms import expression
 SECOND = 1_000_000
 WINDOWS = 12
 PER_WINDOW = 42
-MINUTES = 28 * 1440
+MINUTES = 24 * 1440
 SECONDS = 4 * 3600
 FROM = int(datetime(1965, 1, 1, tzinfo=UTC).timestamp())
 
@@ -41,9 +41,7 @@ def draw(random: Random, zone: str, six: bool) -> tuple[CronSchedule, Line]:
 @pytest.mark.parametrize("zone", ZONES)
 def test_next_previous_and_count_agree_with_the_walk_of_real_minutes(zone: str) -> None:
     random = Random(f"calendar {zone}")
-    jumps = [
-        at for at, before, after in transitions(zone) if at >= FROM and before % 60 == 0 and after % 60 == 0
-    ]
+    jumps = [at for at, before, after in transitions(zone) if at >= FROM and before % 60 == 0 and after % 60 == 0]
     inside = asked = 0
     for number in range(WINDOWS):
         tick = 1 if number >= WINDOWS - 2 else 60
@@ -78,7 +76,7 @@ def test_next_previous_and_count_agree_with_the_walk_of_real_minutes(zone: str) 
             # The first tick is left out: whether it stands right after a gap cannot be seen from inside.
             whole = (fires >> 1).bit_count()
             assert schedule.count_us((begin + tick) * SECOND, end * SECOND) == whole, what
-    assert inside / asked > 0.6, "too many questions were answered outside the window"
+    assert inside / asked > 0.5, "too many questions were answered outside the window"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import Plan, plan
+from agentcron.domain.planner import plan
+from agentcron.domain.plans import Plan
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import InvalidScheduleError
 

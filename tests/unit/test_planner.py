@@ -11,7 +11,8 @@ import pytest
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import Plan, ToCancel, is_too_late, plan
+from agentcron.domain.planner import is_too_late, plan
+from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import InvalidScheduleError
 

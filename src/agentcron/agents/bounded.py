@@ -36,8 +36,7 @@ class BoundedAgent:
             if not bound.expired():
                 raise
             raise AgentError(
-                f"no answer within {self._timeout.total_seconds():g} s, "
-                f"the timeout of agent {self._definition}",
+                f"no answer within {self._timeout.total_seconds():g} s, the timeout of agent {self._definition}",
                 kind="timeout",
             ) from error
 

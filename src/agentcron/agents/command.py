@@ -136,9 +136,7 @@ class CommandRecipe:
     def _folder(self) -> str:
         folder = (self._around.base_dir or Path()).absolute() / Path(self._cwd or "").expanduser()
         if not folder.is_dir():
-            raise AgentDefinitionError(
-                f"{self._where}: cwd: there is no folder {folder}; create it or change cwd"
-            )
+            raise AgentDefinitionError(f"{self._where}: cwd: there is no folder {folder}; create it or change cwd")
         return str(folder)
 
     def _program(self, folder: str) -> str:
@@ -154,8 +152,7 @@ class CommandRecipe:
         found = shutil.which(name, path=search)
         if found is None:
             raise AgentDefinitionError(
-                f"{self._where}: command: {name} is not on PATH ({shown(search)}); "
-                "install it, or write its full path"
+                f"{self._where}: command: {name} is not on PATH ({shown(search)}); install it, or write its full path"
             )
         return str(Path(found).absolute())
 
@@ -186,13 +183,9 @@ def read(name: str, values: Mapping[str, Any], around: Surroundings) -> CommandR
 def _argv(given: Values) -> tuple[str, ...]:
     command = given.raw("command")
     if isinstance(command, str):
-        raise given.refuse(
-            "command", 'a list of texts is needed, such as ["program", "argument"]; no shell reads it'
-        )
+        raise given.refuse("command", 'a list of texts is needed, such as ["program", "argument"]; no shell reads it')
     if not isinstance(command, (list, tuple)) or not command:
-        raise given.refuse(
-            "command", f'a list such as ["program", "argument"] is needed, not {shown(command)}'
-        )
+        raise given.refuse("command", f'a list such as ["program", "argument"] is needed, not {shown(command)}')
     for part in command:
         if not isinstance(part, str) or "\0" in part:
             raise given.refuse("command", f"every element must be text without NUL, {shown(part)} is not")
@@ -231,6 +224,8 @@ def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
         details: dict[str, Any] = {"exit_code": 0}
         if complaint := _last_lines(ended.stderr):
             details["stderr"] = complaint
+        if ended.left:
+            details["still_running"] = ended.left
         if ended.stdout_size > len(ended.stdout):
             details["output_bytes"] = ended.stdout_size
             text += f"\n[cut: the first {len(ended.stdout)} of {ended.stdout_size} bytes]"
@@ -238,9 +233,7 @@ def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
     if ended.how == "refused":
         raise _not_started(command.program, OSError(ended.number, os.strerror(ended.number)))
     if ended.how == "lost":
-        raise AgentError(
-            f"{name}: its supervisor was killed; what was left of the command was ended", kind="exit"
-        )
+        raise AgentError(f"{name}: its supervisor was killed; what was left of the command was ended", kind="exit")
     if ended.how == "signal":
         what = f"was ended by {_signal_name(ended.number)}"
     else:
@@ -266,9 +259,7 @@ def _not_started(program: str, error: OSError) -> AgentError:
         why += "; a script needs a first line such as #!/bin/sh"
     elif error.errno == errno.ENOENT:
         why += "; the program, or the interpreter in its first line, is gone"
-    return AgentError(
-        f"{program} cannot be started: {why}", kind="creation", retryable=error.errno in _SCARCE
-    )
+    return AgentError(f"{program} cannot be started: {why}", kind="creation", retryable=error.errno in _SCARCE)
 
 
 def _last_lines(data: bytes) -> str:

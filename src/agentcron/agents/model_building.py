@@ -49,9 +49,7 @@ def build(
             built, variable = _compatible(model, base_url, api_key), key_name or "api_key"
         else:
             built, variable = _of_provider(where, model, api_key, key_name, environ)
-        agent = Agent(
-            built, instructions=instructions, output_type=str, name="agentcron", defer_model_check=True
-        )
+        agent = Agent(built, instructions=instructions, output_type=str, name="agentcron", defer_model_check=True)
     except ImportError as error:
         raise AgentDefinitionError(f"{where}: model: {_line(error)}") from error
     except (UserError, ValueError) as error:

@@ -35,9 +35,7 @@ def _of_provider(error: theirs.ModelAPIError, variable: str, at: str) -> AgentEr
     words = _words(error)
     wait = _retry_after(error)
     if isinstance(error, (theirs.ModelRequestTimeout, theirs.ModelTimeoutError)):
-        return AgentError(
-            f"{model}{at} did not answer in time: {_short(error)}", kind="timeout", retryable=True
-        )
+        return AgentError(f"{model}{at} did not answer in time: {_short(error)}", kind="timeout", retryable=True)
     if isinstance(error, theirs.ModelConnectionError):
         return AgentError(
             f"{model}{at} cannot be reached: {_cause(error)}; is the server up, and the address right?",
@@ -69,9 +67,7 @@ def _of_provider(error: theirs.ModelAPIError, variable: str, at: str) -> AgentEr
             retryable=again,
             retry_after=wait if again else None,
         )
-    return AgentError(
-        f"{model}{at} failed{number}: {words}", kind="provider", retryable=True, retry_after=wait
-    )
+    return AgentError(f"{model}{at} failed{number}: {words}", kind="provider", retryable=True, retry_after=wait)
 
 
 def _words(error: theirs.ModelAPIError) -> str:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from agentcron.ports import BackgroundAgent, RunContext
 
-MODEL_VARIABLE: Final = "AGENTCRON_MODEL"
 _KEYS: Final = ("model", "base_url", "api_key", "instructions", "limits", "request_timeout", "settings")
 _LIMITS: Final = ("requests", "tool_calls", "input_tokens", "output_tokens", "total_tokens")
 _SETTINGS: Final = (
@@ -132,9 +131,7 @@ class PydanticAgent(OneRun):
             settings["request_timeout"] = self._choice.request_timeout
         return settings
 
-    def _answer(
-        self, output: str, *, failed: str | None = None, conversation_id: str | None = None
-    ) -> AgentOutcome:
+    def _answer(self, output: str, *, failed: str | None = None, conversation_id: str | None = None) -> AgentOutcome:
         from pydantic_ai import Conversation as Native
         from pydantic_ai import ConversationTypeAdapter
 
@@ -173,9 +170,7 @@ class PydanticRecipe:
         self._where = where
         self._around = around
         self._choice = choice
-        self._built: tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, str], str] | None = (
-            None
-        )
+        self._built: tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, str], str] | None = None
 
     @property
     def description(self) -> str:
@@ -229,9 +224,7 @@ class PydanticRecipe:
                     self._built = (made_of, weakref.ref(loop), agent, variable)
                 return agent, variable
         if importlib.util.find_spec("pydantic_ai") is None:
-            raise AgentDefinitionError(
-                f"{self._where}: pydantic-ai is not installed: pip install 'agentcron[ai]'"
-            )
+            raise AgentDefinitionError(f"{self._where}: pydantic-ai is not installed: pip install 'agentcron[ai]'")
         from agentcron.agents.model_building import build
 
         agent, variable = build(
@@ -273,9 +266,7 @@ def read(name: str, values: Mapping[str, Any], around: Surroundings) -> Pydantic
     if is_reference(model) and not model.startswith("env:"):
         raise given.refuse("model", "only env:NAME may stand for a model")
     if base_url is None and ":" not in model and model != "test":
-        raise given.refuse(
-            "model", f"{shown(model)} names no provider; write provider:model, or add base_url"
-        )
+        raise given.refuse("model", f"{shown(model)} names no provider; write provider:model, or add base_url")
     api_key = given.text("api_key")
     if api_key is not None and not is_reference(api_key):
         raise given.refuse(

@@ -29,9 +29,7 @@ class PythonAgent(OneRun):
 
     __slots__ = ("_call", "_context", "_is_async")
 
-    def __init__(
-        self, agent_id: str, done: Done, call: Callable[..., Any], is_async: bool, context: Any
-    ) -> None:
+    def __init__(self, agent_id: str, done: Done, call: Callable[..., Any], is_async: bool, context: Any) -> None:
         super().__init__(agent_id, done)
         self._call = call
         self._is_async = is_async
@@ -113,18 +111,14 @@ def _imported(where: str, target: str) -> Callable[..., Any]:
             f"{where}: callable: there is no module {error.name}; install it, or put its folder on PYTHONPATH"
         ) from error
     except Exception as error:
-        raise AgentDefinitionError(
-            f"{where}: callable: importing {module} failed: {_said_by(error)}"
-        ) from error
+        raise AgentDefinitionError(f"{where}: callable: importing {module} failed: {_said_by(error)}") from error
     for part in function.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
             raise AgentDefinitionError(f"{where}: callable: the module {module} has no {function}") from None
     if not callable(found):
-        raise AgentDefinitionError(
-            f"{where}: callable: {target} is no function, it is {type(found).__name__}"
-        )
+        raise AgentDefinitionError(f"{where}: callable: {target} is no function, it is {type(found).__name__}")
     return found  # type: ignore[no-any-return]
 
 

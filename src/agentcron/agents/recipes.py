@@ -99,9 +99,7 @@ class Values:
         allowed = ("kind", "timeout", *known)
         for key in values:
             if key not in allowed:
-                raise AgentDefinitionError(
-                    f"{self.where}: {key} is not a key of it; {nearest(str(key), allowed)}"
-                )
+                raise AgentDefinitionError(f"{self.where}: {key} is not a key of it; {nearest(str(key), allowed)}")
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None

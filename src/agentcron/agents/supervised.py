@@ -37,13 +37,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How it ended: ``exit`` with a code, ``signal``, ``refused`` by the system, ``lost`` without a word."""
+    """How it ended: ``exit`` with a code, ``signal``, ``refused`` by the system, ``lost`` without a word.
+
+    ``left`` counts processes that could not be ended (another user's, or stuck in the kernel).
+    """
 
     how: str
     number: int
     stdout: bytes
     stdout_size: int
     stderr: bytes
+    left: int = 0
 
 
 class Head:
@@ -127,13 +131,14 @@ class Supervised:
             await self._readers[0].over.wait()
         finally:
             await self.end()
-        how, number = self._reported()
+        how, number, left = self._reported()
         return Ended(
             how=how,
             number=number,
             stdout=bytes(self._stdout.kept),
             stdout_size=self._stdout.size,
             stderr=bytes(self._stderr.kept),
+            left=left,
         )
 
     async def end(self) -> None:
@@ -209,10 +214,7 @@ class Supervised:
         status, *outputs = self._readers
         try:
             self._order(b"t")
-            if (
-                not await _within(self._command.grace + _SUPERVISOR_GIVES_UP, status.over)
-                or not self._status.kept
-            ):
+            if not await _within(self._command.grace + _SUPERVISOR_GIVES_UP, status.over) or not self._status.kept:
                 # The supervisor hangs or was killed: what it had in its care is looked for from outside.
                 await self._end_from_outside(process.pid)
             # What still holds the pipes now is out of reach; waiting for it would be waiting for ever.
@@ -237,11 +239,12 @@ class Supervised:
             with contextlib.suppress(OSError):
                 os.write(self._control, order)
 
-    def _reported(self) -> tuple[str, int]:
+    def _reported(self) -> tuple[str, int, int]:
         words = self._status.kept.decode("ascii", "replace").split()
         if len(words) >= 2 and words[0] in ("exit", "signal", "refused") and words[1].isdigit():
-            return words[0], int(words[1])
-        return "lost", 0
+            left = words[-1] if words[-2] == "left" else "0"
+            return words[0], int(words[1]), int(left)
+        return "lost", 0, 0
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

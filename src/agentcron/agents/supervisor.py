@@ -7,7 +7,7 @@ Run as a script with nothing but the standard library, as leader of its own sess
 CONTROL and STATUS are inherited descriptors. On CONTROL the scheduler writes ``g`` (run the command now),
 ``t`` (end it: TERM, then KILL after GRACE seconds) and ``k`` (KILL at once); its end of file means that the
 scheduler is gone, which ends the tree too. On STATUS one line comes back: ``exit N``, ``signal N`` or
-``refused ERRNO``, followed by how many processes could not be ended.
+``refused ERRNO``, and a second one, ``left N``: how many processes could not be ended.
 
 On Linux the supervisor is a subreaper: descendants whose parents ended become its children, also from
 sessions of their own, so that none can leave the tree. Elsewhere only the process group of the command is
@@ -38,6 +38,8 @@ def main(argv: list[str]) -> int:
     control, status, scheduler, grace = int(argv[1]), int(argv[2]), int(argv[3]), float(argv[4])
     for own in (control, status):
         os.set_inheritable(own, False)
+    # A scheduler that waits for its signals in a thread blocks them, and a blocked TERM would end nothing.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     prctl = _prctl() if _LINUX else None
     if prctl is not None:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -45,6 +47,8 @@ def main(argv: list[str]) -> int:
     wake = _wake_on_signals()
     # A death before prctl was asked for sends no signal: look who the parent is now.
     if not _may_go(control, wake) or os.getppid() != scheduler:
+        with contextlib.suppress(OSError):
+            os.write(status, b"unused 0\n")
         return 0
     if argv[5] == "0":
         # Python itself sets this one in a C locale; the command was not meant to get it.

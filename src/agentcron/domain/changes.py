@@ -7,11 +7,13 @@ versions of a job. A function answers None where the lifecycle forbids the chang
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from agentcron.domain.calendar import INSTANT, slot_after, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, may_become
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import Draft, NewId, Plan, ToCancel, account, skip_paused, slot_after, start_of
+from agentcron.domain.planner import account, skip_paused
+from agentcron.domain.plans import Draft, NewId, Plan, ToCancel
 from agentcron.domain.policies import Overlap
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidScheduleError
@@ -42,7 +44,7 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:
         changed = changed.evolve(next_run=start_of(changed, changed.next_slot))
     if changed.state is not JobState.ACTIVE:
         changed = changed.evolve(next_run=None)
-    return _plan(job, changed, draft, now)
+    return draft.plan(changed)
 
 
 def pause(job: Job, now: datetime, new_id: NewId, reason: str = "person") -> Plan | None:
@@ -51,9 +53,9 @@ def pause(job: Job, now: datetime, new_id: NewId, reason: str = "person") -> Pla
         return None
     draft, past = _past(job, now, new_id)
     if past.state is JobState.COMPLETED:
-        return _plan(job, past, draft, now)
+        return draft.plan(past)
     paused = past.evolve(state=JobState.PAUSED, state_reason=reason, next_run=None, revision=job.revision + 1)
-    return _plan(job, paused, draft, now)
+    return draft.plan(paused)
 
 
 def resume(job: Job, now: datetime, new_id: NewId) -> Plan | None:
@@ -61,7 +63,8 @@ def resume(job: Job, now: datetime, new_id: NewId) -> Plan | None:
     if job.state is not JobState.PAUSED:
         return None
     draft = skip_paused(job.evolve(state=JobState.ACTIVE, state_reason=None, streak=0), now, new_id)
-    return _plan(job, draft.job().evolve(revision=job.revision + 1), draft, now)
+    # The store tells from the job as it was that the streak is to be cleared.
+    return replace(draft.plan(draft.job().evolve(revision=job.revision + 1)), before=job)
 
 
 def cancel(job: Job, now: datetime, new_id: NewId) -> Plan | None:
@@ -72,7 +75,7 @@ def cancel(job: Job, now: datetime, new_id: NewId) -> Plan | None:
     canceled = past.evolve(
         state=JobState.CANCELED, state_reason="person", next_slot=None, next_run=None, revision=job.revision + 1
     )
-    return replace(_plan(job, canceled, draft, now), to_cancel=ToCancel.ALL)
+    return replace(draft.plan(canceled), to_cancel=ToCancel.ALL)
 
 
 def delete(job: Job, now: datetime) -> Plan:
@@ -117,17 +120,6 @@ def _past(job: Job, now: datetime, new_id: NewId) -> tuple[Draft, Job]:
     return draft, draft.job()
 
 
-def _plan(before: Job, after: Job, draft: Draft, now: datetime) -> Plan:
-    return Plan(
-        now=now,
-        before=before,
-        job_after=after,
-        rows=tuple(draft.rows),
-        to_cancel=draft.to_cancel,
-        notices=tuple(draft.notices),
-    )
-
-
 def _anchored(spec: JobSpec, now: datetime) -> JobSpec:
     """An interval needs an anchor to count from: ``start_at``, else now."""
     if isinstance(spec.schedule, EverySchedule) and spec.schedule.anchor is None:
@@ -141,7 +133,7 @@ def _first_slot(spec: JobSpec, now: datetime) -> datetime:
     if slot is not None:
         return slot
     if spec.schedule.next_after(now) is None:
-        last = spec.schedule.previous_before(now + timedelta(microseconds=1))
+        last = spec.schedule.previous_before(now + INSTANT)
         when = f"its last slot was {last.isoformat()}" if last else "it has no slot at all"
         raise InvalidScheduleError(
             f"schedule: {spec.schedule.text} is past ({when}); give a time that is to come", kind="never_fires"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from agentcron.domain.calendar import INSTANT, slot_after
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import Reason, slot_after
+from agentcron.domain.plans import Reason
 
-_INSTANT: Final = timedelta(microseconds=1)
 _WHY: Final = {
     Reason.PAUSED: "the job was paused",
     Reason.OVERLAP: "an earlier run was still open (policy overlap = {overlap})",
@@ -39,7 +39,7 @@ class Explanation:
 
 def explain(job: Job, at: datetime, row: Execution | None, now: datetime) -> Explanation:
     """Answer from ``row``, the last slot's row that stands at or before ``at`` in the job's history."""
-    is_slot = slot_after(job.spec, at - _INSTANT) == at
+    is_slot = slot_after(job.spec, at - INSTANT) == at
     covered = row is not None and (row.at == at or (row.last_at is not None and row.last_at >= at))
     if row is not None and covered and (is_slot or row.at == at):
         return _answer(job, at, _became(job, row), slot=at, execution=row)

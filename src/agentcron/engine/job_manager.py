@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agentcron.domain.model import Job
-from agentcron.domain.planner import NewId, Plan, ToCancel, plan
+from agentcron.domain.planner import plan
+from agentcron.domain.plans import NewId, Plan, ToCancel
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreError
 from agentcron.observability import Log

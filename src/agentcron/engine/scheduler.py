@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from agentcron import ids
-from agentcron.domain.planner import Plan
+from agentcron.domain.plans import Plan
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner

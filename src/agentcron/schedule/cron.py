@@ -24,9 +24,7 @@ from agentcron.schedule.walls import Walls
 _SECOND: Final = 1_000_000
 # Every combination of date and weekday returns within 40 years; past that, the zone keeps it from firing.
 _HORIZON: Final = 60 * 366 * 86_400
-_PRESENT: Final = (
-    1_767_225_600  # 2026-01-01: zones are judged by the rules in force, not by those of the past
-)
+_PRESENT: Final = 1_767_225_600  # 2026-01-01: zones are judged by the rules in force, not by those of the past
 
 
 class _Plan:

@@ -52,11 +52,7 @@ def _times(fields: Fields) -> str:
         return by_second + (of_hours if by_second.startswith("every") else f" of every minute{of_hours}")
     if minutes == [0]:
         every = _each(hours, 24, "hour")
-        return (
-            f"{every}, on the hour"
-            if every.startswith("every")
-            else f"on the hour, at {_hours(fields.hours)}"
-        )
+        return f"{every}, on the hour" if every.startswith("every") else f"on the hour, at {_hours(fields.hours)}"
     by_minute = _each(minutes, 60, "minute")
     return by_minute + (of_hours if by_minute.startswith("every") else past_hours)
 

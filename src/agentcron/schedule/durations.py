@@ -49,6 +49,8 @@ def parse_duration(text: str) -> timedelta:
         raise _refusal("it is empty")
     if rest.startswith("-"):
         raise _refusal(f"{shown} is negative")
+    if rest.endswith(","):
+        raise _refusal(f"{shown} ends with a comma")
     if re.fullmatch(r"[0-9.]+", rest):
         raise _refusal(f"{shown} has no unit")
     total = Fraction(0)

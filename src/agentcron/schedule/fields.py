@@ -83,13 +83,10 @@ def parse_fields(expression: str) -> Parsed:
     if not either and not every_day and not every_weekday:
         starred = "day of month" if day[0] in "*?" else "day of week"
         warnings.append(
-            f"{starred} begins with * or ?, so a day must match both day of month {day} "
-            f"and day of week {weekday}"
+            f"{starred} begins with * or ?, so a day must match both day of month {day} and day of week {weekday}"
         )
     wildcard = minute[0] == "*" or hour[0] == "*" or second[0] == "*"
-    fields = Fields(
-        seconds, minutes, hours, days, day_specials, months, weekdays, weekday_specials, either, wildcard
-    )
+    fields = Fields(seconds, minutes, hours, days, day_specials, months, weekdays, weekday_specials, either, wildcard)
     # A whole field of plain days always has a match; only the rest can be impossible, such as 30 February.
     if not (every_day and every_weekday) and not can_fire(fields):
         raise InvalidScheduleError(
@@ -121,15 +118,13 @@ def _item(field: _Field, item: str, whole: str, warnings: list[str]) -> int:
     if item.isdigit():
         return 1 << _value(field, item, item)
     if not item:
-        _refuse(
-            field, f"{whole} has an empty place in its list; write values between the commas", "malformed"
-        )
+        _refuse(field, f"{whole} has an empty place in its list; write values between the commas", "malformed")
     body, slash, step_text = item.partition("/")
     first, dash, last = body.partition("-")
     step = _step(field, item, step_text) if slash else 1
     if body == "*":
         low, high = field.low, field.high
-    elif not first or (dash and not last):
+    elif not first or (dash and not last) or "-" in last:
         _refuse(field, f"{item} is incomplete; write a number, a range a-b, or a step */n", "malformed")
     else:
         low = _value(field, first, item)
@@ -182,9 +177,7 @@ def _special(field: _Field, item: str) -> Special | None:
     day, hash_sign, nth = item.partition("#")
     if hash_sign:
         if "-" in day or "*" in day or not day or not nth.isdigit():
-            _refuse(
-                field, f"{item} is not a day and its number; write MON#1 for the first Monday", "bad_special"
-            )
+            _refuse(field, f"{item} is not a day and its number; write MON#1 for the first Monday", "bad_special")
         if not 1 <= int(nth) <= 5:
             _refuse(field, f"{nth} in {item} is out of range (1-5)", "out_of_range")
         return Special("#", _value(field, day, item) % 7, int(nth))
@@ -214,9 +207,7 @@ def _refuse(field: _Field, problem: str, kind: str) -> NoReturn:
 def _refuse_word(field: _Field, text: str, item: str) -> NoReturn:
     where = text if text == item else f"{text} in {item}"
     if "*" in text or "?" in text or "@" in text:
-        hint = (
-            "? stands alone in a day field" if "?" in text else "* stands alone or before a step, as in */5"
-        )
+        hint = "? stands alone in a day field" if "?" in text else "* stands alone or before a step, as in */5"
         _refuse(field, f"{item} cannot be read; {hint}", "malformed")
     if text in ("L", "W", "LW", "H") or "#" in text or re.fullmatch(r"[0-9]+[LWH]|L[0-9]+W?", text):
         hints = {
@@ -237,9 +228,7 @@ def _refuse_word(field: _Field, text: str, item: str) -> NoReturn:
 def _refuse_character(found: re.Match[str], tokens: list[str]) -> NoReturn:
     character = found.group()
     shown = character if character.isprintable() else ascii(character).strip("'")
-    problem = (
-        f"the character {shown} (U+{ord(character):04X}) is not allowed; use digits, names and * , - / ? #"
-    )
+    problem = f"the character {shown} (U+{ord(character):04X}) is not allowed; use digits, names and * , - / ? #"
     index = next((n for n, token in enumerate(tokens) if character in token), None)
     if index is None or len(tokens) not in (5, 6) or not character.isprintable():
         raise InvalidScheduleError(f"cron expression: {problem}", kind="bad_character")

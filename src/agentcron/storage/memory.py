@@ -14,7 +14,7 @@ from typing import Final
 
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics
-from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec

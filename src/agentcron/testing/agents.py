@@ -19,7 +19,7 @@ class FakeAgentFactory:
 
     An act is a text or ``AgentOutcome`` to answer, an exception to raise, or ``async fn(prompt, context)``.
     ``fail_creation`` holds exceptions that ``create`` raises first. What happened is in ``contexts``, ``prompts``,
-    ``live`` and ``closed``; ``most_at_once`` is the highest number of agents that lived at one time.
+    ``live`` and ``closed`` (``one_closed`` is set with the first); ``most_at_once`` is the highest number of agents that lived at one time.
     """
 
     def __init__(self, answer: str = "done", *, max_concurrent_agents: int = 10, known: tuple[str, ...] = ()) -> None:
@@ -28,6 +28,7 @@ class FakeAgentFactory:
         self.contexts: list[RunContext] = []
         self.prompts: list[str] = []
         self.closed: list[str] = []
+        self.one_closed = asyncio.Event()
         self.live = 0
         self.most_at_once = 0
         self._acts: deque[Act] = deque()
@@ -84,6 +85,7 @@ class FakeAgent:
     async def close(self) -> None:
         self._factory.live -= 1
         self._factory.closed.append(self._agent_id)
+        self._factory.one_closed.set()
 
 
 class Gate:

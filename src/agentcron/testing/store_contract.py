@@ -21,7 +21,8 @@ from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
-from agentcron.domain.planner import Plan, plan
+from agentcron.domain.planner import plan
+from agentcron.domain.plans import Plan
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.ports import DateRange, ExecutionFilters, JobFilters, JobStore, Node

@@ -14,7 +14,7 @@ from typing import Final
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
-from agentcron.domain.planner import Plan, ToCancel
+from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.model import Execution, Job, JobStatistics
-from agentcron.domain.planner import Plan
+from agentcron.domain.plans import Plan
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
