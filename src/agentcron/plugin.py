@@ -428,6 +428,7 @@ class BackgroundJobsPlugin:
                 return False
             if (await store.commit([plan]))[0]:
                 await self._follow(plan)
+                self._wake()
                 self._log.info(f"{word} {job.name} ({job_id})", job_id=job_id)
                 return settled is None or plan.job_after is None or plan.job_after.state is settled
         raise ConflictError(f"job {job_id} is changed by others all the time; try again")
@@ -437,7 +438,6 @@ class BackgroundJobsPlugin:
         if plan.to_cancel is not ToCancel.NONE and plan.job_after is not None:
             waiting = await self.storage.open_executions(plan.job_id)
             await self._cancel([execution for execution in waiting if execution.cancel_requested is not None])
-        self._wake()
 
     async def _cancel(self, asked: list[Execution]) -> None:
         """Settle what waits; what runs is ended by the process that runs it."""

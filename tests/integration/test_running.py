@@ -444,3 +444,12 @@ async def test_a_preview_uses_the_same_calendar_as_the_scheduler(world: World) -
     job = await world.plugin.get_job(job_id)
     assert job is not None
     assert slots[0] == job.next_run
+
+
+async def test_an_agent_that_cancels_itself_is_an_error_and_no_shutdown(world: World) -> None:
+    world.factory.then(asyncio.CancelledError())
+    job_id = await world.plugin.create_job("odd", "every 1s", "hello", max_runs=1)
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    [run] = await world.runs(job_id)
+    assert (run.status, run.error) == (_E.ERROR, "the agent canceled itself")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import struct
 import zoneinfo
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -113,9 +113,7 @@ class Window:
     def __init__(self, zone: str, start: int, ticks: int, tick: int = 60) -> None:
         self.start, self.ticks, self.tick = start, ticks, tick
         place = ZoneInfo(zone)
-        walls = [
-            datetime.fromtimestamp(start + n * tick, UTC).astimezone(place).replace(tzinfo=None) for n in range(ticks)
-        ]
+        walls = [datetime.fromtimestamp(start + n * tick, place).replace(tzinfo=None) for n in range(ticks)]
         by: dict[str, dict[object, bytearray]] = {"second": {}, "minute": {}, "hour": {}, "day": {}}
         size = ticks // 8 + 1
         for n, wall in enumerate(walls):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,7 +46,7 @@ def days(text: str, start: str, count: int) -> list[str]:
         ("0 0 13 * ?", ["2026-01-13", "2026-02-13", "2026-03-13"]),
         ("0 0 29 2 *", ["2028-02-29", "2032-02-29", "2036-02-29"]),
         ("0 0 */28 2 MON#5", ["2044-02-29", "2072-02-29", "2112-02-29"]),
-        ("0 0 1,L * *", ["2026-01-31", "2026-02-01", "2026-02-28"]),
+        ("0 0 1,L * *", ["2026-01-01", "2026-01-31", "2026-02-01"]),
     ],
 )
 def test_days(text: str, expected: list[str]) -> None:
@@ -172,6 +172,10 @@ def test_the_ends_of_the_calendar_are_answered_without_an_error() -> None:
     last, first = datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
     assert schedule.next_after(last) is None
     assert schedule.previous_before(first) is None
+    assert schedule.previous_before(last) is not None
+    assert schedule.next_after(first) is not None
     assert schedule.count(last, last) == 0
+    century = schedule.count(first, first + timedelta(days=36_500))
+    assert 36_490 < century <= 36_500
     assert schedule.next_us(10**30) is None
     assert schedule.previous_us(-(10**30)) is None

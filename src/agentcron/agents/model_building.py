@@ -11,6 +11,7 @@ from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.providers import infer_provider_class
 
+from agentcron.agents.model_choice import bare_name
 from agentcron.errors import AgentDefinitionError
 
 # Where each provider looks for its key. Looked up here as well, so that the environment that was given
@@ -62,8 +63,6 @@ def build(
 def _compatible(model: str, base_url: str, api_key: str | None) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
-    from agentcron.agents.pydantic_ai import bare_name
 
     provider = OpenAICompatibleProvider("openai-compatible", base_url=base_url, api_key=api_key or "none")
     return OpenAIChatModel(bare_name(model), provider=provider)

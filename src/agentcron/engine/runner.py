@@ -102,17 +102,20 @@ class Runner:
                 answer = await agent.run(spec.prompt)
             outcome: Outcome = _judged(answer)
         except asyncio.CancelledError:
-            outcome = Cut(cause=run.cause or CutCause.SHUTDOWN, message=_CUT[run.cause or CutCause.SHUTDOWN])
             task = asyncio.current_task()
-            if task is not None:
-                # The cancellation has been answered; without this every further timeout would misread it.
+            if task is None or not task.cancelling():
+                outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
+            else:
+                # The cancellation is answered here; without this every further timeout would misread it.
                 task.uncancel()
+                cause = run.cause or CutCause.SHUTDOWN
+                outcome = Cut(cause=cause, message=_CUT[cause])
         except TimeoutError as error:
             if limit.expired():
                 outcome = Cut(cause=CutCause.TIMEOUT, message=f"timeout: not done within {spec.timeout}")
             else:
                 outcome = _errored(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = _errored(error)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
@@ -198,7 +201,7 @@ def _judged(answer: AgentOutcome) -> Outcome:
     return Done(answer=answer)
 
 
-def _errored(error: Exception) -> Errored:
+def _errored(error: BaseException) -> Errored:
     if isinstance(error, AgentError):
         return Errored(kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after)
     if isinstance(error, AgentDefinitionError):

@@ -11,6 +11,7 @@ from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
 from agentcron.engine.upkeep import Upkeep
+from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, Clock, JobStore, Node
 from agentcron.redaction import Redactor
@@ -33,6 +34,7 @@ class Scheduler:
         self._store = store
         self._clock = clock
         self._node = node
+        self._log = log
         runner = Runner(store, factory, clock, redactor, log)
         self.engine = LocalEngine(store, runner, clock, node.id, factory.max_concurrent_agents, log)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine.wake)
@@ -57,7 +59,7 @@ class Scheduler:
         await self.manager.stop()
         await self.engine.stop(grace)
         await self._upkeep.stop()
-        await self._store.leave(self._node.id, self._clock.now())
+        await self._leave()
 
     async def run_one(self, execution_id: str) -> None:
         """Run this execution alone, obeying cancels, then leave."""
@@ -69,7 +71,14 @@ class Scheduler:
         finally:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
             await self._store.leave(self._node.id, self._clock.now())
+        except StoreError as error:
+            # A store that fails must not keep a process from ending; its free lock tells the others.
+            self._log.warning(f"the end of this scheduler could not be noted: {error}")
 
 
 def make_manager(

@@ -18,12 +18,12 @@ from agentcron.errors import InvalidScheduleError
 from agentcron.schedule.describe import describe_cron
 from agentcron.schedule.fields import Parsed, parse_fields
 from agentcron.schedule.instants import from_us, to_us
-from agentcron.schedule.transitions import ZoneClock, clock_of
+from agentcron.schedule.transitions import EARLIEST, LATEST, ZoneClock, clock_of
 from agentcron.schedule.walls import Walls
 
 _SECOND: Final = 1_000_000
 # Every combination of date and weekday returns within 40 years; past that, the zone keeps it from firing.
-_HORIZON: Final = 60 * 366 * 86_400
+_HORIZON: Final = 48 * 366 * 86_400
 _PRESENT: Final = 1_767_225_600  # 2026-01-01: zones are judged by the rules in force, not by those of the past
 
 
@@ -48,7 +48,6 @@ class _Plan:
     def next(self, second: int) -> int | None:
         """The first slot at or after ``second``."""
         start, end, offset, fresh, gap = self.clock.last
-        limit = second + _HORIZON
         if fresh < second < end:
             # Nearly every question is about the stretch that the zone was last asked about.
             wall = self.walls.next(second + offset)
@@ -57,6 +56,8 @@ class _Plan:
             if wall - offset < end:
                 return wall - offset
             second = end
+        second = max(second, EARLIEST)
+        limit = second + _HORIZON
         stretch = self.clock.at(second)
         while stretch is not None and second < limit:
             start, end, offset, fresh, gap = stretch
@@ -76,6 +77,7 @@ class _Plan:
 
     def previous(self, second: int) -> int | None:
         """The last slot at or before ``second``."""
+        second = min(second, LATEST)
         stretch = self.clock.at(second)
         limit = second - _HORIZON
         while stretch is not None and second > limit:
@@ -96,6 +98,7 @@ class _Plan:
     def count(self, low: int, high: int) -> int:
         """How many slots lie in low <= slot < high."""
         total = 0
+        low, high = max(low, EARLIEST), min(high, LATEST + 1)
         while low < high:
             stretch = self.clock.at(low)
             if stretch is None:

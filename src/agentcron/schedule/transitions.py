@@ -14,7 +14,8 @@ from agentcron.errors import InvalidScheduleError
 # A jump this long is a correction of the calendar, such as crossing the date line, not a change of season.
 CORRECTION: Final = 3 * 3600
 _DAY: Final = 86_400
-_BLOCK_BITS: Final = 25
+_BLOCK_BITS: Final = 25  # a stretch of 388 days
+_MOST_BLOCKS: Final = 512
 # The shortest change that is undone again lasts six days and 23 hours (Recife 2000); a wider step misses it.
 _STEP: Final = 4 * _DAY
 _NAME: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -61,6 +62,9 @@ class ZoneClock:
         number = second >> _BLOCK_BITS
         block = self._blocks.get(number)
         if block is None:
+            if len(self._blocks) >= _MOST_BLOCKS:
+                # A count over thousands of years would otherwise stay in memory for ever.
+                self._blocks.clear()
             block = self._blocks[number] = self._find(number << _BLOCK_BITS, (number + 1) << _BLOCK_BITS)
         for stretch in block:
             if second < stretch.end:
