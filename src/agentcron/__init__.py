@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+    from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.spec import JobSpec
     from agentcron.errors import (
         AgentcronError,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     )
     from agentcron.observability import get_logger
     from agentcron.plugin import BackgroundJobsConfig, BackgroundJobsPlugin
-    from agentcron.ports import DateRange, ExecutionFilters, JobFilters, RunContext
+    from agentcron.ports import RunContext
     from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
     from agentcron.storage.memory import MemoryStorage
     from agentcron.storage.sqlite import SqliteStorage
@@ -63,7 +64,8 @@ _HOMES = {
     ),
     "agentcron.observability": ("get_logger",),
     "agentcron.plugin": ("BackgroundJobsConfig", "BackgroundJobsPlugin"),
-    "agentcron.ports": ("DateRange", "ExecutionFilters", "JobFilters", "RunContext"),
+    "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters"),
+    "agentcron.ports": ("RunContext",),
     "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
     "agentcron.storage.memory": ("MemoryStorage",),
     "agentcron.storage.sqlite": ("SqliteStorage",),

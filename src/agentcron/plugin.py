@@ -22,27 +22,16 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.plans import Plan, ToCancel
+from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
-from agentcron.ports import (
-    AgentFactory,
-    Clock,
-    DateRange,
-    ExecutionFilters,
-    JobFilters,
-    JobStore,
-    Node,
-    Page,
-    SystemClock,
-)
+from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
 from agentcron.redaction import Redactor
 from agentcron.schedule import Schedule, parse_schedule
 from agentcron.storage.urls import open_storage
-
-__all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "DateRange", "JobFilters"]
 
 NAME: Final = "background-jobs"
 HISTORY: Final = 50
@@ -105,7 +94,8 @@ class BackgroundJobsPlugin:
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
-        self._redactor = Redactor(os.environ)
+        # A factory that resolves secrets knows values that the environment alone does not show.
+        self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text)
         self._scheduler: Scheduler | None = None
         self._opening: asyncio.Lock | None = None
@@ -292,9 +282,13 @@ class BackgroundJobsPlugin:
         return await (await self._store()).get_execution(execution_id)
 
     async def get_conversation(self, execution_id: str) -> Conversation | None:
-        """What agent and model said; None where nothing was kept."""
+        """What agent and model said. Of an agent that keeps no conversation it is prompt and answer; None where the
+        execution is unknown or did not run."""
         execution = await self.get_execution(execution_id)
-        return execution.conversation if execution else None
+        if execution is None or execution.conversation is not None or not execution.ran:
+            return execution.conversation if execution else None
+        native = [{"role": "user", "text": execution.prompt}, {"role": "assistant", "text": execution.result}]
+        return Conversation(kind=execution.agent or "", format="messages", format_version=1, native=native)
 
     async def run_job_now(self, job_id: str) -> str:
         """Put a manual run into the line and answer its execution id; a live scheduler on the store starts it.

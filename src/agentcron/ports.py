@@ -6,12 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.domain.plans import Plan
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 
@@ -78,6 +78,10 @@ class BackgroundAgent(Protocol):
         """Do the work. Raises ``AgentError`` where it cannot be done; cancellation ends it, with what it started."""
         ...
 
+    def so_far(self) -> AgentOutcome | None:
+        """What a run that failed or was cut had said and used until then; None where that is unknown."""
+        ...
+
     async def close(self) -> None:
         """Give back everything it holds. Called once, whatever happened, also after a cancelled ``run``."""
         ...
@@ -106,77 +110,6 @@ class AgentFactory(Protocol):
 
 
 # --- store --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """One page of a list; ``after`` is where the next one begins, None at the end."""
-
-    items: Sequence[T]
-    after: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DateRange:
-    """From ``start`` to ``end``, both included, aware; an ISO 8601 text is read as UTC where it names no zone."""
-
-    start: datetime | str | None = None
-    end: datetime | str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilters:
-    """Which jobs to list; all that are given must hold.
-
-    ``status``: any of these. ``name_contains``: part of the name, any case. ``cron_pattern``: part of the expression
-    as written, or an expression that means the same. ``date_range``: when the job was created. ``tag``: has it.
-    """
-
-    status: Collection[JobStatus] | None = None
-    name_contains: str | None = None
-    cron_pattern: str | None = None
-    date_range: DateRange | None = None
-    tag: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionFilters:
-    """Which executions to list, newest first. ``before`` is an execution's id: only older ones."""
-
-    job_id: str | None = None
-    statuses: Collection[ExecutionStatus] | None = None
-    before: str | None = None
-    include_skipped: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """Jobs whose ``next_run`` has come, soonest first, and when the next other one is due."""
-
-    jobs: Sequence[Job]
-    next_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A process that runs executions. ``alive`` is judged by its lock (one host) or its lease (several)."""
-
-    id: str
-    host: str
-    pid: int
-    version: str
-    started_at: datetime
-    seen_at: datetime
-    stopped_at: datetime | None = None
-    alive: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
-    """What a node learns from its beat: executions to cancel, and those that are no longer its own."""
-
-    cancel: Sequence[str] = ()
-    lost: Sequence[str] = ()
 
 
 class JobStore(Protocol):

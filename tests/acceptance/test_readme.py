@@ -30,9 +30,8 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_library_example_runs(code: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "SUCCESS Done: Write the report\n"), done.stderr
 
 

@@ -453,3 +453,14 @@ async def test_an_agent_that_cancels_itself_is_an_error_and_no_shutdown(world: W
     await world.advance(1)
     [run] = await world.runs(job_id)
     assert (run.status, run.error) == (_E.ERROR, "the agent canceled itself")
+
+
+async def test_what_a_failed_or_cut_run_used_is_kept_and_counted(world: World) -> None:
+    world.factory.partial = AgentOutcome(usage=Usage(input_tokens=40, output_tokens=2))
+    world.factory.then(AgentError("broke off", kind="network"))
+    job_id = await world.plugin.create_job("paid", "every 1s", "hello", max_runs=1)
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    [run] = await world.runs(job_id)
+    assert (run.status, run.usage) == (_E.ERROR, Usage(input_tokens=40, output_tokens=2))
+    assert (await world.plugin.get_statistics()).tokens == 42

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import stat
 import subprocess
@@ -14,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from agentcron import BackgroundJobsPlugin, ExecutionStatus, SqliteStorage, StoreError, StoreTooNew, StoreUnavailable
-from agentcron.ports import JobFilters
+from agentcron.domain.queries import JobFilters
 from agentcron.storage.sqlite.connection import migrations
 from agentcron.testing import FakeAgentFactory, FakeClock
+from agentcron.testing.clock import settle_loop
 
 
 async def opened(path: Path) -> SqliteStorage:
@@ -55,11 +55,13 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
         await opened(path)
 
 
-@pytest.mark.parametrize("content", [b"this is no database, but long enough to be one" * 40, b"SQLite format 3\0" + b"\xff" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"no database, but long enough to be one" * 40, b"SQLite format 3\0" + b"\xff" * 5000]
+)
 async def test_a_damaged_file_is_told_with_what_to_do_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.sqlite"
     path.write_bytes(content)
-    with pytest.raises(StoreUnavailable, match="damaged or not a SQLite file.*doctor"):
+    with pytest.raises(StoreUnavailable, match=r"damaged or not a SQLite file.*doctor"):
         await opened(path)
     assert path.read_bytes() == content
 
@@ -122,7 +124,7 @@ async def test_a_thousand_jobs_due_at_once_each_run_once_within_the_places(tmp_p
     await clock.advance(timedelta(hours=1))
     async with asyncio.timeout(60):
         while (await plugin.get_statistics()).total_executions < 1000:
-            await asyncio.sleep(0.01)
+            await settle_loop()
     for job_id in ids[::50]:
         [run] = await plugin.get_executions(job_id)
         assert (run.status, run.scheduled_for) == (ExecutionStatus.SUCCESS, clock.now())
@@ -196,4 +198,3 @@ async def test_two_schedulers_on_one_store_start_each_slot_once(tmp_path: Path) 
     starts = [line.rsplit(" ", 1) for line in log.read_text().splitlines()]
     assert len(starts) >= 40
     assert len({slot for slot, _ in starts}) == len(starts)
-    assert os.path.exists(path)

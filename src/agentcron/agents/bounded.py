@@ -41,8 +41,7 @@ class BoundedAgent:
             ) from error
 
     def so_far(self) -> AgentOutcome | None:
-        so_far = getattr(self._agent, "so_far", None)
-        return so_far() if so_far is not None else None
+        return self._agent.so_far()
 
     async def close(self) -> None:
         await self._agent.close()

@@ -221,15 +221,14 @@ def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(
             ended.stdout, final=ended.stdout_size == len(ended.stdout)
         )
-        details: dict[str, Any] = {"exit_code": 0}
+        asides = []
         if complaint := _last_lines(ended.stderr):
-            details["stderr"] = complaint
+            asides.append(f"stderr: {complaint}")
         if ended.left:
-            details["still_running"] = ended.left
+            asides.append(f"{ended.left} processes could not be ended")
         if ended.stdout_size > len(ended.stdout):
-            details["output_bytes"] = ended.stdout_size
             text += f"\n[cut: the first {len(ended.stdout)} of {ended.stdout_size} bytes]"
-        return AgentOutcome(output=text, conversation=said("command", prompt, text), details=details)
+        return AgentOutcome(output=text, conversation=said("command", prompt, text, *asides) if asides else None)
     if ended.how == "refused":
         raise _not_started(command.program, OSError(ended.number, os.strerror(ended.number)))
     if ended.how == "lost":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, said
+from agentcron.agents.recipes import Done, OneRun, Surroundings, Values
 from agentcron.domain.outcomes import AgentOutcome
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class EchoAgent(OneRun):
     __slots__ = ()
 
     async def run(self, prompt: str) -> AgentOutcome:
-        return AgentOutcome(output=prompt, conversation=said("echo", prompt, prompt))
+        return AgentOutcome(output=prompt)
 
 
 class EchoRecipe:

@@ -10,10 +10,9 @@ import asyncio
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, said, shown
+from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, shown
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.errors import AgentDefinitionError, AgentError
 
@@ -53,7 +52,7 @@ class PythonAgent(OneRun):
         except BaseException as error:
             # SystemExit too: a function that calls sys.exit must end its own run, not the scheduler.
             raise AgentError(_said_by(error), kind="exception") from error
-        return _outcome(prompt, answer)
+        return _outcome(answer)
 
 
 class PythonRecipe:
@@ -142,14 +141,12 @@ def _prepared(where: str, call: Callable[..., Any]) -> tuple[Callable[..., Any],
     return call, is_async, wants
 
 
-def _outcome(prompt: str, answer: Any) -> AgentOutcome:
+def _outcome(answer: Any) -> AgentOutcome:
     if isinstance(answer, str):
-        return AgentOutcome(output=answer, conversation=said("python", prompt, answer))
+        return AgentOutcome(output=answer)
     if answer is None:
-        return AgentOutcome(conversation=said("python", prompt, ""))
+        return AgentOutcome()
     if isinstance(answer, AgentOutcome):
-        if answer.conversation is None:
-            return replace(answer, conversation=said("python", prompt, answer.output))
         return answer
     raise AgentError(
         f"the function answered with {type(answer).__name__}; it must return text, an AgentOutcome or None",

@@ -84,9 +84,10 @@ class OneRun:
             done()
 
 
-def said(kind: str, prompt: str, answer: str) -> Conversation:
-    """The conversation of an agent of which no more is known than question and answer."""
+def said(kind: str, prompt: str, answer: str, *asides: str) -> Conversation:
+    """Question, answer, and what else a program said. Question and answer alone are kept already."""
     native = [{"role": "user", "text": prompt}, {"role": "assistant", "text": answer}]
+    native += [{"role": "tool", "text": aside} for aside in asides]
     return Conversation(kind=kind, format="messages", format_version=1, native=native)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -64,7 +63,6 @@ class AgentOutcome:
     cost_usd: Decimal | None = None
     cost_basis: CostBasis = CostBasis.UNKNOWN
     conversation: Conversation | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CutCause(StrEnum):

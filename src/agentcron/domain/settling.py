@@ -31,6 +31,8 @@ from agentcron.domain.spec import JobSpec
 
 # A prompt that kills its worker would be resumed for ever without an end to claims.
 MAX_CLAIMS: Final = 20
+# Errors that are not the job's own doing and not worth a retry: the provider holds its account.
+NEVER_COUNTED: Final = frozenset({"quota"})
 
 
 class Streak(Enum):
@@ -96,7 +98,7 @@ def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpe
         spec,
         outcome.answer,
         error=outcome.message,
-        streak=Streak.KEPT if outcome.retryable else Streak.GROWS,
+        streak=Streak.KEPT if outcome.retryable or outcome.kind in NEVER_COUNTED else Streak.GROWS,
     )
 
 

@@ -119,6 +119,9 @@ class Runner:
             outcome = _errored(error)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
+            if isinstance(outcome, Errored | Cut):
+                # What was used before the end was paid for, and is what one reads to understand the end.
+                outcome = replace(outcome, answer=agent.so_far())
             await self._close(agent, run.execution, spec)
         return outcome, agent_id
 

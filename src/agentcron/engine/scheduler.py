@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from agentcron import ids
 from agentcron.domain.plans import Plan
+from agentcron.domain.queries import Node
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
 from agentcron.engine.upkeep import Upkeep
 from agentcron.errors import StoreError
 from agentcron.observability import Log
-from agentcron.ports import AgentFactory, Clock, JobStore, Node
+from agentcron.ports import AgentFactory, Clock, JobStore
 from agentcron.redaction import Redactor
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agentcron.domain.model import Job
+from agentcron.domain.queries import JobFilters
 from agentcron.errors import InvalidScheduleError
-from agentcron.ports import JobFilters
 from agentcron.schedule import CronSchedule
 
 

@@ -16,9 +16,9 @@ from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobS
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec
-from agentcron.ports import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.storage.filters import matches
 
 _INSTANT: Final = timedelta(microseconds=1)

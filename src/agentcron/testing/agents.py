@@ -19,13 +19,15 @@ class FakeAgentFactory:
 
     An act is a text or ``AgentOutcome`` to answer, an exception to raise, or ``async fn(prompt, context)``.
     ``fail_creation`` holds exceptions that ``create`` raises first. What happened is in ``contexts``, ``prompts``,
-    ``live`` and ``closed`` (``one_closed`` is set with the first); ``most_at_once`` is the highest number of agents that lived at one time.
+    ``live`` and ``closed`` (``one_closed`` is set with the first); ``partial`` is what an agent
+    that failed or was cut tells of itself. ``most_at_once`` is the highest number of agents that lived at one time.
     """
 
     def __init__(self, answer: str = "done", *, max_concurrent_agents: int = 10, known: tuple[str, ...] = ()) -> None:
         self.answer = answer
         self.fail_creation: deque[BaseException] = deque()
         self.contexts: list[RunContext] = []
+        self.partial: AgentOutcome | None = None
         self.prompts: list[str] = []
         self.closed: list[str] = []
         self.one_closed = asyncio.Event()
@@ -81,6 +83,9 @@ class FakeAgent:
             raise act
         answer = await act(prompt, self._context) if callable(act) else act
         return answer if isinstance(answer, AgentOutcome) else AgentOutcome(output=str(answer))
+
+    def so_far(self) -> AgentOutcome | None:
+        return self._factory.partial
 
     async def close(self) -> None:
         self._factory.live -= 1

@@ -23,9 +23,10 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
+from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
-from agentcron.ports import DateRange, ExecutionFilters, JobFilters, JobStore, Node
+from agentcron.ports import JobStore
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

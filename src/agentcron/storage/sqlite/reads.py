@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
 from agentcron.domain.model import JobStatistics
+from agentcron.domain.queries import ExecutionFilters
 from agentcron.domain.settling import percentile
-from agentcron.ports import ExecutionFilters
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import Row
 from agentcron.storage.texts import unpack

@@ -14,11 +14,11 @@ from typing import Any, Final, TypeVar
 
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreError, StoreUnavailable
-from agentcron.ports import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
