@@ -63,24 +63,29 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
 
 
 def _insert_job(tx: Transaction, job: Job) -> int:
-    seq: int = tx.execute(statement("job_insert"), _job_values(job)).fetchone()[0]
+    seq = tx.execute(statement("job_insert"), _job_values(job)).lastrowid
+    assert seq is not None
     return seq
 
 
 def _update_job(tx: Transaction, before: Job, after: Job, opened: int, skipped: int, missed: int) -> int | None:
-    found = tx.execute(
+    guard = {"id": before.id, "was_revision": before.revision, "was_next_slot": maybe_us(before.next_slot)}
+    found = tx.execute(statement("job_unmoved"), guard).fetchone()
+    if found is None:
+        return None
+    seq: int = found[0]
+    tx.execute(
         statement("job_update"),
         {
             **_job_values(after),
-            "was_revision": before.revision,
-            "was_next_slot": maybe_us(before.next_slot),
+            "seq": seq,
             "streak": None if after.streak == before.streak else after.streak,
             "opened": opened,
             "skipped": skipped,
             "missed": missed,
         },
-    ).fetchone()
-    return found[0] if found else None
+    )
+    return seq
 
 
 def _job_values(job: Job) -> dict[str, object]:
@@ -181,12 +186,15 @@ def begin(tx: Transaction, execution_id: str, fence: int, now: datetime) -> bool
 def settle(tx: Transaction, settlement: Settlement) -> bool:
     """Write the settlement. False: the fence is old, or the row is final."""
     before, after, ended = settlement.before, settlement.after, settlement.ended
-    found = tx.execute(
+    guard = {"id": after.id, "fence": before.fence, "was": before.status.value}
+    found = tx.execute(statement("execution_held"), guard).fetchone()
+    if found is None:
+        return False
+    seq, job_seq = found
+    tx.execute(
         statement("execution_settle"),
         {
-            "id": after.id,
-            "fence": before.fence,
-            "was": before.status.value,
+            "seq": seq,
             "status": after.status.value,
             "reason": after.reason,
             "wake_at": maybe_us(after.wake_at),
@@ -201,10 +209,7 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
             "cost_basis": after.cost_basis.value if after.cost_usd is not None else None,
             "error": after.error,
         },
-    ).fetchone()
-    if found is None:
-        return False
-    seq, job_seq = found
+    )
     if settlement.closed_attempt is not None:
         _insert_attempt(tx, seq, settlement.closed_attempt)
     if ended:

@@ -13,5 +13,4 @@ UPDATE executions SET
   cost = :cost,
   cost_basis = :cost_basis,
   error = :error
-WHERE id = :id AND fence = :fence AND status = :was AND ended_at IS NULL
-RETURNING seq, job
+WHERE seq = :seq

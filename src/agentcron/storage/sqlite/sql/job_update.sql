@@ -10,5 +10,4 @@ UPDATE jobs SET
   open = open + :opened,
   skipped = skipped + :skipped,
   missed = missed + :missed
-WHERE id = :id AND revision = :was_revision AND next_slot IS :was_next_slot
-RETURNING seq
+WHERE seq = :seq
