@@ -62,9 +62,7 @@ CREATE TABLE executions (
   last_at INTEGER,
   slots INTEGER NOT NULL DEFAULT 1,
   manual INTEGER NOT NULL DEFAULT 0,
-  status TEXT NOT NULL CHECK (
-    status IN ('PENDING', 'RUNNING', 'SUCCESS', 'FAILURE', 'INCOMPLETE', 'ERROR', 'SKIPPED', 'MISSED', 'AWAITING_INPUT')
-  ),
+  status TEXT NOT NULL,
   reason TEXT,
   wake_at INTEGER,
   priority INTEGER NOT NULL DEFAULT 0,
@@ -85,8 +83,14 @@ CREATE TABLE executions (
   cost_basis TEXT,
   error TEXT,
   CHECK ((ended_at IS NULL) = (wake_at IS NOT NULL)),
-  CHECK ((ended_at IS NULL) = (status IN ('PENDING', 'RUNNING', 'AWAITING_INPUT'))),
-  CHECK (ended_at IS NULL OR (begun = 0) = (status IN ('SKIPPED', 'MISSED')))
+  -- Written with OR: an IN of several texts builds a small table at each check, a quarter of the cost of a settlement.
+  CHECK (
+    CASE
+      WHEN ended_at IS NULL THEN status = 'PENDING' OR status = 'RUNNING' OR status = 'AWAITING_INPUT'
+      WHEN begun = 0 THEN status = 'SKIPPED' OR status = 'MISSED'
+      ELSE status = 'SUCCESS' OR status = 'FAILURE' OR status = 'ERROR' OR status = 'INCOMPLETE'
+    END
+  )
 ) STRICT;
 
 CREATE UNIQUE INDEX executions_slot ON executions (job, at);
@@ -97,7 +101,8 @@ CREATE UNIQUE INDEX executions_lane_running ON executions (lane) WHERE status = 
 
 CREATE INDEX executions_lane_line ON executions (lane, seq) WHERE lane IS NOT NULL;
 
-CREATE INDEX executions_trouble ON executions (seq) WHERE status IN ('FAILURE', 'ERROR', 'INCOMPLETE', 'MISSED');
+CREATE INDEX executions_trouble ON executions (seq)
+WHERE status = 'FAILURE' OR status = 'ERROR' OR status = 'INCOMPLETE' OR status = 'MISSED';
 
 CREATE TABLE attempts (
   execution INTEGER NOT NULL REFERENCES executions (seq) ON DELETE CASCADE,
