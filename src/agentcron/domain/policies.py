@@ -65,9 +65,10 @@ class RetryPolicy:
 
     def wait(self, retries: int, key: str) -> timedelta:
         """The wait before retry number ``retries`` (1 = the first retry), spread by a hash of ``key``."""
-        # The exponent is bounded because 2.0 ** 5000 overflows long after max_backoff has decided.
-        grown = self.backoff * self.factor ** min(retries - 1, 64)
-        return min(grown, self.max_backoff) * (1 - self.jitter * spread(f"{key}/{retries}"))
+        # In seconds and with a bounded exponent: a timedelta overflows long after max_backoff has decided.
+        grown = self.backoff.total_seconds() * self.factor ** min(retries - 1, 64)
+        wait = min(grown, self.max_backoff.total_seconds())
+        return timedelta(seconds=wait * (1 - self.jitter * spread(f"{key}/{retries}")))
 
 
 def spread(key: str) -> float:
