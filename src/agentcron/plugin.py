@@ -17,6 +17,7 @@ from agentcron import ids
 from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.domain import changes
+from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, JobStatistics
@@ -98,6 +99,7 @@ class BackgroundJobsPlugin:
         self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text)
         self._scheduler: Scheduler | None = None
+        self._stopping: Scheduler | None = None
         self._opening: asyncio.Lock | None = None
         self._opened = False
 
@@ -130,8 +132,15 @@ class BackgroundJobsPlugin:
         never begun stays PENDING. Twice, and before a start, is no error."""
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None:
+            self._stopping = scheduler
             await scheduler.stop(self.config.stop_grace if grace is None else grace)
+            self._stopping = None
             self._log.info("stopped")
+
+    def hurry_stop(self) -> None:
+        """A stop that waits for running agents waits no longer: they are cut at once."""
+        if self._stopping is not None:
+            self._stopping.engine.hurry()
 
     async def close(self) -> None:
         """Stop, and let go of the store."""
@@ -349,6 +358,16 @@ class BackgroundJobsPlugin:
         if isinstance(schedule, str):
             schedule = parse_schedule(schedule, timezone or self.config.timezone)
         return next_slots(schedule, now, count)
+
+    def upcoming(self, job: Job, count: int = 5) -> list[datetime]:
+        """The job's next slots, aware, UTC: within its start and end, none while it is paused or over."""
+        found: list[datetime] = []
+        slot = job.next_slot if job.state is JobState.ACTIVE else None
+        left = count if job.spec.max_runs is None else min(count, job.spec.max_runs - job.runs - job.open)
+        while slot is not None and len(found) < left:
+            found.append(slot)
+            slot = slot_after(job.spec, slot)
+        return found
 
     async def explain(self, job_id: str, at: datetime) -> Explanation:
         """What became, or will become, of the slot at ``at``, in a sentence; an instant without a fraction stands for

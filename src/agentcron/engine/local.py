@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause
@@ -37,6 +37,7 @@ class LocalEngine:
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._hurry = asyncio.Event()
         self._failing = False
 
     @property
@@ -73,11 +74,15 @@ class LocalEngine:
         if self._task is not None:
             await self._task
             self._task = None
-        await self._wait(grace)
+        await self._wait(grace, self._hurry)
         self._cut(list(self._runs), CutCause.SHUTDOWN)
-        await self._wait(LAST_GRACE)
+        await self._wait(LAST_GRACE, asyncio.Event())
         for run in list(self._runs.values()):
             self._log.error(f"{run.execution.id} does not end; it is left to the next start")
+
+    def hurry(self) -> None:
+        """End the grace of a stop that goes on."""
+        self._hurry.set()
 
     async def claim(self, ids: Collection[str] | None = None) -> int:
         """Claim what is ready, these ids or any, and start it; answers how many."""
@@ -126,10 +131,15 @@ class LocalEngine:
             if (run := self._runs.get(key)) is not None:
                 run.cut(cause)
 
-    async def _wait(self, grace: timedelta) -> None:
+    async def _wait(self, grace: timedelta, hurry: asyncio.Event) -> None:
+        """Return when every run has ended, after ``grace``, or when somebody is in a hurry."""
         tasks = [run.task for run in self._runs.values() if run.task is not None]
         if tasks:
-            await asyncio.wait(tasks, timeout=grace.total_seconds())
+            ended = asyncio.gather(*tasks, return_exceptions=True)
+            hurried = asyncio.ensure_future(hurry.wait())
+            waits: set[asyncio.Future[Any]] = {asyncio.shield(ended), hurried}
+            await asyncio.wait(waits, timeout=grace.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
 
     async def _loop(self) -> None:
         while not self._stopping:

@@ -1,0 +1,134 @@
+"""What is wrong here, and what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentcron.cli.session import Session, command
+from agentcron.errors import AgentcronError
+from agentcron.storage.sqlite import SqliteStorage
+from agentcron.storage.sqlite.writer import SAFE_WAL_VERSION
+
+if TYPE_CHECKING:
+    from agentcron.plugin import BackgroundJobsPlugin
+
+ENOUGH_SPACE: Final = 100 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: ``ok``, ``warn`` or ``fail``, and what to do."""
+
+    check: str
+    verdict: str
+    detail: str
+    fix: str = ""
+
+
+@command("doctor")
+def doctor_command(session: Session) -> int:
+    """Check settings, store, clock data and agents; exit code 1 where something fails.
+
+    Example: agentcron doctor --json
+    """
+    findings = [_settings(session), *_zones()]
+    if findings[0].verdict != "fail":
+        try:
+            findings += session.call(_inside)
+        except AgentcronError as error:
+            findings.append(Finding(check="store", verdict="fail", detail=str(error), fix="see the message"))
+    rows = [(finding.verdict, finding.check, finding.detail, finding.fix) for finding in findings]
+    session.emit(
+        [vars(finding) for finding in findings],
+        lambda: session.table(("", "CHECK", "FOUND", "WHAT TO DO"), rows, ""),
+    )
+    return 1 if any(finding.verdict == "fail" for finding in findings) else 0
+
+
+def _settings(session: Session) -> Finding:
+    try:
+        config = session.config
+    except AgentcronError as error:
+        return Finding(check="settings", verdict="fail", detail=str(error), fix="correct the file or the variable")
+    return Finding(check="settings", verdict="ok", detail=str(config.file or "no agentcron.toml; defaults hold"))
+
+
+def _zones() -> Iterator[Finding]:
+    try:
+        zoneinfo.ZoneInfo("Europe/Berlin")
+    except zoneinfo.ZoneInfoNotFoundError:
+        yield Finding(check="zone data", verdict="fail", detail="no IANA zones", fix="pip install tzdata")
+    else:
+        yield Finding(check="zone data", verdict="ok", detail=f"{len(zoneinfo.available_timezones())} zones")
+
+
+async def _inside(plugin: BackgroundJobsPlugin) -> list[Finding]:
+    jobs = await plugin.get_jobs()
+    findings = [Finding(check="store", verdict="ok", detail=f"{plugin.storage.url}, {len(jobs)} jobs")]
+    if isinstance(plugin.storage, SqliteStorage):
+        findings += _file(plugin.storage.path)
+    alive = await plugin.scheduler_alive()
+    findings.append(
+        Finding(check="scheduler", verdict="ok", detail="is running")
+        if alive
+        else Finding(check="scheduler", verdict="warn", detail="is not running", fix="agentcron start")
+    )
+    orphans = [run for run in await plugin.storage.open_executions() if run.status.value == "RUNNING"]
+    if orphans and not alive:
+        detail = f"{len(orphans)} runs were cut when their scheduler ended"
+        findings.append(Finding(check="open runs", verdict="warn", detail=detail, fix="agentcron start settles them"))
+    findings += _agents(plugin, {job.agent for job in jobs if job.status.value not in ("CANCELED", "COMPLETED")})
+    return findings
+
+
+def _file(path: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(path.parent).free
+    told = f"{free >> 20} MiB free"
+    if free < ENOUGH_SPACE:
+        yield Finding(check="disk", verdict="warn", detail=told, fix=f"free some space in {path.parent}")
+    else:
+        yield Finding(check="disk", verdict="ok", detail=told)
+    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        if name.exists() and (mode := stat.S_IMODE(name.stat().st_mode)) & 0o077:
+            yield Finding(
+                check="file modes",
+                verdict="warn",
+                detail=f"{name} can be read by others ({mode:o})",
+                fix=f"chmod 600 {name}",
+            )
+    version = sqlite3.sqlite_version
+    if sqlite3.sqlite_version_info < SAFE_WAL_VERSION:
+        detail = f"{version} has the WAL-reset bug (until 3.51.2); writers and checkpoints share a lock here"
+        yield Finding(check="SQLite", verdict="ok", detail=detail, fix="a Python with SQLite 3.51.3 needs no lock")
+    else:
+        yield Finding(check="SQLite", verdict="ok", detail=version)
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    connection.close()
+    if verdict != "ok":
+        yield Finding(check="integrity", verdict="fail", detail=verdict, fix="restore a backup; keep the damaged file")
+    else:
+        yield Finding(check="integrity", verdict="ok", detail="quick check passed")
+
+
+def _agents(plugin: BackgroundJobsPlugin, used: set[str]) -> Iterator[Finding]:
+    for row in plugin.agent_factory.describe():  # type: ignore[attr-defined]
+        needed = row["name"] in used
+        if row["problem"] is None:
+            yield Finding(check=f"agent {row['name']}", verdict="ok", detail=row["kind"])
+        elif needed or row["source"] != "built-in":
+            verdict = "fail" if needed else "warn"
+            yield Finding(
+                check=f"agent {row['name']}", verdict=verdict, detail=row["problem"], fix="correct its definition"
+            )
+    for name in sorted(used - {row["name"] for row in plugin.agent_factory.describe()}):  # type: ignore[attr-defined]
+        yield Finding(
+            check=f"agent {name}", verdict="fail", detail="jobs use it and it is not defined", fix=f"[agents.{name}]"
+        )

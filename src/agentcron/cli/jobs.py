@@ -1,0 +1,260 @@
+"""Commands that create, list and change jobs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from agentcron.cli.session import Session, command
+from agentcron.cli.words import span, when
+from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.model import Job
+from agentcron.domain.queries import JobFilters
+from agentcron.domain.spec import JobSpec
+from agentcron.errors import ConflictError, InvalidJobError
+from agentcron.wire import job_object
+
+if TYPE_CHECKING:
+    from agentcron.plugin import BackgroundJobsPlugin
+
+_OWN: Final = ("name", "schedule", "prompt", "metadata", "tags")
+_SHOWN: Final = 3
+
+
+def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One option for each field of a job."""
+    options = [
+        click.option("--timezone", metavar="ZONE", help="IANA zone that the schedule is read in."),
+        click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="Your own value; may be repeated."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Label to group jobs by; may be repeated."),
+    ]
+    options += [
+        click.option(f"--{field.name.replace('_', '-')}", help=field.metadata["help"])
+        for field in fields(JobSpec)
+        if field.name not in _OWN
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The fields that were given, as the facade reads them."""
+    values = {name: value for name, value in options.items() if value not in (None, ())}
+    if "metadata" in values:
+        values["metadata"] = dict(_pair(text) for text in values["metadata"])
+    return values
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, mark, value = text.partition("=")
+    if not mark or not key:
+        raise InvalidJobError(f"metadata: {text!r} is not KEY=VALUE", field="metadata")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+def _prompt(prompt: str | None, file: str | None) -> str | None:
+    if file is None:
+        return prompt
+    if prompt is not None:
+        raise click.UsageError("give the prompt or --prompt-file, not both")
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidJobError(f"--prompt-file: {file} cannot be read: {reason}", field="prompt") from error
+
+
+@command("add")
+@click.argument("name")
+@click.argument("schedule")
+@click.argument("prompt", required=False)
+@click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input.")
+@_spec_options
+def add_command(
+    session: Session, name: str, schedule: str, prompt: str | None, prompt_file: str | None, **options: Any
+) -> None:
+    """Create a job. SCHEDULE is a cron expression, "every 10m" or "at 2030-01-31T09:00".
+
+    Example: agentcron add report "0 9 * * MON-FRI" "Write the report" --timezone Europe/Berlin
+    """
+    text = _prompt(prompt, prompt_file)
+    if text is None:
+        raise click.UsageError("the prompt is missing; give it as the last argument or with --prompt-file")
+    values = _given(options)
+    assumed = "timezone" not in values
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime], bool]:
+        job = await plugin.find_job(await plugin.create_job(name, schedule, text, **values))
+        return job, plugin.upcoming(job, _SHOWN), await plugin.scheduler_alive()
+
+    job, slots, alive = session.call(work)
+    session.emit(job_object(job, slots), lambda: _told("created", job, slots, assumed))
+    if not alive:
+        session.say("no scheduler is running on this store; start one with 'agentcron start'")
+
+
+@command("edit")
+@click.argument("job")
+@click.option("--name", help="New name.")
+@click.option("--schedule", help='Cron expression, "every 10m" or "at 2030-01-31T09:00".')
+@click.option("--prompt", help="New prompt.")
+@click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input.")
+@_spec_options
+def edit_command(session: Session, job: str, prompt: str | None, prompt_file: str | None, **options: Any) -> None:
+    """Change a job; runs under way keep the version they began with.
+
+    Example: agentcron edit report --schedule "0 8 * * MON-FRI" --timeout 20m
+    """
+    values = _given({**options, "prompt": _prompt(prompt, prompt_file)})
+    if not values:
+        raise click.UsageError("nothing to change; give at least one option, such as --prompt TEXT")
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime]]:
+        found = await plugin.find_job(job)
+        if not await plugin.update_job(found.id, values):
+            raise ConflictError(f"job {found.name!r} is {found.status}; it cannot be changed any more")
+        changed = await plugin.find_job(found.id)
+        return changed, plugin.upcoming(changed, _SHOWN)
+
+    changed, slots = session.call(work)
+    session.emit(job_object(changed, slots), lambda: _told("changed", changed, slots, False))
+
+
+def _told(word: str, job: Job, slots: Sequence[datetime], assumed: bool) -> str:
+    zone = f" ({job.timezone}, the zone of this machine or its settings)" if assumed and job.cron_expression else ""
+    times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or ["  no further time"]
+    return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}{zone}", *times])
+
+
+@command("list")
+@click.option("--status", "statuses", multiple=True, help="Only jobs of this status; may be repeated.")
+@click.option("--name", "name_contains", help="Only jobs whose name holds this text.")
+@click.option("--tag", help="Only jobs with this tag.")
+def list_command(session: Session, statuses: tuple[str, ...], name_contains: str | None, tag: str | None) -> None:
+    """List jobs, the next to run first.
+
+    Example: agentcron list --status WAITING --json
+    """
+    wanted = [choice(JobStatus, text, "--status") for text in statuses] or None
+    filters = JobFilters(status=wanted, name_contains=name_contains, tag=tag)
+    jobs = session.call(lambda plugin: plugin.get_jobs(filters))
+    jobs.sort(key=lambda job: (job.next_run is None, job.next_run or job.created))
+    rows = [
+        (job.id[:8], job.name, job.status.value, when(job.next_run, job.timezone), job.schedule.text, job.agent)
+        for job in jobs
+    ]
+    session.emit(
+        [job_object(job) for job in jobs],
+        lambda: session.table(("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs"),
+    )
+
+
+@command("show")
+@click.argument("job")
+def show_command(session: Session, job: str) -> None:
+    """Show one job with its next times and latest runs.
+
+    Example: agentcron show report
+    """
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime]]:
+        found = await plugin.get_job((await plugin.find_job(job)).id)
+        assert found is not None
+        return found, plugin.upcoming(found, _SHOWN)
+
+    found, slots = session.call(work)
+
+    def text() -> str:
+        lines = [f"{found.name}  {found.id}"]
+        values = {
+            "status": found.status.value + (f" ({found.state_reason})" if found.state_reason else ""),
+            "schedule": found.schedule.describe(),
+            "agent": found.agent,
+            "prompt": found.prompt if len(found.prompt) < 400 else f"{found.prompt[:400]} …",
+            "overlap": found.overlap.value,
+            "catch_up": found.catch_up.value,
+            "timeout": span(found.timeout),
+            "created": when(found.created, found.timezone),
+            "last run": when(found.last_run, found.timezone),
+        }
+        lines += [f"  {name:<9} {value}" for name, value in values.items()]
+        lines += [f"  next      {when(slot, found.timezone)}" for slot in slots]
+        totals = found.totals
+        lines.append(
+            f"  so far    {totals.executions} runs: {totals.success} success, {totals.failure} failure, "
+            f"{totals.error} error, {totals.incomplete} incomplete; {totals.skipped} skipped, {totals.missed} missed"
+        )
+        for run in found.execution_history[:5]:
+            lines.append(f"  run       {when(run.at, found.timezone)}  {run.status.value}  {run.id}")
+        return "\n".join(lines)
+
+    session.emit(job_object(found, slots), text)
+
+
+def _changing(name: str, past: str, method: str, help_text: str) -> click.Command:
+    def changed(session: Session, job: str) -> None:
+        async def work(plugin: BackgroundJobsPlugin) -> Job:
+            found = await plugin.find_job(job)
+            if not await getattr(plugin, method)(found.id):
+                now = await plugin.find_job(found.id)
+                raise ConflictError(f"job {now.name!r} is {now.status}; it cannot be {past}")
+            return await plugin.find_job(found.id)
+
+        found = session.call(work)
+        session.emit(job_object(found), f"{past} {found.name}  {found.id}: {found.status}")
+
+    changed.__doc__ = f"{help_text}\n\nExample: agentcron {name} report"
+    return command(name)(click.argument("job")(changed))
+
+
+pause_command = _changing(
+    "pause", "paused", "pause_job", "Start no further slot until a resume; what runs ends normally."
+)
+resume_command = _changing("resume", "resumed", "resume_job", "Go on with the schedule; slots in between are skipped.")
+cancel_command = _changing("cancel", "canceled", "cancel_job", "End a job for good, with what is open.")
+
+
+@command("delete")
+@click.argument("job")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_command(session: Session, job: str, yes: bool) -> None:
+    """Delete a job with its whole history.
+
+    Example: agentcron delete report --yes
+    """
+
+    async def look(plugin: BackgroundJobsPlugin) -> Job:
+        return await plugin.find_job(job)
+
+    found = session.call(look)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"deleting {found.name!r} with its history needs --yes where nobody can be asked")
+        click.confirm(f"delete {found.name} ({found.id}) with {found.totals.executions} runs?", abort=True, err=True)
+
+    async def work(plugin: BackgroundJobsPlugin) -> bool:
+        return await plugin.delete_job(found.id)
+
+    session.emit(
+        {"id": found.id, "name": found.name, "deleted": session.call(work)}, f"deleted {found.name}  {found.id}"
+    )
+
+
+def choice(kind: type[StrEnum], text: str, option: str) -> Any:
+    """The member of a status enumeration that a person meant."""
+    try:
+        return kind(text.upper())
+    except ValueError:
+        raise click.UsageError(f"{option}: {text!r} is not one of {', '.join(kind)}") from None

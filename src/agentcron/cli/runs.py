@@ -1,0 +1,157 @@
+"""Commands about executions: run one now, list them, read one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcron.cli.jobs import choice
+from agentcron.cli.session import Session, command
+from agentcron.cli.words import first_line, span, when
+from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.model import Execution, Job
+from agentcron.domain.queries import ExecutionFilters
+from agentcron.errors import NotFoundError
+from agentcron.wire import execution_object
+
+if TYPE_CHECKING:
+    from agentcron.agents.conversation import Message
+    from agentcron.plugin import BackgroundJobsPlugin
+
+
+@command("run")
+@click.argument("job")
+@click.option("--wait", is_flag=True, help="Wait for the end and show the answer.")
+def run_command(session: Session, job: str, wait: bool) -> int:
+    """Run a job now, besides its schedule: the live scheduler starts it; with none it runs here.
+
+    Exit code 1 where the run was waited for and did not succeed.
+
+    Example: agentcron run report --wait
+    """
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, Execution]:
+        found = await plugin.find_job(job)
+        execution_id = await plugin.run_job_now(found.id)
+        if not await plugin.scheduler_alive():
+            session.say("no scheduler is running on this store; running here")
+            return found, await plugin.run_here(execution_id)
+        if wait:
+            return found, await plugin.wait_for_execution(execution_id)
+        queued = await plugin.get_execution(execution_id)
+        assert queued is not None
+        return found, queued
+
+    found, execution = session.call(work)
+    session.emit(execution_object(execution, found.name), lambda: _outcome(found, execution))
+    return 1 if execution.final and execution.status is not ExecutionStatus.SUCCESS else 0
+
+
+def _outcome(job: Job, execution: Execution) -> str:
+    head = f"{job.name}  {execution.id}  {execution.status.value}"
+    if not execution.final:
+        return head
+    head += f" ({execution.reason})" if execution.reason else ""
+    return "\n".join(
+        part for part in (f"{head}  {span(execution.duration)}", execution.error, execution.result) if part
+    )
+
+
+@command("runs")
+@click.argument("job", required=False)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, newest first.")
+@click.option("--status", "statuses", multiple=True, help="Only of this status; may be repeated.")
+@click.option("--all", "everything", is_flag=True, help="Skipped and missed slots too.")
+def runs_command(session: Session, job: str | None, limit: int, statuses: tuple[str, ...], everything: bool) -> None:
+    """What became of each slot, newest first, of one job or of all.
+
+    Example: agentcron runs report --all --limit 50
+    """
+    wanted = [choice(ExecutionStatus, text, "--status") for text in statuses] or None
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[list[Execution], dict[str, Job]]:
+        job_id = (await plugin.find_job(job)).id if job is not None else None
+        filters = ExecutionFilters(job_id=job_id, statuses=wanted, include_skipped=everything)
+        found = list((await plugin.list_executions(filters, limit)).items)
+        jobs: dict[str, Job] = {}
+        for key in {run.job_id for run in found}:
+            jobs[key] = await plugin.find_job(key)
+        return found, jobs
+
+    found, jobs = session.call(work)
+
+    def text() -> str:
+        rows = [_row(run, jobs[run.job_id]) for run in found]
+        columns = ("EXECUTION", "JOB", "SLOT", "STATUS", "TOOK", "ANSWER")
+        return session.table(columns, rows, "no runs yet" if job is None else f"no runs of {job} yet")
+
+    session.emit([execution_object(run, jobs[run.job_id].name) for run in found], text)
+
+
+def _row(run: Execution, job: Job) -> tuple[str, ...]:
+    slot = f"manual, {when(run.at, job.timezone)}" if run.manual else when(run.at, job.timezone)
+    if run.slots > 1:
+        slot += f" and {run.slots - 1} more"
+    said = run.error or run.result or (run.reason if not run.ran else "") or ""
+    return run.id, job.name, slot, run.status.value, span(run.duration), first_line(said)
+
+
+@command("logs")
+@click.argument("execution")
+def logs_command(session: Session, execution: str) -> None:
+    """Answer and conversation of an execution (its id, or a unique beginning of one).
+
+    Example: agentcron logs 019a
+    """
+
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Execution, Job, list[Message]]:
+        from agentcron.agents.conversation import readable
+
+        found = await plugin.get_execution(execution)
+        if found is None:
+            raise NotFoundError(f"execution {execution!r} is unknown or ambiguous; 'agentcron runs' lists them")
+        talk = await plugin.get_conversation(found.id)
+        return found, await plugin.find_job(found.job_id), readable(talk) if talk is not None else []
+
+    found, job, messages = session.call(work)
+    shown = {**execution_object(found, job.name), "conversation": [message_object(message) for message in messages]}
+    session.emit(shown, lambda: _read(found, job, messages))
+
+
+def message_object(message: Message) -> dict[str, Any]:
+    """One message of a conversation as JSON."""
+    return {
+        "role": message.role,
+        "text": message.text,
+        "tool": message.tool,
+        "args": message.args,
+        "result": message.result,
+    }
+
+
+def _read(run: Execution, job: Job, messages: list[Message]) -> str:
+    lines = [
+        f"{job.name}  {run.id}  {run.status.value}" + (f" ({run.reason})" if run.reason else ""),
+        f"  slot     {'manual' if run.manual else when(run.at, job.timezone)}",
+        f"  started  {when(run.start_time, job.timezone)}, took {span(run.duration)}, attempt {run.attempt}",
+        f"  agent    {run.agent}",
+    ]
+    if run.usage is not None:
+        cost = f", ${run.cost_usd:.4f} ({run.cost_basis})" if run.cost_usd is not None else ""
+        lines.append(f"  tokens   {run.usage.input_tokens} in, {run.usage.output_tokens} out{cost}")
+    if run.error:
+        lines.append(f"  error    {run.error}")
+    for message in messages:
+        lines += ["", f"[{message.role}{' ' + message.tool if message.tool else ''}]", conversation_text(message)]
+    return "\n".join(lines)
+
+
+def conversation_text(message: Message) -> str:
+    """What a message says, calls, or brought back."""
+    parts = [message.text]
+    if message.args is not None:
+        parts.append(f"called with {message.args}")
+    if message.result is not None:
+        parts.append(f"{message.result}")
+    return "\n".join(part for part in parts if part)

@@ -1,0 +1,166 @@
+"""What every command shares: its common options, the settings, the plugin, and where output goes."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agentcron.config import Config, load_config, machine_zone
+
+if TYPE_CHECKING:
+    from agentcron.plugin import BackgroundJobsPlugin
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One call of the command."""
+
+    config_file: str | None
+    store: str | None
+    json: bool
+    debug: bool
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The settings that hold."""
+        return load_config(file=self.config_file, store=self.store)
+
+    @property
+    def zone(self) -> str:
+        """The zone of a schedule that names none."""
+        chosen: str | None = self.config.timezone.value
+        return chosen or machine_zone()
+
+    def make_plugin(self) -> BackgroundJobsPlugin:
+        """The facade, made from the settings."""
+        from agentcron.agents.factory import AgentFactoryPlugin
+        from agentcron.plugin import BackgroundJobsPlugin
+        from agentcron.storage.urls import open_storage
+
+        config = self.config
+        base = Path.cwd() if self.store else config.base_dir
+        factory = AgentFactoryPlugin(
+            config.agents,
+            default_definition=config.default_agent.value,
+            max_concurrent_agents=config.max_concurrent_agents.value,
+            base_dir=config.base_dir,
+        )
+        return BackgroundJobsPlugin(
+            storage_plugin=open_storage(config.store.value, base),
+            agent_factory=factory,
+            evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
+            stop_grace=config.stop_grace.value,
+            timezone=self.zone,
+        )
+
+    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]]) -> T:
+        """Run ``work`` with the plugin, and close it whatever happens."""
+        self.log(logging.DEBUG if self.debug else logging.ERROR)
+
+        async def inside() -> T:
+            plugin = self.make_plugin()
+            try:
+                return await work(plugin)
+            finally:
+                await plugin.close()
+
+        return asyncio.run(inside())
+
+    def log(self, level: int) -> None:
+        """Send log lines of this level and above to standard error."""
+        logger = logging.getLogger("agentcron")
+        logger.setLevel(level)
+        if not logger.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+            logger.addHandler(handler)
+            logger.propagate = False
+
+    def say(self, text: str) -> None:
+        """Talk, on standard error."""
+        click.echo(text, err=True)
+
+    def emit(self, value: Any, text: str | Callable[[], str]) -> None:
+        """The answer, on standard output: ``value`` as JSON, else ``text``."""
+        if self.json:
+            click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+        else:
+            click.echo(text if isinstance(text, str) else text())
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
+        """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""
+        if not rows:
+            return empty
+        if sys.stdout.isatty():
+            return _drawn(columns, rows)
+        widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
+        lines = (
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (columns, *rows)
+        )
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with the common options; its function is given the ``Session`` first."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def called_with(config_file: str | None, store: str | None, as_json: bool, debug: bool, **options: Any) -> Any:
+            session = Session(config_file=config_file, store=store, json=as_json, debug=debug)
+            return function(session, **options)
+
+        called: Callable[..., Any] = called_with
+        for option in (
+            click.option("--debug", is_flag=True, help="Log every decision with its reason."),
+            click.option("--json", "as_json", is_flag=True, help="Answer with JSON alone on standard output."),
+            click.option("--store", metavar="URL_OR_PATH", help="The store to use."),
+            click.option("--config", "config_file", metavar="FILE", help="The agentcron.toml to use."),
+        ):
+            called = option(called)
+        made: click.Command = click.command(name, context_settings={"help_option_names": ["-h", "--help"]})(called)
+        return made
+
+    return decorate
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    import io
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        # Text, because answers of agents may hold what looks like markup.
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    target = io.StringIO()
+    console = Console(file=target, width=Console().width, force_terminal=True, no_color=None)
+    console.print(table)
+    return target.getvalue().rstrip("\n")
+
+
+_STYLES = {
+    "SUCCESS": "green",
+    "FAILURE": "red",
+    "ERROR": "red",
+    "INCOMPLETE": "yellow",
+    "MISSED": "yellow",
+    "SKIPPED": "dim",
+    "RUNNING": "cyan",
+    "PAUSED": "yellow",
+}

@@ -1,0 +1,139 @@
+"""Commands that set a place up and show how it is set up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+from click.shell_completion import get_completion_class
+
+from agentcron.cli.session import Session, command
+from agentcron.config import FILE_NAME, shown
+from agentcron.errors import ConflictError, StoreUnavailable
+
+_TEMPLATE: Final = """\
+# Settings of agentcron for this folder and those below it. Arguments and AGENTCRON_* variables go before them.
+
+[store]
+url = "sqlite:///agentcron.sqlite"        # beside this file
+
+[scheduler]
+# timezone = "Europe/Berlin"              # of schedules that name none; default: this machine's
+# default_agent = "writer"                # of jobs that name none; default: the only definition below
+# max_concurrent_agents = 10
+# stop_grace = "30s"                      # how long running agents may go on after a stop
+
+# Each agent is a definition that jobs name with --agent. 'agentcron agents' tells whether each can work.
+
+# [agents.writer]
+# kind = "pydantic-ai"
+# model = "anthropic:claude-sonnet-4-5"   # any provider:model; reads ANTHROPIC_API_KEY
+# instructions = "Answer in one paragraph."
+
+# [agents.script]
+# kind = "command"                        # the prompt is on standard input, or where {prompt} stands
+# command = ["./report.sh"]
+"""
+
+
+@command("init")
+def init_command(session: Session) -> None:
+    """Write an agentcron.toml with comments into this folder.
+
+    Example: agentcron init
+    """
+    path = Path(session.config_file or FILE_NAME).absolute()
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        raise ConflictError(f"{path}: exists already; edit it, or remove it first") from None
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: cannot be written: {error.strerror}; choose another folder") from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(_TEMPLATE)
+    following = [
+        'agentcron add hello "every 10s" "Say hello" --agent echo',
+        "agentcron start --for 30s",
+        "agentcron runs hello",
+    ]
+    session.emit(
+        {"file": str(path), "next": following}, "\n".join([f"wrote {path}; try", *(f"  {line}" for line in following)])
+    )
+
+
+@command("agents")
+def agents_command(session: Session) -> None:
+    """List agent definitions and whether each can work.
+
+    Example: agentcron agents --json
+    """
+    rows = session.make_plugin().agent_factory.describe()  # type: ignore[attr-defined]
+    session.emit(
+        rows,
+        lambda: session.table(
+            ("NAME", "KIND", "FROM", "CAN WORK", "WHAT"),
+            [
+                (
+                    row["name"] + (" (default)" if row["default"] else ""),
+                    row["kind"],
+                    row["source"],
+                    "yes" if row["problem"] is None else "no",
+                    row["problem"] or row["description"],
+                )
+                for row in rows
+            ],
+            "no agents",
+        ),
+    )
+
+
+@click.group("config")
+def config_command() -> None:
+    """Show the settings that hold."""
+
+
+@command("show")
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+def config_show_command(session: Session, origin: bool) -> None:
+    """Show the settings that hold, and with --origin where each comes from.
+
+    Example: agentcron config show --origin
+    """
+    settings = session.config.settings()
+    if session.config.timezone.value is None:
+        settings["scheduler.timezone"] = type(session.config.timezone)(
+            value=session.zone, origin="default (this machine)"
+        )
+    values = {
+        name: {"value": shown(setting.value), "origin": setting.origin} if origin else shown(setting.value)
+        for name, setting in settings.items()
+    }
+
+    def text() -> str:
+        rows = [
+            (name, str(shown(setting.value)), *([setting.origin] if origin else []))
+            for name, setting in settings.items()
+        ]
+        return session.table(("SETTING", "VALUE", "FROM") if origin else ("SETTING", "VALUE"), rows, "")
+
+    session.emit(values, text)
+
+
+config_command.add_command(config_show_command)
+
+
+@command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(session: Session, shell: str) -> None:
+    """Print the completion script of a shell.
+
+    Example: eval "$(agentcron completion bash)"
+    """
+    from agentcron.cli import cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    script = kind(cli, {}, "agentcron", "_AGENTCRON_COMPLETE").source()
+    session.emit({"shell": shell, "script": script}, script)

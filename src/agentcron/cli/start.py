@@ -1,0 +1,81 @@
+"""The scheduler in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from agentcron.cli.session import Session, command
+from agentcron.cli.words import when
+from agentcron.schedule import parse_duration
+
+if TYPE_CHECKING:
+    from agentcron.plugin import BackgroundJobsPlugin
+
+INTERRUPTED = 130
+
+
+@command("start")
+@click.option("--for", "duration", metavar="DURATION", help="Stop after this long, such as 30s or 2h.")
+def start_command(session: Session, duration: str | None) -> int:
+    """Run due jobs in the foreground until Ctrl-C or SIGTERM.
+
+    Running agents get the grace time to end; a second Ctrl-C cuts them at once.
+
+    Example: agentcron start --for 30s
+    """
+    limit = parse_duration(duration) if duration is not None else None
+    return session.call(lambda plugin: _foreground(session, plugin, limit))
+
+
+async def _foreground(session: Session, plugin: BackgroundJobsPlugin, limit: timedelta | None) -> int:
+    session.log(logging.DEBUG if session.debug else logging.INFO)
+    loop = asyncio.get_running_loop()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    caught: list[int] = []
+
+    def asked(number: int) -> None:
+        (hurry if stop.is_set() else stop).set()
+        caught.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
+    try:
+        await plugin.start_background_execution()
+        await _greet(session, plugin)
+        try:
+            await asyncio.wait_for(stop.wait(), limit.total_seconds() if limit is not None else None)
+        except TimeoutError:
+            stop.set()
+        await _stop(session, plugin, hurry)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    if session.json:
+        session.emit({"stopped": True}, "")
+    return INTERRUPTED if signal.SIGINT in caught else 0
+
+
+async def _greet(session: Session, plugin: BackgroundJobsPlugin) -> None:
+    jobs = await plugin.get_jobs()
+    upcoming = min((job.next_run for job in jobs if job.next_run is not None), default=None)
+    soon = f"next run {when(upcoming, session.zone)}" if upcoming is not None else "nothing is due"
+    session.say(f"{len(jobs)} jobs in {plugin.storage.url}; {soon}; Ctrl-C stops")
+
+
+async def _stop(session: Session, plugin: BackgroundJobsPlugin, hurry: asyncio.Event) -> None:
+    stopping = asyncio.ensure_future(plugin.stop_background_execution())
+    hurrying = asyncio.ensure_future(hurry.wait())
+    done, _ = await asyncio.wait((stopping, hurrying), timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+    if not done:
+        session.say("waiting for running agents; Ctrl-C again cuts them")
+        done, _ = await asyncio.wait((stopping, hurrying), return_when=asyncio.FIRST_COMPLETED)
+    if hurrying in done:
+        plugin.hurry_stop()
+    hurrying.cancel()
+    await stopping

@@ -1,0 +1,33 @@
+"""How instants and durations read in a terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agentcron.schedule import format_duration
+
+
+def when(instant: datetime | None, zone: str) -> str:
+    """An instant in a zone, with the zone's abbreviation; ``-`` for none."""
+    if instant is None:
+        return "-"
+    local = instant.astimezone(ZoneInfo(zone))
+    name = local.tzname() or ""
+    # Zones without letters of their own are abbreviated by their offset, which reads badly without the sign's UTC.
+    return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' + name if name[:1] in '+-' else name}"
+
+
+def span(duration: timedelta | None) -> str:
+    """A policy's duration as it is written, a measured one to the millisecond; ``-`` for none."""
+    if duration is None:
+        return "-"
+    if duration < timedelta(minutes=1) and duration.microseconds:
+        return f"{duration.total_seconds():.3f}s"
+    return format_duration(timedelta(seconds=round(duration.total_seconds())))
+
+
+def first_line(text: str | None, width: int = 60) -> str:
+    """The beginning of a text on one line."""
+    flat = " ".join((text or "").split())
+    return flat if len(flat) <= width else f"{flat[: width - 1]}…"

@@ -1,0 +1,132 @@
+"""How jobs, executions and answers look as JSON: the same words on every surface.
+
+Instants are ISO 8601 with an offset; measured durations are seconds as numbers, policies are text as ``write_spec``
+writes them; money is US dollars as a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agentcron.domain.explain import Explanation
+from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.spec_fields import write_spec
+
+
+def job_object(job: Job, next_runs: Sequence[datetime] | None = None) -> dict[str, Any]:
+    """A job; with ``next_runs``, those as well, in the job's zone."""
+    shown = {
+        "id": job.id,
+        **write_spec(job.spec),
+        "description": job.schedule.describe(),
+        "status": job.status.value,
+        "state_reason": job.state_reason,
+        "version": job.version,
+        "created": instant(job.created),
+        "next_slot": instant(job.next_slot),
+        "next_run": instant(job.next_run),
+        "last_run": instant(job.last_run),
+        "open": job.open,
+        "running": job.running,
+        "runs": job.runs,
+        "failures_in_a_row": job.streak,
+        "made_by": job.made_by,
+        "totals": {
+            "executions": job.totals.executions,
+            "success": job.totals.success,
+            "failure": job.totals.failure,
+            "incomplete": job.totals.incomplete,
+            "error": job.totals.error,
+            "skipped": job.totals.skipped,
+            "missed": job.totals.missed,
+            "tokens": job.totals.tokens,
+            "cost_usd": money(job.totals.cost_usd),
+            "duration": job.totals.duration.total_seconds(),
+        },
+    }
+    if next_runs is not None:
+        shown["next_runs"] = [instant(slot, job.timezone) for slot in next_runs]
+    return shown
+
+
+def execution_object(execution: Execution, job_name: str | None = None) -> dict[str, Any]:
+    """An execution without its conversation."""
+    usage = execution.usage
+    return {
+        "id": execution.id,
+        "job_id": execution.job_id,
+        "job_name": job_name,
+        "status": execution.status.value,
+        "reason": execution.reason,
+        "scheduled_for": instant(execution.scheduled_for),
+        "last_scheduled_for": instant(execution.last_scheduled_for),
+        "slots": execution.slots,
+        "manual": execution.manual,
+        "attempt": execution.attempt,
+        "retries": execution.retries,
+        "start_time": instant(execution.start_time),
+        "end_time": instant(execution.end_time),
+        "duration": execution.duration.total_seconds() if execution.duration is not None else None,
+        "agent": execution.agent,
+        "agent_id": execution.agent_id,
+        "prompt": execution.prompt,
+        "result": execution.result,
+        "error": execution.error,
+        "usage": None
+        if usage is None
+        else {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "requests": usage.requests,
+            "tool_calls": usage.tool_calls,
+        },
+        "cost_usd": money(execution.cost_usd),
+        "cost_basis": execution.cost_basis.value,
+        "idempotency_key": execution.idempotency_key,
+        "version": execution.version,
+    }
+
+
+def explanation_object(explanation: Explanation, job: Job) -> dict[str, Any]:
+    """What became of a slot."""
+    row = explanation.execution
+    return {
+        "job_id": explanation.job_id,
+        "at": instant(explanation.at),
+        "slot": instant(explanation.slot),
+        "sentence": explanation.sentence,
+        "execution": execution_object(row, job.name) if row is not None else None,
+        "next_slot": instant(explanation.next_slot),
+    }
+
+
+def statistics_object(figures: JobStatistics) -> dict[str, Any]:
+    """Figures over all jobs."""
+    return {
+        "total_jobs": figures.total_jobs,
+        "jobs_by_status": {status.value: count for status, count in figures.jobs_by_status.items()},
+        "running_jobs": figures.running_jobs,
+        "total_executions": figures.total_executions,
+        "executions_by_status": {status.value: count for status, count in figures.executions_by_status.items()},
+        "success_rate": figures.success_rate,
+        "mean_duration": figures.mean_duration.total_seconds() if figures.mean_duration is not None else None,
+        "p95_duration": figures.p95_duration.total_seconds() if figures.p95_duration is not None else None,
+        "tokens": figures.tokens,
+        "cost_usd": money(figures.cost_usd),
+    }
+
+
+def instant(value: datetime | None, zone: str | None = None) -> str | None:
+    """ISO 8601 with an offset, in UTC unless a zone is named."""
+    if value is None:
+        return None
+    return (value.astimezone(ZoneInfo(zone)) if zone else value).isoformat()
+
+
+def money(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
