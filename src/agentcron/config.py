@@ -178,9 +178,11 @@ def _typed(name: str, value: Any, origin: str) -> Setting:
     """The value as its setting needs it. Raises ``ConfigError`` saying what was expected."""
     try:
         if name == "max_concurrent_agents":
-            if isinstance(value, bool) or not isinstance(value, int | str) or not 1 <= int(value) <= 100_000:
+            # A variable of the environment is text, a number in the file is not.
+            number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
+            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 100_000:
                 raise ValueError("a whole number from 1 to 100000")
-            return Setting(value=int(value), origin=origin)
+            return Setting(value=number, origin=origin)
         if not isinstance(value, str):
             raise ValueError("text")
         if name == "timezone":

@@ -167,7 +167,9 @@ class JobStore(Protocol):
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
 
-        Ready is: ``wake_at`` has come, no cancel was asked for, and nothing runs in its lane.
+        Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
+        there. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps its
+        time.
         """
         ...
 

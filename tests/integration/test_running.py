@@ -464,3 +464,13 @@ async def test_what_a_failed_or_cut_run_used_is_kept_and_counted(world: World) -
     [run] = await world.runs(job_id)
     assert (run.status, run.usage) == (_E.ERROR, Usage(input_tokens=40, output_tokens=2))
     assert (await world.plugin.get_statistics()).tokens == 42
+
+
+async def test_a_manual_run_without_a_scheduler_passes_a_slot_that_waits(world: World) -> None:
+    job_id = await world.plugin.create_job("here", "every 1m", "hello")
+    world.clock.set(world.clock.now() + timedelta(seconds=61))
+    await world.plugin.force_evaluation()
+    run = await world.plugin.run_here(await world.plugin.run_job_now(job_id))
+    assert run.status is _E.SUCCESS
+    waiting = [row for row in await world.runs(job_id) if not row.manual]
+    assert [row.status for row in waiting] == [_E.PENDING]

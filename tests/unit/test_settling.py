@@ -21,11 +21,8 @@ ANSWER = AgentOutcome(output="x", usage=Usage(input_tokens=1))
 
 def running(**changes: Any) -> Execution:
     started = NOW - timedelta(seconds=5)
-    made = Execution(
-        id="e", job_id="j", version=1, at=started, status=_E.RUNNING, attempt=1, fence=1, begun=True, start_time=started,
-        wake_at=NOW, owner="me",
-    )  # fmt: skip
-    return made.evolve(**changes)
+    made = Execution(id="e", job_id="j", version=1, at=started, status=_E.RUNNING, attempt=1, fence=1, begun=True)
+    return made.evolve(**{"start_time": started, "wake_at": NOW, "owner": "me", **changes})
 
 
 def settled(outcome: Outcome, execution: Execution | None = None, **fields: Any) -> Any:

@@ -106,8 +106,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader has gone; a flush at exit would raise again.
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe has gone (click ends the process where it notices). A flush at exit would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except AgentcronError as error:

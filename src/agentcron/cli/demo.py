@@ -93,7 +93,7 @@ async def _run(session: Session, choice: Choice, folder: Path) -> tuple[Executio
         job = await plugin.get_job(job_id)
         assert job is not None
         session.say(f"created the job 'demo', {job.schedule.describe()}, agent {choice.model}; waiting for its time …")
-        while not (runs := await plugin.get_executions(job_id)):
+        while not (runs := await plugin.get_executions(job_id)):  # noqa: ASYNC110 - it comes to be in the store
             await asyncio.sleep(0.05)
         session.say("its time has come: an agent was created and runs the prompt …")
         run = await plugin.wait_for_execution(runs[-1].id)

@@ -19,6 +19,7 @@ from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
 from agentcron.domain.queries import JobFilters
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import write_schedule
 from agentcron.errors import ConflictError, InvalidJobError
 from agentcron.wire import job_object
 
@@ -152,12 +153,20 @@ def list_command(session: Session, statuses: tuple[str, ...], name_contains: str
     jobs = session.call(lambda plugin: plugin.get_jobs(filters))
     jobs.sort(key=lambda job: (job.next_run is None, job.next_run or job.created))
     rows = [
-        (job.id[:8], job.name, job.status.value, when(job.next_run, job.timezone), job.schedule.text, job.agent)
+        (job.id[:8], job.name, job.status.value, when(job.next_run, job.timezone), schedule_text(job), job.agent)
         for job in jobs
     ]
     session.emit(
         [job_object(job) for job in jobs],
         lambda: session.table(("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs"),
+    )
+
+
+def schedule_text(job: Job) -> str:
+    """The schedule as it was written."""
+    written = write_schedule(job.schedule)
+    return written.get("cron_expression") or next(
+        f"{kind} {written[kind]}" for kind in ("every", "at") if kind in written
     )
 
 

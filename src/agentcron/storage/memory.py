@@ -184,13 +184,14 @@ class MemoryStorage:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
         for row in self._line():
-            heads.setdefault(row.lane or "", row.id)
+            if ids is None or row.id in ids:
+                heads.setdefault(row.lane or "", row.id)
         ready = [
             row
             for row in self._executions.values()
             if row.status is _E.PENDING
             and row.wake_at is not None
-            and row.wake_at <= now
+            and (row.wake_at <= now or (ids is not None and not row.begun))
             and row.cancel_requested is None
             and (ids is None or row.id in ids)
             and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))

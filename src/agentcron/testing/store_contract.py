@@ -207,6 +207,20 @@ class StoreContract:
             assert [execution.job_id for execution in claimed] == [two.id]
             assert not claimed[0].begun
 
+    async def test_a_named_row_passes_those_that_wait_in_its_lane_and_never_one_that_runs(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="buffer_all")
+            for number in (1, 2, 3):
+                assert await bench.tick(await bench.read(job), NOW + number * MINUTE)
+            now = NOW + 3 * MINUTE
+            first, second, third = await bench.store.open_executions(job.id)
+            [claimed] = await bench.store.claim("me", now, 10, ids=[third.id, second.id], begin=True)
+            assert claimed.id == second.id
+            assert await bench.store.claim("me", now, 10, ids=[first.id]) == []
+            await bench.end(claimed, DONE, now)
+            [claimed] = await bench.store.claim("me", now, 10, begin=True)
+            assert claimed.id == first.id
+
     async def test_lower_priority_numbers_are_claimed_first(self) -> None:
         async with self.opened() as bench:
             usual, urgent = await bench.job(), await bench.job(priority=-1)

@@ -1,12 +1,16 @@
+-- Who names rows has chosen the order: they pass others that wait in their lane, never one that runs, and of those
+-- named one of a lane at a time.
 SELECT r.* FROM execution_rows AS r
-WHERE r.status = 'PENDING' AND r.wake_at <= :now AND r.cancel_at IS NULL
+WHERE r.status = 'PENDING' AND r.cancel_at IS NULL AND r.begun * (r.wake_at > :now) = 0
   AND r.id IN (SELECT value FROM json_each(:ids))
   AND (
     r.lane IS NULL OR NOT EXISTS (
       SELECT 1 FROM executions AS b
-      WHERE b.lane = r.lane AND b.seq < r.seq AND b.status IN ('PENDING', 'RUNNING')
+      WHERE b.lane = r.lane AND (
+        b.status = 'RUNNING'
+        OR (b.seq < r.seq AND b.status = 'PENDING' AND b.id IN (SELECT value FROM json_each(:ids)))
+      )
     )
   )
-  AND (r.lane IS NULL OR NOT EXISTS (SELECT 1 FROM executions AS b WHERE b.lane = r.lane AND b.status = 'RUNNING'))
 ORDER BY r.priority, r.wake_at
 LIMIT :limit
