@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ from agentcron.storage.sqlite import SqliteStorage
 from agentcron.storage.sqlite.writer import SAFE_WAL_VERSION
 
 if TYPE_CHECKING:
+    from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.plugin import BackgroundJobsPlugin
 
 ENOUGH_SPACE: Final = 100 << 20
@@ -41,7 +43,7 @@ def doctor_command(session: Session) -> int:
     findings = [_settings(session), *_zones()]
     if findings[0].verdict != "fail":
         try:
-            findings += session.call(_inside)
+            findings += session.call(functools.partial(_inside, session))
         except AgentcronError as error:
             findings.append(Finding(check="store", verdict="fail", detail=str(error), fix="see the message"))
     rows = [(finding.verdict, finding.check, finding.detail, finding.fix) for finding in findings]
@@ -69,7 +71,7 @@ def _zones() -> Iterator[Finding]:
         yield Finding(check="zone data", verdict="ok", detail=f"{len(zoneinfo.available_timezones())} zones")
 
 
-async def _inside(plugin: BackgroundJobsPlugin) -> list[Finding]:
+async def _inside(session: Session, plugin: BackgroundJobsPlugin) -> list[Finding]:
     jobs = await plugin.get_jobs()
     findings = [Finding(check="store", verdict="ok", detail=f"{plugin.storage.url}, {len(jobs)} jobs")]
     if isinstance(plugin.storage, SqliteStorage):
@@ -84,7 +86,9 @@ async def _inside(plugin: BackgroundJobsPlugin) -> list[Finding]:
     if orphans and not alive:
         detail = f"{len(orphans)} runs were cut when their scheduler ended"
         findings.append(Finding(check="open runs", verdict="warn", detail=detail, fix="agentcron start settles them"))
-    findings += _agents(plugin, {job.agent for job in jobs if job.status.value not in ("CANCELED", "COMPLETED")})
+    findings += _agents(
+        session.factory, {job.agent for job in jobs if job.status.value not in ("CANCELED", "COMPLETED")}
+    )
     return findings
 
 
@@ -118,8 +122,9 @@ def _file(path: Path) -> Iterator[Finding]:
         yield Finding(check="integrity", verdict="ok", detail="quick check passed")
 
 
-def _agents(plugin: BackgroundJobsPlugin, used: set[str]) -> Iterator[Finding]:
-    for row in plugin.agent_factory.describe():  # type: ignore[attr-defined]
+def _agents(factory: AgentFactoryPlugin, used: set[str]) -> Iterator[Finding]:
+    rows = factory.describe()
+    for row in rows:
         needed = row["name"] in used
         if row["problem"] is None:
             yield Finding(check=f"agent {row['name']}", verdict="ok", detail=row["kind"])
@@ -128,7 +133,7 @@ def _agents(plugin: BackgroundJobsPlugin, used: set[str]) -> Iterator[Finding]:
             yield Finding(
                 check=f"agent {row['name']}", verdict=verdict, detail=row["problem"], fix="correct its definition"
             )
-    for name in sorted(used - {row["name"] for row in plugin.agent_factory.describe()}):  # type: ignore[attr-defined]
+    for name in sorted(used - {row["name"] for row in rows}):
         yield Finding(
             check=f"agent {name}", verdict="fail", detail="jobs use it and it is not defined", fix=f"[agents.{name}]"
         )

@@ -17,6 +17,7 @@ import click
 from agentcron.config import Config, load_config, machine_zone
 
 if TYPE_CHECKING:
+    from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.plugin import BackgroundJobsPlugin
 
 T = TypeVar("T")
@@ -42,23 +43,28 @@ class Session:
         chosen: str | None = self.config.timezone.value
         return chosen or machine_zone()
 
+    @functools.cached_property
+    def factory(self) -> AgentFactoryPlugin:
+        """The agents' definitions, made from the settings."""
+        from agentcron.agents.factory import AgentFactoryPlugin
+
+        return AgentFactoryPlugin(
+            self.config.agents,
+            default_definition=self.config.default_agent.value,
+            max_concurrent_agents=self.config.max_concurrent_agents.value,
+            base_dir=self.config.base_dir,
+        )
+
     def make_plugin(self) -> BackgroundJobsPlugin:
         """The facade, made from the settings."""
-        from agentcron.agents.factory import AgentFactoryPlugin
         from agentcron.plugin import BackgroundJobsPlugin
         from agentcron.storage.urls import open_storage
 
         config = self.config
         base = Path.cwd() if self.store else config.base_dir
-        factory = AgentFactoryPlugin(
-            config.agents,
-            default_definition=config.default_agent.value,
-            max_concurrent_agents=config.max_concurrent_agents.value,
-            base_dir=config.base_dir,
-        )
         return BackgroundJobsPlugin(
             storage_plugin=open_storage(config.store.value, base),
-            agent_factory=factory,
+            agent_factory=self.factory,
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
             timezone=self.zone,

@@ -69,7 +69,7 @@ def agents_command(session: Session) -> None:
 
     Example: agentcron agents --json
     """
-    rows = session.make_plugin().agent_factory.describe()  # type: ignore[attr-defined]
+    rows = session.factory.describe()
     session.emit(
         rows,
         lambda: session.table(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from agentcron.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 class NodeLocks:
@@ -23,6 +25,8 @@ class NodeLocks:
 
     def hold(self, node_id: str) -> None:
         """Take the node's lock for as long as this process lives."""
+        from filelock import Timeout
+
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             lock = self._lock(node_id)
@@ -48,6 +52,8 @@ class NodeLocks:
         path = self._path(node_id)
         if not path.exists():
             return False
+        from filelock import Timeout
+
         lock = self._lock(node_id)
         try:
             lock.acquire(timeout=0)
@@ -65,4 +71,6 @@ class NodeLocks:
         return self._folder / f"{node_id}.lock"
 
     def _lock(self, node_id: str) -> FileLock:
+        from filelock import FileLock
+
         return FileLock(self._path(node_id), mode=0o600, thread_local=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from agentcron.errors import StoreError, StoreTooNew, StoreUnavailable
 APPLICATION_ID: Final = 0x61676372
 BUSY_MS: Final = 10_000
 
+_HERE: Final = Path(__file__).parent
 _DISK_FULL: Final = 13
 _CORRUPT: Final = (11, 26)
 _READ_ONLY: Final = 8
@@ -23,15 +23,13 @@ _READ_ONLY: Final = 8
 @cache
 def statement(name: str) -> str:
     """The SQL of ``sql/NAME.sql``."""
-    return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text("utf-8")
+    return (_HERE / "sql" / f"{name}.sql").read_text("utf-8")
 
 
 @cache
 def migrations() -> tuple[str, ...]:
     """The scripts that make the schema, oldest first; the schema number is how many have run."""
-    folder = resources.files(__package__).joinpath("migrations")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return tuple(folder.joinpath(name).read_text("utf-8") for name in names)
+    return tuple(path.read_text("utf-8") for path in sorted((_HERE / "migrations").glob("*.sql")))
 
 
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:

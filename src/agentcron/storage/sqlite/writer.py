@@ -14,13 +14,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.sqlite.connection import connect, explain
 from agentcron.storage.sqlite.tally import Tally
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 T = TypeVar("T")
 Unit = Callable[["Transaction"], Any]
@@ -139,6 +140,8 @@ def wal_lock(path: Path) -> FileLock | None:
     """The lock that keeps writes and checkpoints of several processes apart, where SQLite needs that."""
     if sqlite3.sqlite_version_info >= SAFE_WAL_VERSION:
         return None
+    from filelock import FileLock
+
     return FileLock(
         path.with_name(path.name + "-lock"), timeout=30, mode=0o600, poll_interval=0.002, thread_local=False
     )
