@@ -71,15 +71,15 @@ class SqliteStorage:
         if self._reader is not None:
             return
         create_file(self.path)
-        with wal_lock(self.path) or contextlib.nullcontext():
-            reader = connect(self.path, write=False)
-            try:
-                if schema_number(reader, self.path) < len(migrations()):
-                    with contextlib.closing(connect(self.path, write=True)) as connection:
-                        migrate(connection, self.path)
-            except BaseException:
-                reader.close()
-                raise
+        reader = connect(self.path, write=False)
+        try:
+            if schema_number(reader, self.path) < len(migrations()):
+                lock = wal_lock(self.path) or contextlib.nullcontext()
+                with lock, contextlib.closing(connect(self.path, write=True)) as connection:
+                    migrate(connection, self.path)
+        except BaseException:
+            reader.close()
+            raise
         self._reader = reader
         self._writer = Writer(self.path, node="")
 
@@ -92,9 +92,8 @@ class SqliteStorage:
         if writer is not None:
             await writer.close()
         if reader is not None:
-            # Whoever closes last moves the log into the file.
-            with wal_lock(self.path) or contextlib.nullcontext():
-                reader.close()
+            # Whoever closes last moves the log into the file; SQLite locks everybody else out meanwhile.
+            reader.close()
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class Writer:
             if connection is not None and self.checkpoints:
                 self._checkpoint(connection)
         if connection is not None:
-            with self._lock or contextlib.nullcontext(), contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
     def _next_group(self) -> tuple[list[tuple[Unit, asyncio.Future[Any]]], bool]:
