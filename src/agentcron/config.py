@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -26,9 +28,20 @@ _SCHEDULER_KEYS: Final = (
     "evaluation_interval",
     "stop_grace",
 )
+# The same setting as a number of milliseconds, as the library spells it.
+_IN_MS: Final = "evaluation_interval_ms"
 _SECTIONS: Final = ("store", "scheduler", "agents")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
+# So near to a setting's name that a slip is likelier than somebody else's variable.
+_SLIP: Final = 0.85
+_WANTED: Final = {
+    "timezone": "text such as 'Europe/Berlin'",
+    "default_agent": "the name of a definition",
+    "evaluation_interval": "a duration such as '1s'",
+    "stop_grace": "a duration such as '30s'",
+}
+_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +54,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings that hold. ``agents`` are the definitions as written; ``base_dir`` is what relative paths are
-    read from: the folder of the file, else the working folder."""
+    """The settings that hold. ``agents`` are the definitions as written.
+
+    Relative paths are read from ``base_dir``, the folder of the file, else the working folder; that of the store
+    from ``store_base``, as an option or a variable is written where the command is called. ``warnings`` are lines
+    for a person: what is odd and yet no error.
+    """
 
     file: Path | None
     base_dir: Path
+    store_base: Path
     store: Setting
     timezone: Setting
     default_agent: Setting
@@ -53,6 +71,7 @@ class Config:
     evaluation_interval: Setting
     stop_grace: Setting
     agents: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Setting]:
         """Every setting by its dotted name, those of the agents included."""
@@ -72,50 +91,54 @@ def load_config(
 ) -> Config:
     """The settings for a process started in ``working_dir``. Raises ``ConfigError``, naming file and key."""
     environ = os.environ if environ is None else environ
-    here = working_dir or Path.cwd()
-    path = _find(file or environ.get("AGENTCRON_CONFIG") or None, here)
+    here = working_dir or _working_folder()
+    path = _find(file, environ, here)
     written = _read(path) if path is not None else {}
     base = path.parent if path is not None else here
-    scheduler = _section(written, "scheduler", _SCHEDULER_KEYS, path)
+    scheduler = _section(written, "scheduler", (*_SCHEDULER_KEYS, _IN_MS), path)
     storage = _section(written, "store", ("url",), path)
     agents = written.get("agents", {})
     if not isinstance(agents, dict):
         raise ConfigError(f"{path}: agents: must be tables such as [agents.NAME]")
-    for name in environ:
-        _check_variable(name)
+    if _IN_MS in scheduler and "evaluation_interval" in scheduler:
+        raise ConfigError(f"{path}: scheduler.{_IN_MS}: evaluation_interval is given too; keep one of them")
 
-    def setting(name: str, default: Any) -> Setting:
-        variable = f"AGENTCRON_{name.upper()}"
-        if environ.get(variable):
-            return _typed(name, environ[variable], f"env {variable}")
-        if name in scheduler:
-            return _typed(name, scheduler[name], str(path))
-        return Setting(value=default)
+    def setting(name: str, default: Setting) -> Setting:
+        keys = (name, _IN_MS) if name == "evaluation_interval" else (name,)
+        for key in keys:
+            variable = f"AGENTCRON_{key.upper()}"
+            if environ.get(variable):
+                return _typed(key, environ[variable], f"env {variable}", text=True)
+        for key in keys:
+            if key in scheduler:
+                return _typed(key, scheduler[key], str(path))
+        return default
 
     place = _store(store, environ, storage, path, base)
     return Config(
         file=path,
         base_dir=base,
+        store_base=base if place.origin == str(path) else here,
         store=place,
-        timezone=setting("timezone", None),
-        default_agent=setting("default_agent", _default_agent(agents)),
-        max_concurrent_agents=setting("max_concurrent_agents", MAX_CONCURRENT_AGENTS),
-        evaluation_interval=setting("evaluation_interval", timedelta(seconds=1)),
-        stop_grace=setting("stop_grace", timedelta(seconds=30)),
+        timezone=setting("timezone", Setting(value=None)),
+        default_agent=setting("default_agent", _default_agent(agents, path)),
+        max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
+        evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
+        stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         agents=agents,
+        warnings=tuple(_odd_variables(environ)),
     )
 
 
 def machine_zone(environ: Mapping[str, str] | None = None) -> str:
     """The IANA name of the machine's zone: ``TZ``, the link ``/etc/localtime``, ``/etc/timezone``, else UTC."""
     environ = os.environ if environ is None else environ
-    candidates = [environ.get("TZ", "").removeprefix(":")]
-    link = Path("/etc/localtime")
-    if link.is_symlink():
-        candidates.append(str(link.readlink()).partition("zoneinfo/")[2])
-    named = Path("/etc/timezone")
-    if named.is_file():
-        candidates.append(named.read_text("utf-8", "replace").strip())
+    named = environ.get("TZ", "").removeprefix(":")
+    candidates = [named.partition("zoneinfo/")[2] or named]
+    with contextlib.suppress(OSError):
+        candidates.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
+    with contextlib.suppress(OSError):
+        candidates.append(Path("/etc/timezone").read_text("utf-8", "replace").strip())
     for name in candidates:
         if name:
             try:
@@ -126,15 +149,26 @@ def machine_zone(environ: Mapping[str, str] | None = None) -> str:
     return "UTC"
 
 
-def _find(file: str | Path | None, here: Path) -> Path | None:
-    if file is not None:
-        path = (here / Path(file).expanduser()).absolute()
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigError(f"the working folder cannot be used ({error.strerror}); go to another one") from error
+
+
+def _find(option: str | Path | None, environ: Mapping[str, str], here: Path) -> Path | None:
+    named = option or environ.get("AGENTCRON_CONFIG")
+    if named:
+        path = (here / Path(named).expanduser()).absolute()
         if not path.is_file():
-            raise ConfigError(f"{path}: no such file; make one with 'agentcron init', or leave --config out")
+            origin = "--config" if option else "AGENTCRON_CONFIG"
+            what = "is a folder, not a file" if path.is_dir() else "no such file"
+            raise ConfigError(f"{path}: {what}; make one with 'agentcron init', or leave {origin} out")
         return path
     for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
+        with contextlib.suppress(OSError):  # a folder above that may not be entered holds no settings for us
+            if (folder / FILE_NAME).is_file():
+                return folder / FILE_NAME
     return None
 
 
@@ -143,8 +177,10 @@ def _read(path: Path) -> dict[str, Any]:
         written = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: cannot be read: it is not UTF-8 text") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     for name in written:
         if name not in _SECTIONS:
             raise ConfigError(f"{path}: {name}: is not a section{_nearest(name, _SECTIONS)}")
@@ -166,25 +202,25 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
 
 
-def _check_variable(name: str) -> None:
-    known = {f"AGENTCRON_{key.upper()}" for key in ("store", *_SCHEDULER_KEYS)} | _OTHER_VARIABLES
-    if name.startswith("AGENTCRON_") and name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-        if near:
-            raise ConfigError(f"env {name}: is not a setting; did you mean {near[0]}?")
+def _odd_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    known = {f"AGENTCRON_{key.upper()}" for key in ("store", *_SCHEDULER_KEYS, _IN_MS)} | _OTHER_VARIABLES
+    for name in sorted(environ):
+        if name.startswith("AGENTCRON_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_SLIP)
+            if near:
+                yield f"env {name} is not a setting and has no effect; did you mean {near[0]}?"
 
 
-def _typed(name: str, value: Any, origin: str) -> Setting:
-    """The value as its setting needs it. Raises ``ConfigError`` saying what was expected."""
+def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting:
+    """The value as its setting needs it; ``text``: it comes from where everything is text. Raises ``ConfigError``
+    saying what was expected."""
     try:
         if name == "max_concurrent_agents":
-            # A variable of the environment is text, a number in the file is not.
-            number = int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 100_000:
-                raise ValueError("a whole number from 1 to 100000")
-            return Setting(value=number, origin=origin)
-        if not isinstance(value, str):
-            raise ValueError("text")
+            return Setting(value=_whole(value, 1, 100_000, text), origin=origin)
+        if name == _IN_MS:
+            return Setting(value=timedelta(milliseconds=_whole(value, 10, 3_600_000, text)), origin=origin)
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError("text that is not empty" if isinstance(value, str) else _WANTED[name])
         if name == "timezone":
             zone(value)
         if name in ("evaluation_interval", "stop_grace"):
@@ -197,6 +233,13 @@ def _typed(name: str, value: Any, origin: str) -> Setting:
     except ValueError as error:
         raise ConfigError(f"{origin}: scheduler.{name}: {value!r} is not {error}") from error
     return Setting(value=value, origin=origin)
+
+
+def _whole(value: Any, least: int, most: int, text: bool) -> int:
+    number = int(value) if text and value.isascii() and value.isdecimal() and len(value) < 10 else value
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+        raise ValueError(f"a whole number from {least} to {most}")
+    return number
 
 
 def _store(
@@ -218,10 +261,14 @@ def _store(
     return Setting(value=str(folder / "agentcron.sqlite"))
 
 
-def _default_agent(agents: Mapping[str, Any]) -> str:
-    return next(iter(agents)) if len(agents) == 1 else DEFAULT_AGENT
+def _default_agent(agents: Mapping[str, Any], path: Path | None) -> Setting:
+    if len(agents) == 1:
+        return Setting(value=next(iter(agents)), origin=f"{DEFAULT} (the only definition in {path})")
+    return Setting(value=DEFAULT_AGENT)
 
 
 def shown(value: Any) -> Any:
-    """A setting as JSON and a person read it."""
-    return format_duration(value) if isinstance(value, timedelta) else value
+    """A setting as JSON and a person read it, without the password of a URL."""
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value

@@ -93,6 +93,8 @@ def test_an_edit_of_the_expression_alone_keeps_the_zone() -> None:
         ({"name": 7}, "name: 7 is not text"),
         ({"prompt": ""}, "prompt: is empty"),
         ({"prompt": "a\0b"}, "prompt: holds a NUL"),
+        ({"prompt": "a\ud800"}, "prompt: holds half of a character"),
+        ({"name": "a\ud800"}, "name: holds a control character"),
         ({"prompt": "x" * (1 << 20) + "y"}, "prompt: is longer than"),
         ({"agent": ""}, "agent: is empty"),
         ({"overlap": "maybe"}, "overlap: 'maybe' is not one of skip, buffer_one"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ import click
 from agentcron._version import __version__
 from agentcron.errors import (
     AgentcronError,
+    AgentError,
     ConflictError,
     NotAllowedError,
     NotFoundError,
@@ -82,36 +85,52 @@ def cli() -> None:
 
     Options come after the command. Every command takes --config FILE, --store URL_OR_PATH, --json and --debug.
 
-    Exit codes: 0 ok, 1 the run failed, 2 bad input, 3 not found, 4 conflict, 5 store unavailable, 6 not allowed,
-    130 interrupted.
+    Exit codes: 0 ok, 1 the run failed (or an unexpected error), 2 bad input, 3 not found, 4 conflict, 5 store
+    unavailable, 6 not allowed, 130 interrupted.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character gets its number instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; every error is one line on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = cli.main(args=arguments, prog_name="agentcron", standalone_mode=False)
-        sys.stdout.flush()
+        _check_words(words)
+        code = cli.main(args=words, prog_name="agentcron", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
-        command = f"'{error.ctx.command_path} --help'" if error.ctx is not None else "'agentcron --help'"
-        told = error.format_message().rstrip(".")
-        return _fail(told if "--help'" in told else f"{told}; see {command}", 2)
+        return _fail(_usage(error), 2)
     except click.ClickException as error:
         return _fail(error.format_message(), 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", INTERRUPTED)
     except (BrokenPipeError, SystemExit):
-        # The reader of a pipe has gone (click ends the process where it notices). A flush at exit would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe has gone (click ends the process where it notices).
+        _hush()
         return 0
     except AgentcronError as error:
         return _fail(str(error), exit_code(error))
+    except Exception as error:  # whatever it was, a person gets one line that says what to do
+        if "--debug" in words:
+            import traceback
+
+            traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is None:
+            _hush()  # it may have been standard output itself, on a full disk
+        return _fail(_unexpected(error), 5 if isinstance(error, OSError) else 1)
 
 
 def exit_code(error: AgentcronError) -> int:
@@ -122,9 +141,45 @@ def exit_code(error: AgentcronError) -> int:
         return 4
     if isinstance(error, StoreError):
         return 5
+    if isinstance(error, AgentError):
+        return 1
     return 6 if isinstance(error, NotAllowedError) else 2
 
 
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"{word!a} is not UTF-8 text; write it in UTF-8") from None
+
+
+def _usage(error: click.UsageError) -> str:
+    told = error.format_message().rstrip(".")
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli:
+        return f"{error.option_name} is not an option here; options come after the command: agentcron COMMAND --help"
+    if "--help'" in told:
+        return told
+    command = error.ctx.command_path if error.ctx is not None else "agentcron"
+    return f"{told}{'' if told.endswith('?') else ';'} see '{command} --help'"
+
+
+def _unexpected(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{str(error.filename)[:200]}: " if error.filename else ""
+        return f"{place}{error.strerror}; check the place and its permissions"
+    return f"unexpected {type(error).__name__}: {error}; add --debug to see where, and please report it"
+
+
+def _hush() -> None:
+    """Nothing more goes to standard output: a flush at exit would raise what was told already."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(message: str, code: int) -> int:
-    print(f"agentcron: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    line = " ".join(message.split())
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    with contextlib.suppress(OSError):
+        click.echo(f"agentcron: {shown}", err=True)
     return code

@@ -19,6 +19,8 @@ from agentcron.cli.session import Session, command
 from agentcron.cli.words import span
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
+from agentcron.domain.spec import DEFAULT_AGENT
+from agentcron.errors import AgentcronError, AgentError
 from agentcron.wire import execution_object
 
 if TYPE_CHECKING:
@@ -32,19 +34,40 @@ _PROVIDERS: Final = {
 }
 _PROGRAMS: Final = {
     "claude": ["claude", "-p", "{prompt}"],
-    "codex": ["codex", "exec", "{prompt}"],
+    "codex": ["codex", "exec", "--skip-git-repo-check", "{prompt}"],
     "gemini": ["gemini", "-p", "{prompt}"],
     "opencode": ["opencode", "run", "{prompt}"],
 }
+# What coding agents are signed in with; a command agent is given no other variable of these names.
+_SIGNED_IN: Final = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR",
+    "CODEX_HOME",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "USER",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+)
+_BEGINS_WITHIN: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which agent the demo runs. ``real`` is False for ``echo``, which is no model."""
+    """Which agent the demo runs. ``real`` is True only where a model is known to answer; ``note`` says why not."""
 
     definition: Any
     model: str
     real: bool
+    note: str = ""
+
+
+_ECHO: Final = Choice(definition={"kind": "echo"}, model="echo", real=False, note="no model: it says what it was told")
 
 
 @command("demo")
@@ -74,7 +97,7 @@ def demo_command(session: Session, agent: str | None) -> int:
 async def _demo(session: Session, agent: str | None) -> tuple[Execution, list[Message], Choice]:
     folder = Path(tempfile.mkdtemp(prefix="agentcron-demo-"))
     try:
-        async with _chosen(session, agent) as choice:
+        async with _chosen(session, agent, folder) as choice:
             return (*await _run(session, choice, folder), choice)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -93,8 +116,12 @@ async def _run(session: Session, choice: Choice, folder: Path) -> tuple[Executio
         job = await plugin.get_job(job_id)
         assert job is not None
         session.say(f"created the job 'demo', {job.schedule.describe()}, agent {choice.model}; waiting for its time …")
-        while not (runs := await plugin.get_executions(job_id)):  # noqa: ASYNC110 - it comes to be in the store
-            await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(_BEGINS_WITHIN):
+                while not (runs := await plugin.get_executions(job_id)):  # noqa: ASYNC110 - it is known by the store
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AgentError(f"the run did not begin within {_BEGINS_WITHIN:g} s; is the machine very busy?") from None
         session.say("its time has come: an agent was created and runs the prompt …")
         run = await plugin.wait_for_execution(runs[-1].id)
         talk = await plugin.get_conversation(run.id)
@@ -102,34 +129,56 @@ async def _run(session: Session, choice: Choice, folder: Path) -> tuple[Executio
 
 
 @contextlib.asynccontextmanager
-async def _chosen(session: Session, agent: str | None) -> AsyncIterator[Choice]:
+async def _chosen(session: Session, agent: str | None, folder: Path) -> AsyncIterator[Choice]:
     if agent is not None:
-        yield _named(session, agent)
+        yield _named(session, agent, folder)
         return
     from agentcron.agents import local_model
 
-    missing = local_model.available()
-    if missing is not None:
-        session.say(f"no model on this machine ({missing}); the built-in 'echo' agent answers instead, it is no model")
-        yield Choice(definition={"kind": "echo"}, model="echo", real=False)
-        return
-    async with local_model.serve(session.say) as base_url:
-        definition = {
-            "kind": "pydantic-ai",
-            "model": local_model.MODEL_NAME,
-            "base_url": base_url,
-            "settings": {"max_tokens": 60},
-        }
-        yield Choice(definition=definition, model=local_model.MODEL_NAME, real=True)
+    if others := _others():
+        session.say(f"'agentcron demo --agent {others[0]}' asks {others[0]} instead ({', '.join(others)} can be asked)")
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            if (problem := local_model.available()) is None:
+                _local(base_url="http://127.0.0.1:9/v1", check=True)
+                base_url = await stack.enter_async_context(local_model.serve(session.say))
+        except AgentcronError as error:
+            problem = str(error)
+        if problem is not None:
+            session.say(f"no model on this machine ({problem})")
+            session.say("the built-in 'echo' agent answers instead, it is no model")
+            yield _ECHO
+        else:
+            yield _local(base_url)
 
 
-def _named(session: Session, agent: str) -> Choice:
+def _local(base_url: str, *, check: bool = False) -> Choice:
+    """The small model of this machine. Raises ``AgentDefinitionError`` where what speaks to it is not installed."""
+    from agentcron.agents import local_model
+    from agentcron.agents.factory import AgentFactoryPlugin
+
+    name = local_model.MODEL_NAME
+    definition = {"kind": "pydantic-ai", "model": name, "base_url": base_url, "settings": {"max_tokens": 60}}
+    if check:
+        AgentFactoryPlugin({"demo": definition}).check("demo")
+    return Choice(definition=definition, model=name, real=True)
+
+
+def _others() -> list[str]:
+    """What --agent could name here. None of it is asked unbidden: it costs money."""
+    keys = [name for name, (variable, _) in _PROVIDERS.items() if os.environ.get(variable)]
+    return keys + [name for name in _PROGRAMS if shutil.which(name) is not None]
+
+
+def _named(session: Session, agent: str, folder: Path) -> Choice:
     if agent in session.config.agents:
-        definition = session.config.agents[agent]
-        kind = definition.get("kind") if isinstance(definition, dict) else "pydantic-ai"
-        return Choice(definition=definition, model=agent, real=kind not in ("echo", "python", "command"))
+        return _configured(agent, session.config.agents[agent])
     if agent == "echo":
-        return Choice(definition={"kind": "echo"}, model="echo", real=False)
+        return _ECHO
+    if agent == DEFAULT_AGENT:
+        agent = os.environ.get("AGENTCRON_MODEL", "")
+        if ":" not in agent:
+            raise click.UsageError(f"--agent {DEFAULT_AGENT} needs AGENTCRON_MODEL=provider:model; set it")
     if agent in _PROVIDERS:
         variable, model = _PROVIDERS[agent]
         if not os.environ.get(variable):
@@ -140,11 +189,23 @@ def _named(session: Session, agent: str) -> Choice:
             raise click.UsageError(
                 f"--agent {agent}: no program of that name is on the PATH; install it, or leave it out"
             )
-        definition = {"kind": "command", "command": _PROGRAMS[agent]}
+        given = {name: f"env:{name}" for name in _SIGNED_IN if os.environ.get(name)}
+        # In an empty folder, because a coding agent may write where it stands.
+        definition = {"kind": "command", "command": _PROGRAMS[agent], "cwd": str(folder), "env": given}
         return Choice(definition=definition, model=agent, real=True)
     if ":" in agent:
         return Choice(definition=agent, model=agent, real=True)
-    raise click.UsageError(f"--agent {agent!r} is not known; see 'agentcron demo --help'")
+    near = ", ".join((*_PROVIDERS, *_PROGRAMS, "echo", *session.config.agents))
+    raise click.UsageError(f"--agent {agent!r} is not known; use provider:model, or one of {near}")
+
+
+def _configured(name: str, definition: Any) -> Choice:
+    kind = "pydantic-ai" if isinstance(definition, str) else definition.get("kind", "")
+    if kind == "pydantic-ai":
+        model = definition if isinstance(definition, str) else definition.get("model", name)
+        return Choice(definition=definition, model=str(model), real=True)
+    note = _ECHO.note if kind == "echo" else f"kind {kind}: whether it asks a model is not known here"
+    return Choice(definition=definition, model=name, real=False, note=note)
 
 
 def _told(run: Execution, messages: list[Message], choice: Choice) -> str:
@@ -154,7 +215,7 @@ def _told(run: Execution, messages: list[Message], choice: Choice) -> str:
         "from the history:",
         f"  job       demo, slot {run.at:%Y-%m-%d %H:%M:%S} UTC",
         f"  status    {run.status.value}" + (f" ({run.reason})" if run.reason else ""),
-        f"  model     {choice.model}" + ("" if choice.real else " (no model: it says what it was told)"),
+        f"  model     {choice.model}" + (f" ({choice.note})" if choice.note else ""),
         f"  tokens    {usage}",
         f"  took      {span(run.duration)}",
     ]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import sqlite3
 import stat
 import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcron.cli.session import Session, command
 from agentcron.errors import AgentcronError
+from agentcron.ports import SystemClock
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.storage.sqlite.writer import SAFE_WAL_VERSION
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
 ENOUGH_SPACE: Final = 100 << 20
+_SLACK: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ def doctor_command(session: Session) -> int:
 def _settings(session: Session) -> Finding:
     try:
         config = session.config
+        session.factory  # noqa: B018 - reads the definitions
     except AgentcronError as error:
         return Finding(check="settings", verdict="fail", detail=str(error), fix="correct the file or the variable")
     return Finding(check="settings", verdict="ok", detail=str(config.file or "no agentcron.toml; defaults hold"))
@@ -93,6 +98,15 @@ async def _inside(session: Session, plugin: BackgroundJobsPlugin) -> list[Findin
 
 
 def _file(path: Path) -> Iterator[Finding]:
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        detail = f"{path} or its folder cannot be written"
+        yield Finding(check="store", verdict="fail", detail=detail, fix="chown it to the user who runs agentcron")
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    if written > SystemClock().now() + _SLACK:
+        detail = f"stands before the last write to the store ({written:%Y-%m-%d %H:%M} UTC)"
+        yield Finding(check="clock", verdict="warn", detail=detail, fix="set the clock of this machine")
+    else:
+        yield Finding(check="clock", verdict="ok", detail="stands after the last write to the store")
     free = shutil.disk_usage(path.parent).free
     told = f"{free >> 20} MiB free"
     if free < ENOUGH_SPACE:
@@ -113,13 +127,22 @@ def _file(path: Path) -> Iterator[Finding]:
         yield Finding(check="SQLite", verdict="ok", detail=detail, fix="a Python with SQLite 3.51.3 needs no lock")
     else:
         yield Finding(check="SQLite", verdict="ok", detail=version)
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    connection.close()
-    if verdict != "ok":
-        yield Finding(check="integrity", verdict="fail", detail=verdict, fix="restore a backup; keep the damaged file")
-    else:
-        yield Finding(check="integrity", verdict="ok", detail="quick check passed")
+    yield _integrity(path)
+
+
+def _integrity(path: Path) -> Finding:
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            schema = connection.execute("PRAGMA user_version").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        verdict, schema = str(error), None
+    if verdict == "ok":
+        return Finding(check="integrity", verdict="ok", detail=f"quick check passed, schema {schema}")
+    return Finding(check="integrity", verdict="fail", detail=verdict, fix="restore a backup; keep the damaged file")
 
 
 def _agents(factory: AgentFactoryPlugin, used: set[str]) -> Iterator[Finding]:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import span, when
+from agentcron.cli.words import plain, span, when
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
 from agentcron.domain.queries import JobFilters
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import MAX_PROMPT_BYTES, JobSpec
 from agentcron.domain.spec_fields import write_schedule
 from agentcron.errors import ConflictError, InvalidJobError
+from agentcron.schedule import OnceSchedule
 from agentcron.wire import job_object
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _OWN: Final = ("name", "schedule", "prompt", "metadata", "tags")
 _SHOWN: Final = 3
+# Fields that may be taken back: "none" is no instant, number or duration, so it can mean nothing else.
+_CLEARED: Final = "none"
+_MAY_BE_NONE: Final = frozenset(field.name for field in fields(JobSpec) if field.default is None)
 
 
 def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,7 +42,10 @@ def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--tag", "tags", multiple=True, metavar="TAG", help="Label to group jobs by; may be repeated."),
     ]
     options += [
-        click.option(f"--{field.name.replace('_', '-')}", help=field.metadata["help"])
+        click.option(
+            f"--{field.name.replace('_', '-')}",
+            help=field.metadata["help"] + (" 'none' takes it back." if field.name in _MAY_BE_NONE else ""),
+        )
         for field in fields(JobSpec)
         if field.name not in _OWN
     ]
@@ -50,6 +57,9 @@ def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The fields that were given, as the facade reads them."""
     values = {name: value for name, value in options.items() if value not in (None, ())}
+    for name in values.keys() & _MAY_BE_NONE:
+        if values[name].lower() == _CLEARED:
+            values[name] = None
     if "metadata" in values:
         values["metadata"] = dict(_pair(text) for text in values["metadata"])
     return values
@@ -61,7 +71,7 @@ def _pair(text: str) -> tuple[str, Any]:
         raise InvalidJobError(f"metadata: {text!r} is not KEY=VALUE", field="metadata")
     try:
         return key, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return key, value
 
 
@@ -71,7 +81,18 @@ def _prompt(prompt: str | None, file: str | None) -> str | None:
     if prompt is not None:
         raise click.UsageError("give the prompt or --prompt-file, not both")
     try:
-        return sys.stdin.read() if file == "-" else Path(file).expanduser().read_text("utf-8")
+        if file == "-":
+            read = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
+        else:
+            with Path(file).expanduser().open("rb") as stream:
+                read = stream.read(MAX_PROMPT_BYTES + 1)
+        if len(read) > MAX_PROMPT_BYTES:
+            raise InvalidJobError(
+                f"--prompt-file: {file} is longer than {MAX_PROMPT_BYTES} bytes; "
+                "let the prompt name a file that the agent can read",
+                field="prompt",
+            )
+        return read.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidJobError(f"--prompt-file: {file} cannot be read: {reason}", field="prompt") from error
@@ -94,7 +115,7 @@ def add_command(
     if text is None:
         raise click.UsageError("the prompt is missing; give it as the last argument or with --prompt-file")
     values = _given(options)
-    assumed = "timezone" not in values
+    assumed = None if "timezone" in values else session.zone_origin
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime], bool]:
         job = await plugin.find_job(await plugin.create_job(name, schedule, text, **values))
@@ -130,13 +151,14 @@ def edit_command(session: Session, job: str, prompt: str | None, prompt_file: st
         return changed, plugin.upcoming(changed, _SHOWN)
 
     changed, slots = session.call(work)
-    session.emit(job_object(changed, slots), lambda: _told("changed", changed, slots, False))
+    session.emit(job_object(changed, slots), lambda: _told("changed", changed, slots, None))
 
 
-def _told(word: str, job: Job, slots: Sequence[datetime], assumed: bool) -> str:
-    zone = f" ({job.timezone}, the zone of this machine or its settings)" if assumed and job.cron_expression else ""
+def _told(word: str, job: Job, slots: Sequence[datetime], assumed: str | None) -> str:
+    # An interval has no zone to be assumed.
+    zone = [f"  zone  {job.timezone}, {assumed}"] if assumed and "every" not in write_schedule(job.schedule) else []
     times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or ["  no further time"]
-    return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}{zone}", *times])
+    return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}", *zone, *times])
 
 
 @command("list")
@@ -163,11 +185,11 @@ def list_command(session: Session, statuses: tuple[str, ...], name_contains: str
 
 
 def schedule_text(job: Job) -> str:
-    """The schedule as it was written."""
+    """The schedule as a person writes it, an instant in the job's zone."""
+    if isinstance(job.schedule, OnceSchedule):
+        return f"at {when(job.schedule.at, job.timezone)}"
     written = write_schedule(job.schedule)
-    return written.get("cron_expression") or next(
-        f"{kind} {written[kind]}" for kind in ("every", "at") if kind in written
-    )
+    return written.get("cron_expression") or f"every {written['every']}"
 
 
 @command("show")
@@ -191,7 +213,7 @@ def show_command(session: Session, job: str) -> None:
             "status": found.status.value + (f" ({found.state_reason})" if found.state_reason else ""),
             "schedule": found.schedule.describe(),
             "agent": found.agent,
-            "prompt": found.prompt if len(found.prompt) < 400 else f"{found.prompt[:400]} …",
+            "prompt": plain(found.prompt if len(found.prompt) < 400 else f"{found.prompt[:400]} …"),
             "overlap": found.overlap.value,
             "catch_up": found.catch_up.value,
             "timeout": span(found.timeout),
@@ -251,7 +273,9 @@ def delete_command(session: Session, job: str, yes: bool) -> None:
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"deleting {found.name!r} with its history needs --yes where nobody can be asked")
-        click.confirm(f"delete {found.name} ({found.id}) with {found.totals.executions} runs?", abort=True, err=True)
+        if not click.confirm(f"delete {found.name} ({found.id}) with {found.totals.executions} runs?", err=True):
+            session.emit({"id": found.id, "name": found.name, "deleted": False}, f"kept {found.name}  {found.id}")
+            return
 
     async def work(plugin: BackgroundJobsPlugin) -> bool:
         return await plugin.delete_job(found.id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from agentcron.cli.jobs import choice
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import first_line, span, when
+from agentcron.cli.words import first_line, plain, span, when
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters
@@ -18,6 +19,9 @@ from agentcron.wire import execution_object
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message
     from agentcron.plugin import BackgroundJobsPlugin
+
+
+_LOOK_AGAIN: Final = 5.0
 
 
 @command("run")
@@ -38,14 +42,31 @@ def run_command(session: Session, job: str, wait: bool) -> int:
             session.say("no scheduler is running on this store; running here")
             return found, await plugin.run_here(execution_id)
         if wait:
-            return found, await plugin.wait_for_execution(execution_id)
+            return found, await _ended(session, plugin, execution_id)
         queued = await plugin.get_execution(execution_id)
         assert queued is not None
         return found, queued
 
     found, execution = session.call(work)
     session.emit(execution_object(execution, found.name), lambda: _outcome(found, execution))
-    return 1 if execution.final and execution.status is not ExecutionStatus.SUCCESS else 0
+    waited = wait or execution.final
+    return 1 if waited and execution.status is not ExecutionStatus.SUCCESS else 0
+
+
+async def _ended(session: Session, plugin: BackgroundJobsPlugin, execution_id: str) -> Execution:
+    """The execution once it has ended. A scheduler that is gone would be waited for without end."""
+    while True:
+        try:
+            return await asyncio.wait_for(plugin.wait_for_execution(execution_id), _LOOK_AGAIN)
+        except TimeoutError:
+            if await plugin.scheduler_alive():
+                continue
+            left = await plugin.get_execution(execution_id)
+            if left is not None and left.status is ExecutionStatus.RUNNING:
+                session.say("the scheduler was lost while it ran; 'agentcron start' settles it")
+                return left
+            session.say("the scheduler has gone; running here")
+            return await plugin.run_here(execution_id)
 
 
 def _outcome(job: Job, execution: Execution) -> str:
@@ -53,9 +74,8 @@ def _outcome(job: Job, execution: Execution) -> str:
     if not execution.final:
         return head
     head += f" ({execution.reason})" if execution.reason else ""
-    return "\n".join(
-        part for part in (f"{head}  {span(execution.duration)}", execution.error, execution.result) if part
-    )
+    parts = (f"{head}  {span(execution.duration)}", plain(execution.error or ""), plain(execution.result or ""))
+    return "\n".join(part for part in parts if part)
 
 
 @command("runs")
@@ -141,7 +161,7 @@ def _read(run: Execution, job: Job, messages: list[Message]) -> str:
         cost = f", ${run.cost_usd:.4f} ({run.cost_basis})" if run.cost_usd is not None else ""
         lines.append(f"  tokens   {run.usage.input_tokens} in, {run.usage.output_tokens} out{cost}")
     if run.error:
-        lines.append(f"  error    {run.error}")
+        lines.append(f"  error    {plain(run.error)}")
     for message in messages:
         lines += ["", f"[{message.role}{' ' + message.tool if message.tool else ''}]", conversation_text(message)]
     return "\n".join(lines)
@@ -154,4 +174,4 @@ def conversation_text(message: Message) -> str:
         parts.append(f"called with {message.args}")
     if message.result is not None:
         parts.append(f"{message.result}")
-    return "\n".join(part for part in parts if part)
+    return plain("\n".join(part for part in parts if part))

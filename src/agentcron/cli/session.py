@@ -9,12 +9,12 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from agentcron.config import Config, load_config, machine_zone
+from agentcron.errors import AgentDefinitionError
 
 if TYPE_CHECKING:
     from agentcron.agents.factory import AgentFactoryPlugin
@@ -35,7 +35,10 @@ class Session:
     @functools.cached_property
     def config(self) -> Config:
         """The settings that hold."""
-        return load_config(file=self.config_file, store=self.store)
+        config = load_config(file=self.config_file, store=self.store)
+        for warning in config.warnings:
+            self.say(f"agentcron: {warning}")
+        return config
 
     @property
     def zone(self) -> str:
@@ -43,17 +46,35 @@ class Session:
         chosen: str | None = self.config.timezone.value
         return chosen or machine_zone()
 
+    @property
+    def zone_origin(self) -> str:
+        """Why it is that zone, in words."""
+        setting = self.config.timezone
+        return "the zone of this machine" if setting.value is None else f"set in {setting.origin}"
+
     @functools.cached_property
     def factory(self) -> AgentFactoryPlugin:
-        """The agents' definitions, made from the settings."""
+        """The agents' definitions, made from the settings. Raises ``AgentDefinitionError``, naming where to look."""
         from agentcron.agents.factory import AgentFactoryPlugin
 
-        return AgentFactoryPlugin(
-            self.config.agents,
-            default_definition=self.config.default_agent.value,
-            max_concurrent_agents=self.config.max_concurrent_agents.value,
-            base_dir=self.config.base_dir,
+        config = self.config
+        made = functools.partial(
+            AgentFactoryPlugin,
+            config.agents,
+            max_concurrent_agents=config.max_concurrent_agents.value,
+            base_dir=config.base_dir,
         )
+        try:
+            factory = made()
+        except AgentDefinitionError as error:
+            raise AgentDefinitionError(f"{config.file}: {error}") from error
+        default = config.default_agent
+        if default.value == factory.default_definition:
+            return factory
+        try:
+            return made(default_definition=default.value)
+        except AgentDefinitionError as error:
+            raise AgentDefinitionError(f"{default.origin}: scheduler.default_agent: {error}") from error
 
     def make_plugin(self) -> BackgroundJobsPlugin:
         """The facade, made from the settings."""
@@ -61,9 +82,8 @@ class Session:
         from agentcron.storage.urls import open_storage
 
         config = self.config
-        base = Path.cwd() if self.store else config.base_dir
         return BackgroundJobsPlugin(
-            storage_plugin=open_storage(config.store.value, base),
+            storage_plugin=open_storage(config.store.value, config.store_base),
             agent_factory=self.factory,
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
@@ -100,7 +120,9 @@ class Session:
     def emit(self, value: Any, text: str | Callable[[], str]) -> None:
         """The answer, on standard output: ``value`` as JSON, else ``text``."""
         if self.json:
-            click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+            # What the stream cannot encode would come out as text that no JSON reader takes.
+            plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
+            click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
         else:
             click.echo(text if isinstance(text, str) else text())
 
@@ -108,7 +130,7 @@ class Session:
         """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""
         if not rows:
             return empty
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():
             return _drawn(columns, rows)
         widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
         lines = (
@@ -150,7 +172,8 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # An id that is broken over lines cannot be copied.
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         # Text, because answers of agents may hold what looks like markup.
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
@@ -160,7 +183,8 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return target.getvalue().rstrip("\n")
 
 
-_STYLES = {
+_WHOLE: Final = ("ID", "EXECUTION", "STATUS", "TOOK")
+_STYLES: Final = {
     "SUCCESS": "green",
     "FAILURE": "red",
     "ERROR": "red",

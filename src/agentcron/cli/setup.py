@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from click.shell_completion import get_completion_class
 
 from agentcron.cli.session import Session, command
-from agentcron.config import FILE_NAME, shown
+from agentcron.config import FILE_NAME, Setting, shown
 from agentcron.errors import ConflictError, StoreUnavailable
+from agentcron.redaction import is_reference
 
+_SECRET: Final = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 _TEMPLATE: Final = """\
 # Settings of agentcron for this folder and those below it. Arguments and AGENTCRON_* variables go before them.
 
@@ -103,22 +107,29 @@ def config_show_command(session: Session, origin: bool) -> None:
     """
     settings = session.config.settings()
     if session.config.timezone.value is None:
-        settings["scheduler.timezone"] = type(session.config.timezone)(
-            value=session.zone, origin="default (this machine)"
-        )
+        settings["scheduler.timezone"] = Setting(value=session.zone, origin="default (this machine)")
     values = {
-        name: {"value": shown(setting.value), "origin": setting.origin} if origin else shown(setting.value)
+        name: {"value": _shown(setting.value), "origin": setting.origin} if origin else _shown(setting.value)
         for name, setting in settings.items()
     }
 
     def text() -> str:
         rows = [
-            (name, str(shown(setting.value)), *([setting.origin] if origin else []))
+            (name, str(_shown(setting.value)), *([setting.origin] if origin else []))
             for name, setting in settings.items()
         ]
         return session.table(("SETTING", "VALUE", "FROM") if origin else ("SETTING", "VALUE"), rows, "")
 
     session.emit(values, text)
+
+
+def _shown(value: Any, name: str = "") -> Any:
+    """A value as it may be seen by others: what people paste into a report must hold no key."""
+    if isinstance(value, Mapping):
+        return {key: _shown(part, key) for key, part in value.items()}
+    if isinstance(value, str) and _SECRET.search(name) and not is_reference(value):
+        return "***"
+    return shown(value)
 
 
 config_command.add_command(config_show_command)

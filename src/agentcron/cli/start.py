@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,7 +17,9 @@ from agentcron.schedule import parse_duration
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
-INTERRUPTED = 130
+INTERRUPTED: Final = 130
+# A closed terminal is a wish to stop like any other; left alone it would cut every run.
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @command("start")
@@ -43,7 +45,7 @@ async def _foreground(session: Session, plugin: BackgroundJobsPlugin, limit: tim
         (hurry if stop.is_set() else stop).set()
         caught.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         loop.add_signal_handler(number, asked, number)
     try:
         await plugin.start_background_execution()
@@ -54,7 +56,7 @@ async def _foreground(session: Session, plugin: BackgroundJobsPlugin, limit: tim
             stop.set()
         await _stop(session, plugin, hurry)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
             loop.remove_signal_handler(number)
     if session.json:
         session.emit({"stopped": True}, "")
@@ -65,7 +67,8 @@ async def _greet(session: Session, plugin: BackgroundJobsPlugin) -> None:
     jobs = await plugin.get_jobs()
     upcoming = min((job.next_run for job in jobs if job.next_run is not None), default=None)
     soon = f"next run {when(upcoming, session.zone)}" if upcoming is not None else "nothing is due"
-    session.say(f"{len(jobs)} jobs in {plugin.storage.url}; {soon}; Ctrl-C stops")
+    told = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    session.say(f"{told} in {plugin.storage.url}; zone {session.zone}; {soon}; Ctrl-C stops")
 
 
 async def _stop(session: Session, plugin: BackgroundJobsPlugin, hurry: asyncio.Event) -> None:

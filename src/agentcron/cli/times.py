@@ -10,14 +10,15 @@ import click
 
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import when
-from agentcron.errors import NotFoundError
-from agentcron.schedule import Schedule, parse_instant, parse_schedule
+from agentcron.errors import NotFoundError, StoreError
+from agentcron.ports import SystemClock
+from agentcron.schedule import EverySchedule, Schedule, parse_instant, parse_schedule
 from agentcron.wire import explanation_object, instant
 
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
-_SCHEDULE = re.compile(r"[ \t@]|^(?:every|at)")
+_SCHEDULE = re.compile(r"[ \t@]|^(?:every|at)$", re.IGNORECASE)
 
 
 @command("next")
@@ -33,10 +34,13 @@ def next_command(session: Session, schedule_or_job: str, timezone: str | None, c
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Schedule, list[datetime]]:
         try:
             job = await plugin.find_job(schedule_or_job)
-        except NotFoundError:
+        except (NotFoundError, StoreError):
+            # What a schedule means needs no store, so a store that fails does not keep a person from asking.
             if not _SCHEDULE.search(schedule_or_job):
                 raise
             schedule = parse_schedule(schedule_or_job, timezone or session.zone)
+            if isinstance(schedule, EverySchedule) and schedule.anchor is None:
+                schedule = schedule.anchored(SystemClock().now())
             return schedule, plugin.preview(schedule, count=count)
         return job.schedule, plugin.upcoming(job, count)
 

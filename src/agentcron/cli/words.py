@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -27,7 +28,21 @@ def span(duration: timedelta | None) -> str:
     return format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
+def plain(text: str) -> str:
+    """A text of an agent or a person without what would steer the terminal it is shown on."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in _JOINERS else "\ufffd"
+        for char in text.replace("\r\n", "\n")
+    )
+
+
+# Parts of emoji and of several scripts, and no danger.
+_JOINERS = "\u200c\u200d"
+
+
 def first_line(text: str | None, width: int = 60) -> str:
     """The beginning of a text on one line."""
-    flat = " ".join((text or "").split())
+    flat = plain(" ".join((text or "").split()))
     return flat if len(flat) <= width else f"{flat[: width - 1]}…"

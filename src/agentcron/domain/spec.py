@@ -95,7 +95,11 @@ def _check_text(spec: JobSpec) -> None:
         raise _refuse("prompt", "is empty; say what the agent is to do")
     if "\0" in spec.prompt:
         raise _refuse("prompt", "holds a NUL character, which no agent can be given")
-    if len(spec.prompt) * 4 > MAX_PROMPT_BYTES and len(spec.prompt.encode()) > MAX_PROMPT_BYTES:
+    try:
+        size = len(spec.prompt.encode())
+    except UnicodeEncodeError as error:
+        raise _refuse("prompt", f"holds half of a character (a surrogate) at {error.start}; give whole text") from None
+    if size > MAX_PROMPT_BYTES:
         raise _refuse("prompt", f"is longer than {MAX_PROMPT_BYTES} bytes; put the text into a file the agent can read")
     if not spec.agent.strip():
         raise _refuse("agent", "is empty; name a definition (agentcron agents lists them)")
