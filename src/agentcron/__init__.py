@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from agentcron._version import __version__
 
 if TYPE_CHECKING:
+    from agentcron.agent_core import Agent, Plugin
     from agentcron.agents.factory import AgentFactoryPlugin
+    from agentcron.agents.manager import AgentManagerPlugin
     from agentcron.domain.explain import Explanation
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.model import Execution, Job, JobStatistics
@@ -34,14 +36,18 @@ if TYPE_CHECKING:
         StoreUnavailable,
     )
     from agentcron.observability import get_logger
-    from agentcron.plugin import BackgroundJobsConfig, BackgroundJobsPlugin
+    from agentcron.options import BackgroundJobsConfig
+    from agentcron.plugin import BackgroundJobsPlugin
     from agentcron.ports import RunContext
     from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
+    from agentcron.scheduling_tools import background_jobs_toolset
     from agentcron.storage.memory import MemoryStorage
     from agentcron.storage.sqlite import SqliteStorage
 
 _HOMES = {
+    "agentcron.agent_core": ("Agent", "Plugin"),
     "agentcron.agents.factory": ("AgentFactoryPlugin",),
+    "agentcron.agents.manager": ("AgentManagerPlugin",),
     "agentcron.domain.explain": ("Explanation",),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
@@ -63,19 +69,23 @@ _HOMES = {
         "StoreUnavailable",
     ),
     "agentcron.observability": ("get_logger",),
-    "agentcron.plugin": ("BackgroundJobsConfig", "BackgroundJobsPlugin"),
+    "agentcron.options": ("BackgroundJobsConfig",),
+    "agentcron.plugin": ("BackgroundJobsPlugin",),
     "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters"),
     "agentcron.ports": ("RunContext",),
     "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
+    "agentcron.scheduling_tools": ("background_jobs_toolset",),
     "agentcron.storage.memory": ("MemoryStorage",),
     "agentcron.storage.sqlite": ("SqliteStorage",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Agent",
     "AgentDefinitionError",
     "AgentError",
     "AgentFactoryPlugin",
+    "AgentManagerPlugin",
     "AgentOutcome",
     "AgentcronError",
     "BackgroundJobsConfig",
@@ -105,6 +115,7 @@ __all__ = [
     "OnInterrupt",
     "OnceSchedule",
     "Overlap",
+    "Plugin",
     "RetryPolicy",
     "RunContext",
     "SqliteStorage",
@@ -113,6 +124,7 @@ __all__ = [
     "StoreUnavailable",
     "Usage",
     "__version__",
+    "background_jobs_toolset",
     "get_logger",
 ]
 

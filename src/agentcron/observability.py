@@ -15,17 +15,28 @@ def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
 
 
 class Log:
-    """Logs through one logger with one prefix, and lets no secret through."""
+    """Logs through one logger with one prefix, and lets no secret through.
 
-    def __init__(self, logger: logging.Logger, prefix: str, redact: Callable[[str], str] = str) -> None:
+    With ``debug`` every line reaches the logger's handlers, whatever the logger's level is.
+    """
+
+    def __init__(
+        self, logger: logging.Logger, prefix: str, redact: Callable[[str], str] = str, *, debug: bool = False
+    ) -> None:
         self._logger = logger
         self._prefix = prefix
         self._redact = redact
+        self._debug = debug
 
     @property
     def debugging(self) -> bool:
         """Whether debug lines are wanted, for callers whose words cost something to make."""
-        return self._logger.isEnabledFor(logging.DEBUG)
+        return self._debug or self._logger.isEnabledFor(logging.DEBUG)
+
+    @property
+    def telling(self) -> bool:
+        """Whether lines of every run are wanted."""
+        return self._debug or self._logger.isEnabledFor(logging.INFO)
 
     def debug(self, message: str, **ids: Any) -> None:
         self._log(logging.DEBUG, message, ids)
@@ -40,5 +51,10 @@ class Log:
         self._log(logging.ERROR, message, ids)
 
     def _log(self, level: int, message: str, ids: dict[str, Any]) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, "[%s] %s", self._prefix, self._redact(message), extra=ids)
+        logger = self._logger
+        if logger.isEnabledFor(level):
+            logger.log(level, "[%s] %s", self._prefix, self._redact(message), extra=ids)
+        elif self._debug and logger.manager.disable < level:
+            # Past the level but not past handlers and filters; setting the level would change a logger of the user.
+            told = (self._prefix, self._redact(message))
+            logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "[%s] %s", told, None, extra=ids))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from agentcron import ids
 from agentcron._version import __version__
@@ -29,10 +27,17 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
-from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
+from agentcron.options import BackgroundJobsConfig, default_store
+from agentcron.ports import AgentFactory, JobStore, SystemClock
 from agentcron.redaction import Redactor
 from agentcron.schedule import Schedule, parse_schedule
+from agentcron.scheduling_tools import scheduling_tools
 from agentcron.storage.urls import open_storage
+
+if TYPE_CHECKING:
+    from agentcron.agent_core import Agent
+
+__all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "next_slots"]
 
 NAME: Final = "background-jobs"
 HISTORY: Final = 50
@@ -54,24 +59,6 @@ _READ_ONLY: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class BackgroundJobsConfig:
-    """Everything a plugin is made from.
-
-    ``storage_plugin`` is a store or its URL (default: ``agentcron.sqlite`` in the user's data folder).
-    ``evaluation_interval_ms`` is how soon changes by other processes and steps of the clock are noticed; due slots
-    fire on a timer, not on it. ``stop_grace`` is how long running agents may go on after a stop was asked for.
-    """
-
-    storage_plugin: JobStore | str | Path | None = None
-    agent_factory: AgentFactory | None = None
-    logger: logging.Logger | None = None
-    evaluation_interval_ms: int = 1000
-    timezone: str = "UTC"
-    stop_grace: timedelta = timedelta(seconds=30)
-    clock: Clock | None = None
-
-
 class BackgroundJobsPlugin:
     """Creates jobs, runs them on time, and keeps what became of them.
 
@@ -90,14 +77,14 @@ class BackgroundJobsPlugin:
             raise InvalidJobError("evaluation_interval_ms: must be at least 10", field="evaluation_interval_ms")
         storage = config.storage_plugin
         if storage is None:
-            storage = _default_store()
+            storage = default_store()
         self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
         # A factory that resolves secrets knows values that the environment alone does not show.
         self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
-        self._log = Log(config.logger or get_logger(), NAME, self._redactor.text)
+        self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
         self._opening: asyncio.Lock | None = None
@@ -113,6 +100,14 @@ class BackgroundJobsPlugin:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def initialize(self, agent: Agent) -> None:
+        """For ``Agent.add_plugin``: open the store, give the agent the scheduling tools, and run due jobs from now on
+        unless ``autostart`` is off. Raises ``ConflictError`` where the agent has tools of these names."""
+        await self._store()
+        agent.register_tools(self, scheduling_tools(self))
+        if self.config.autostart:
+            await self.start_background_execution()
 
     async def start_background_execution(self) -> None:
         """Run due jobs from now on. Twice is once. What a lost scheduler left open is settled first."""
@@ -150,12 +145,19 @@ class BackgroundJobsPlugin:
             await self.storage.close()
 
     async def force_evaluation(self) -> None:
-        """Plan every job that is due, at once."""
+        """Evaluate every job at once.
+
+        With background execution started, here or in another process on this store, what is due is planned and its
+        runs begin in the background. Otherwise what is due runs here, to its end, before this returns; a retry that
+        waits for its time is left for later.
+        """
         store = await self._store()
         if self._scheduler is not None:
             await self._scheduler.manager.evaluate()
-            return
-        await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+        elif await self.scheduler_alive():
+            await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+        else:
+            await self._make_scheduler(store).run_due()
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
@@ -407,7 +409,15 @@ class BackgroundJobsPlugin:
             id=ids.node_id(), host=platform.node(), pid=os.getpid(), version=__version__, started_at=now, seen_at=now
         )
         return Scheduler(
-            store, self.agent_factory, self._clock, node, self._interval, self._redactor, self._log, self._follow
+            store,
+            self.agent_factory,
+            self._clock,
+            node,
+            self._interval,
+            self._redactor,
+            self._log,
+            self._follow,
+            self.config.agent_manager,
         )
 
     def _new_id(self) -> str:
@@ -443,6 +453,8 @@ class BackgroundJobsPlugin:
                 await self._follow(plan)
                 self._wake()
                 self._log.info(f"{word} {job.name} ({job_id})", job_id=job_id)
+                for notice in plan.notices:
+                    self._log.info(f"{job.name} ({job_id}): {notice}", job_id=job_id)
                 return settled is None or plan.job_after is None or plan.job_after.state is settled
         raise ConflictError(f"job {job_id} is changed by others all the time; try again")
 
@@ -476,9 +488,3 @@ def next_slots(schedule: Schedule, after: datetime, count: int) -> list[datetime
         found.append(slot)
         slot = schedule.next_after(slot)
     return found
-
-
-def _default_store() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("agentcron", appauthor=False)) / "agentcron.sqlite"

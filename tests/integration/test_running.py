@@ -9,6 +9,7 @@ import pytest
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.outcomes import AgentOutcome, Usage
+from agentcron.domain.planner import plan
 from agentcron.errors import AgentError, ConflictError, NotFoundError
 from agentcron.testing import Gate
 
@@ -469,7 +470,11 @@ async def test_what_a_failed_or_cut_run_used_is_kept_and_counted(world: World) -
 async def test_a_manual_run_without_a_scheduler_passes_a_slot_that_waits(world: World) -> None:
     job_id = await world.plugin.create_job("here", "every 1m", "hello")
     world.clock.set(world.clock.now() + timedelta(seconds=61))
-    await world.plugin.force_evaluation()
+    job = await world.storage.get_job(job_id)
+    assert job is not None
+    planned = plan(job, world.clock.now(), lambda: "0" * 26)
+    assert planned is not None
+    assert await world.storage.commit([planned]) == [True]
     run = await world.plugin.run_here(await world.plugin.run_job_now(job_id))
     assert run.status is _E.SUCCESS
     waiting = [row for row in await world.runs(job_id) if not row.manual]

@@ -154,6 +154,14 @@ class AgentFactoryPlugin:
 
         return BoundedAgent(agent, definition, timeout)
 
+    async def create_agent(self, definition: str | None = None, *, context: RunContext) -> BackgroundAgent:
+        """A fresh agent for callers outside a scheduler; without a definition, the default one.
+
+        The caller runs the agent and closes it: until ``close()`` it holds one of the places. Raises
+        ``AgentDefinitionError`` and ``AgentError`` (kind ``creation``).
+        """
+        return await self.create(self._default if definition is None else definition, context)
+
     def fingerprint(self, name: str) -> str:
         """A short hash of what the definition does: runs with the same one were made by the same recipe."""
         value = {"of": self._recipe(name).print_of(), "timeout": str(self._definitions[name].timeout)}

@@ -11,15 +11,17 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentcron.domain.model import Job
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan, ToCancel
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
+from agentcron.schedule import format_duration
 
 BATCH: Final = 500
+_SECOND: Final = timedelta(seconds=1)
 
 
 class JobManager:
@@ -100,9 +102,10 @@ class JobManager:
         for notice in made.notices:
             self._log.info(f"{job.name} ({job.id}): {notice}", job_id=job.id)
         if self._log.debugging:
-            slots = ", ".join(row.at.isoformat() for row in made.rows if not row.final) or "none"
+            slots = ", ".join(_why(row, job, made.now) for row in made.rows if not row.final) or "none"
             cancels = "" if made.to_cancel is ToCancel.NONE else f", cancels {made.to_cancel.value}"
-            self._log.debug(f"{job.name} ({job.id}): to run {slots}; next slot {job.next_slot}{cancels}", job_id=job.id)
+            following = job.next_slot.isoformat() if job.next_slot else "none"
+            self._log.debug(f"{job.name} ({job.id}): to run {slots}; next slot {following}{cancels}", job_id=job.id)
 
     async def _loop(self) -> None:
         while True:
@@ -119,3 +122,12 @@ class JobManager:
             except Exception as error:  # a loop that dies in a living process is a scheduler that stands still
                 self._log.error(f"an evaluation failed and is tried again: {error!r}")
             await self._alarm.wait(until)
+
+
+def _why(row: Execution, job: Job, now: datetime) -> str:
+    """The slot, and why it is to run: it is on time, or a policy catches it up."""
+    late = now - (row.wake_at or row.at)
+    if late <= job.misfire_grace:
+        return f"{row.at.isoformat()} (on time)"
+    told = format_duration(timedelta(seconds=late // _SECOND))
+    return f"{row.at.isoformat()} ({told} late, catch_up = {job.catch_up})"

@@ -108,6 +108,7 @@ class LocalEngine:
             if spec is not None:
                 cut = Cut(cause=CutCause.TIMEOUT, message="timeout: the agent ignores that it was ended")
                 await self._runner.settle(settle(run.execution, cut, now, spec), spec.name)
+            run.tell_ended()
 
     async def _begin(self, execution: Execution) -> None:
         spec = await self._store.get_spec(execution.job_id, execution.version)

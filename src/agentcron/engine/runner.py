@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
@@ -31,12 +32,18 @@ class Run:
     task: asyncio.Task[None] | None = None
     cause: CutCause | None = None
     abandoned: bool = False
+    entry: Entry | None = None
 
     def cut(self, cause: CutCause) -> None:
         """End the run. The first cause holds."""
         if self.cause is None and self.task is not None:
             self.cause = cause
             self.task.cancel()
+
+    def tell_ended(self) -> None:
+        """Its row is settled or left to others: whoever waits for its end waits no longer."""
+        if self.entry is not None:
+            self.entry.ended.set()
 
 
 class Runner:
@@ -50,6 +57,7 @@ class Runner:
         redactor: Redactor,
         log: Log,
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
+        manager: AgentManagerPlugin | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -57,9 +65,16 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._on_settled = on_settled
+        self._manager = manager
 
     async def run(self, run: Run, spec: JobSpec) -> None:
         """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
+        try:
+            await self._run(run, spec)
+        finally:
+            run.tell_ended()
+
+    async def _run(self, run: Run, spec: JobSpec) -> None:
         execution = run.execution
         outcome, agent_id = await self._work(run, spec)
         if run.abandoned or run.cause is CutCause.LOST:
@@ -84,14 +99,24 @@ class Runner:
         if not kept:
             self._log.warning(f"{name}: {after.id} was settled by somebody else; this outcome comes too late")
             return False
-        if self._log.debugging or after.error:
-            word = after.status.value + (f" ({after.reason})" if after.reason else "")
-            told = f"{name}: {after.id} attempt {settlement.before.attempt}: {word}"
-            detail = after.error or (settlement.closed_attempt.error if settlement.closed_attempt else None)
-            tell = self._log.warning if detail else self._log.debug
-            tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
+        self._tell(settlement, name)
         self._on_settled(settlement)
         return True
+
+    def _tell(self, settlement: Settlement, name: str) -> None:
+        """One line a run: what it came to, and why where it did not succeed."""
+        after, closed = settlement.after, settlement.closed_attempt
+        detail = after.error or (closed.error if closed is not None else None)
+        tell = self._log.warning if detail else self._log.info
+        if detail is None and not self._log.telling:
+            return
+        word = after.status.value + (f" ({after.reason})" if after.reason else "")
+        if settlement.ended and after.duration is not None:
+            word += f" after {after.duration.total_seconds():.3f}s"
+        elif after.wake_at is not None:
+            word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
+        told = f"{name}: {after.id} attempt {settlement.before.attempt}: {word}"
+        tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
         agent: BackgroundAgent | None = None
@@ -99,6 +124,7 @@ class Runner:
         try:
             async with limit:
                 agent = await self._create(run.execution, spec)
+                self._register(run, spec, agent)
                 answer = await agent.run(spec.prompt)
             outcome: Outcome = _judged(answer)
         except asyncio.CancelledError:
@@ -123,7 +149,21 @@ class Runner:
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=agent.so_far())
             await self._close(agent, run.execution, spec)
+            if self._manager is not None and run.entry is not None:
+                self._manager.unregister(run.entry)
         return outcome, agent_id
+
+    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> None:
+        if self._manager is not None:
+            live = LiveAgent(
+                agent_id=agent.agent_id,
+                definition=spec.agent,
+                execution_id=run.execution.id,
+                job_id=run.execution.job_id,
+                job_name=spec.name,
+                since=self._clock.now(),
+            )
+            run.entry = self._manager.register(live, lambda: run.cut(CutCause.CANCEL))
 
     async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
         context = RunContext(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from agentcron import ids
+from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.engine.job_manager import JobManager
@@ -31,12 +32,13 @@ class Scheduler:
         redactor: Redactor,
         log: Log,
         on_planned: Callable[[Plan], Awaitable[None]],
+        agents: AgentManagerPlugin | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
-        runner = Runner(store, factory, clock, redactor, log)
+        runner = Runner(store, factory, clock, redactor, log, manager=agents)
         self.engine = LocalEngine(store, runner, clock, node.id, factory.max_concurrent_agents, log)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine.wake)
         self._upkeep = Upkeep(store, self.engine, runner, clock, node.id, log)
@@ -45,9 +47,7 @@ class Scheduler:
         """Settle what a lost scheduler left, then begin to plan and to run."""
         await self._store.join(self._node)
         try:
-            while await self._upkeep.settle_lapsed():
-                pass
-            await self._upkeep.give_up_late()
+            await self._settle_lost()
             await self.engine.start()
         except BaseException:
             await self._store.leave(self._node.id, self._clock.now())
@@ -73,6 +73,25 @@ class Scheduler:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
             await self._leave()
+
+    async def run_due(self) -> None:
+        """Plan what is due, run all that can be begun now to its end, then leave."""
+        await self._store.join(self._node)
+        try:
+            await self._settle_lost()
+            self._upkeep.start()
+            await self.manager.evaluate()
+            while await self.engine.claim() or self.engine.running:
+                await self.engine.finished([execution_id for execution_id, _ in self.engine.running])
+        finally:
+            await self.engine.stop(timedelta(0))
+            await self._upkeep.stop()
+            await self._leave()
+
+    async def _settle_lost(self) -> None:
+        while await self._upkeep.settle_lapsed():
+            pass
+        await self._upkeep.give_up_late()
 
     async def _leave(self) -> None:
         try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.errors import AgentDefinitionError
-from agentcron.ports import RunContext
+from agentcron.ports import Clock, RunContext
 
 Act = str | AgentOutcome | BaseException | Callable[[str, RunContext], Awaitable[Any]]
 
@@ -110,3 +111,30 @@ class Gate:
             self.cancelled = True
             raise
         return self._answer
+
+
+class Delay:
+    """An act that takes ``length`` by the clock, then answers."""
+
+    def __init__(self, clock: Clock, length: timedelta, answer: str = "done") -> None:
+        self._clock = clock
+        self._length = length
+        self._answer = answer
+
+    async def __call__(self, prompt: str, context: RunContext) -> str:
+        await self._clock.sleep_until(self._clock.now() + self._length)
+        return self._answer
+
+
+def create_mock_agent_factory(
+    *acts: Act, answer: str = "done", creation_failures: Iterable[BaseException] = (), max_concurrent_agents: int = 10
+) -> FakeAgentFactory:
+    """A factory whose agents do ``acts`` one after another and answer ``answer`` from then on.
+
+    An act is a text or ``AgentOutcome`` to answer, an exception to raise, a ``Delay``, a ``Gate``, or any
+    ``async fn(prompt, context)``. ``creation_failures`` are raised, one each time, before an agent is created at all.
+    """
+    factory = FakeAgentFactory(answer, max_concurrent_agents=max_concurrent_agents)
+    factory.then(*acts)
+    factory.fail_creation.extend(creation_failures)
+    return factory
