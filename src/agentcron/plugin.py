@@ -30,7 +30,7 @@ from agentcron.observability import Log, get_logger
 from agentcron.options import BackgroundJobsConfig, default_store
 from agentcron.ports import AgentFactory, JobStore, SystemClock
 from agentcron.redaction import Redactor
-from agentcron.schedule import Schedule, parse_schedule
+from agentcron.schedule import EverySchedule, Schedule, parse_schedule
 from agentcron.scheduling_tools import scheduling_tools
 from agentcron.storage.urls import open_storage
 
@@ -355,10 +355,12 @@ class BackgroundJobsPlugin:
     def preview(
         self, schedule: str | Schedule, timezone: str | None = None, count: int = 5, after: datetime | None = None
     ) -> list[datetime]:
-        """The next slots of a schedule, aware, UTC. Raises ``InvalidScheduleError``."""
+        """The next slots of a schedule, aware, UTC; an interval counts from ``after``, else from now. Raises ``InvalidScheduleError``."""
         now = after or self._clock.now()
         if isinstance(schedule, str):
             schedule = parse_schedule(schedule, timezone or self.config.timezone)
+        if isinstance(schedule, EverySchedule) and schedule.anchor is None:
+            schedule = schedule.anchored(now)
         return next_slots(schedule, now, count)
 
     def upcoming(self, job: Job, count: int = 5) -> list[datetime]:

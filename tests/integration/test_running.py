@@ -479,3 +479,8 @@ async def test_a_manual_run_without_a_scheduler_passes_a_slot_that_waits(world: 
     assert run.status is _E.SUCCESS
     waiting = [row for row in await world.runs(job_id) if not row.manual]
     assert [row.status for row in waiting] == [_E.PENDING]
+
+
+async def test_a_preview_of_an_interval_counts_from_the_instant_asked_about(world: World) -> None:
+    now = world.clock.now()
+    assert world.plugin.preview("every 10m", count=2) == [now + timedelta(minutes=10), now + timedelta(minutes=20)]

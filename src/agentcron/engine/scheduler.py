@@ -63,10 +63,12 @@ class Scheduler:
         await self._leave()
 
     async def run_one(self, execution_id: str) -> None:
-        """Run this execution alone, obeying cancels, then leave."""
+        """Run this execution alone, obeying cancels, then leave. What a lost scheduler left is settled first: a run
+        that nobody looks after would keep the lane of the job."""
         await self._store.join(self._node)
         self._upkeep.start()
         try:
+            await self._upkeep.settle_lapsed()
             if await self.engine.claim([execution_id]):
                 await self.engine.finished([execution_id])
         finally:
