@@ -355,7 +355,10 @@ class BackgroundJobsPlugin:
     def preview(
         self, schedule: str | Schedule, timezone: str | None = None, count: int = 5, after: datetime | None = None
     ) -> list[datetime]:
-        """The next slots of a schedule, aware, UTC; an interval counts from ``after``, else from now. Raises ``InvalidScheduleError``."""
+        """The next slots of a schedule, aware, UTC; an interval counts from ``after``, else from now.
+
+        Raises ``InvalidScheduleError``.
+        """
         now = after or self._clock.now()
         if isinstance(schedule, str):
             schedule = parse_schedule(schedule, timezone or self.config.timezone)
