@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from agentcron.ports import RunContext
     from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
     from agentcron.scheduling_tools import background_jobs_toolset
+    from agentcron.storage.json_files import StorageFsPlugin
     from agentcron.storage.memory import MemoryStorage
     from agentcron.storage.sqlite import SqliteStorage
 
@@ -75,6 +76,7 @@ _HOMES = {
     "agentcron.ports": ("RunContext",),
     "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
     "agentcron.scheduling_tools": ("background_jobs_toolset",),
+    "agentcron.storage.json_files": ("StorageFsPlugin",),
     "agentcron.storage.memory": ("MemoryStorage",),
     "agentcron.storage.sqlite": ("SqliteStorage",),
 }
@@ -119,6 +121,7 @@ __all__ = [
     "RetryPolicy",
     "RunContext",
     "SqliteStorage",
+    "StorageFsPlugin",
     "StoreError",
     "StoreTooNew",
     "StoreUnavailable",

@@ -12,6 +12,7 @@
     ├── ConflictError             an ambiguous name, or a change that the state forbids
     ├── NotAllowedError           the caller may not do this
     └── StoreError                the store
+        ├── StoreConflict         a change that a rule of the schema forbids
         ├── StoreUnavailable      cannot be read or written at the moment; names the path and the remedy
         └── StoreTooNew           written by a newer release
 
@@ -96,6 +97,10 @@ class StoreError(AgentcronError):
 
 class StoreUnavailable(StoreError):  # noqa: N818 - the name is part of the public contract
     """The store cannot be read or written at the moment; the message names the path and the remedy."""
+
+
+class StoreConflict(StoreError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is
+    """A change that a rule of the schema forbids; nothing of it was kept."""
 
 
 class StoreTooNew(StoreError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is

@@ -87,6 +87,7 @@ class BackgroundJobsPlugin:
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
+        self._switching = asyncio.Lock()
         self._opening: asyncio.Lock | None = None
         self._opened = False
 
@@ -111,6 +112,11 @@ class BackgroundJobsPlugin:
 
     async def start_background_execution(self) -> None:
         """Run due jobs from now on. Twice is once. What a lost scheduler left open is settled first."""
+        # A stop during a start would leave a scheduler that runs and that nobody owns.
+        async with self._switching:
+            await self._start()
+
+    async def _start(self) -> None:
         if self._scheduler is not None:
             return
         store = await self._store()
@@ -125,12 +131,13 @@ class BackgroundJobsPlugin:
     async def stop_background_execution(self, grace: timedelta | None = None) -> None:
         """Start nothing more; give running agents the grace time, then cut them as INCOMPLETE(shutdown). What was
         never begun stays PENDING. Twice, and before a start, is no error."""
-        scheduler, self._scheduler = self._scheduler, None
-        if scheduler is not None:
-            self._stopping = scheduler
-            await scheduler.stop(self.config.stop_grace if grace is None else grace)
-            self._stopping = None
-            self._log.info("stopped")
+        async with self._switching:
+            scheduler, self._scheduler = self._scheduler, None
+            if scheduler is not None:
+                self._stopping = scheduler
+                await scheduler.stop(self.config.stop_grace if grace is None else grace)
+                self._stopping = None
+                self._log.info("stopped")
 
     def hurry_stop(self) -> None:
         """A stop that waits for running agents waits no longer: they are cut at once."""

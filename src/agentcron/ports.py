@@ -162,6 +162,15 @@ class JobStore(Protocol):
         """Apply each plan whose job has not moved since it was read. False: someone was first."""
         ...
 
+    async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
+        """Add jobs of another store as they are, with these executions of theirs, oldest first.
+
+        A job whose id is taken is left out, with its executions. What is open is counted from the rows; sums over
+        all jobs count the rows that ended, a job's own totals are kept. An execution of a version that came with no
+        job bears its prompt and goes by the job's present rules. Answers how many jobs were added.
+        """
+        ...
+
     async def claim(
         self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
     ) -> list[Execution]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from agentcron import (
     JobStatus,
     MemoryStorage,
     SqliteStorage,
+    StorageFsPlugin,
     StoreUnavailable,
     get_logger,
 )
@@ -383,6 +385,21 @@ async def test_agent_core_plugin_initializes_automatically_with_the_agent() -> N
         await agent.tools["create_job"]("Daily Report", "0 9 * * *", "Write it")
         await env.advance(60)
         assert [run.status for run in await env.runs()] == [_E.SUCCESS]
+
+
+async def test_storage_fs_creates_a_file_of_jobs_and_one_file_for_each_execution(tmp_path: Path) -> None:
+    home = tmp_path / "background-jobs"
+    async with create_test_environment(storage_plugin=StorageFsPlugin(tmp_path)) as env:
+        job_id = await env.plugin.create_job("Tick", "* * * * *", "Write it")
+        await env.plugin.start_background_execution()
+        await env.advance(121)
+        runs = await env.runs(job_id)
+    jobs = json.loads((home / "jobs.json").read_text("utf-8"))
+    [job] = jobs if isinstance(jobs, list) else jobs.values()
+    assert (job["id"], job["cronExpression"]) == (job_id, "* * * * *")
+    names = {path.name for path in (home / "executions").iterdir()}
+    assert names >= {f"{job_id}-{run.id}.json" for run in runs}
+    assert runs
 
 
 async def test_agent_factory_each_execution_creates_a_dedicated_agent(env: Environment) -> None:

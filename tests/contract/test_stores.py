@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from agentcron.ports import JobStore
+from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.testing import StoreContract
@@ -22,3 +23,12 @@ class TestSqlite(StoreContract):
 
     async def make_store(self) -> JobStore:
         return SqliteStorage(self.folder / "store.sqlite")
+
+
+class TestJsonFolder(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    async def make_store(self) -> JobStore:
+        return StorageFsPlugin(self.folder)

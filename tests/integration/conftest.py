@@ -14,6 +14,7 @@ import pytest
 from agentcron.domain.model import Execution
 from agentcron.plugin import BackgroundJobsPlugin
 from agentcron.ports import JobStore
+from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.testing import FakeAgentFactory, FakeClock
@@ -50,13 +51,13 @@ class World:
         return (await self.plugin.get_executions(job_id, include_skipped=skipped))[::-1]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "json folder"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     clock, factory = FakeClock(), FakeAgentFactory()
-    memory = MemoryStorage()
+    shared = {"memory": MemoryStorage(), "json folder": StorageFsPlugin(tmp_path)}
 
     def storage() -> JobStore:
-        return memory if request.param == "memory" else SqliteStorage(tmp_path / "store.sqlite")
+        return shared.get(request.param) or SqliteStorage(tmp_path / "store.sqlite")
 
     def make() -> BackgroundJobsPlugin:
         return BackgroundJobsPlugin(

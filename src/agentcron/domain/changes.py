@@ -38,7 +38,7 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:
     spec = _anchored(spec, now)
     changed = past.evolve(spec=spec, version=job.version + 1, revision=job.revision + 1)
     if _calendar(spec) != _calendar(job.spec):
-        slot = _first_slot(spec, now)
+        slot = _first_slot(spec, max(now, _accounted(past) or now))
         changed = changed.evolve(next_slot=slot, next_run=start_of(changed, slot))
     elif changed.next_slot is not None:
         changed = changed.evolve(next_run=start_of(changed, changed.next_slot))
@@ -143,6 +143,11 @@ def _first_slot(spec: JobSpec, now: datetime) -> datetime:
         f"schedule: {spec.schedule.text} has no slot before end_at {spec.end_at.isoformat()}; it would never run",
         kind="never_fires",
     )
+
+
+def _accounted(job: Job) -> datetime | None:
+    """The last slot that has a row. It lies ahead of a clock that was set back, and no slot may get a second row."""
+    return job.spec.schedule.previous_before(job.next_slot) if job.next_slot is not None else None
 
 
 def _calendar(spec: JobSpec) -> tuple[object, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import datetime
 
 from agentcron.ports import Clock
@@ -28,10 +27,9 @@ class Alarm:
             try:
                 await asyncio.wait((sleeper, ringer), return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (sleeper, ringer):
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                # Not awaited: a suppressed CancelledError could be the caller's own, and a stop would wait for ever.
+                sleeper.cancel()
+                ringer.cancel()
         elif until is None:
             await self._rung.wait()
         self._rung.clear()

@@ -11,6 +11,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Needless, Outcome, Unneeded
 from agentcron.domain.planner import is_too_late
 from agentcron.domain.settling import settle
+from agentcron.domain.spec import JobSpec
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
 from agentcron.errors import StoreError
@@ -55,30 +56,48 @@ class Upkeep:
         """Settle every row that nobody looks after; answers how many."""
         await self._engine.abandon_overdue()
         mine = {key for key, _ in self._engine.running}
+        lapsed = [row for row in await self._store.lapsed(self._clock.now(), BATCH) if row.id not in mine]
+        alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
         settled = 0
-        for execution in await self._store.lapsed(self._clock.now(), BATCH):
-            if execution.id not in mine:
-                settled += await self._settle(execution, self._why(execution))
+        for execution in lapsed:
+            settled += await self._settle(execution, self._why(execution, alive))
         return settled
 
     async def give_up_late(self) -> int:
         """Settle waiting slots that came too late while no scheduler was up; answers how many."""
+        if any(node.alive and node.id != self._node for node in await self._store.nodes()):
+            # Another scheduler was up: what waits, waits for a place or by policy.
+            return 0
         now, settled = self._clock.now(), 0
+        kept: set[str] = set()
         for execution in await self._store.open_executions():
-            spec = await self._store.get_spec(execution.job_id, execution.version)
+            if execution.lane in kept:
+                continue
+            spec = await self._spec_of(execution)
             if spec is not None and is_too_late(execution, spec, now):
                 settled += await self._settle(execution, Unneeded(cause=Needless.LATE))
+            elif execution.lane is not None:
+                kept.add(execution.lane)
         return settled
 
-    def _why(self, execution: Execution) -> Cut:
+    async def _spec_of(self, execution: Execution) -> JobSpec | None:
+        try:
+            return await self._store.get_spec(execution.job_id, execution.version)
+        except ValueError as error:
+            # One job that this release cannot read must not keep the scheduler from starting.
+            self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
+            return None
+
+    def _why(self, execution: Execution, alive: set[str]) -> Cut:
         if execution.cancel_requested is not None:
             return Cut(cause=CutCause.CANCEL, message="canceled")
-        if execution.wake_at is not None and execution.wake_at < self._clock.now():
+        gone = execution.owner is not None and execution.owner not in alive
+        if not gone and execution.wake_at is not None and execution.wake_at < self._clock.now():
             return Cut(cause=CutCause.TIMEOUT, message="timeout: still open long after its deadline")
         return Cut(cause=CutCause.LOST, message="its scheduler was gone while it ran")
 
     async def _settle(self, execution: Execution, outcome: Outcome) -> bool:
-        spec = await self._store.get_spec(execution.job_id, execution.version)
+        spec = await self._spec_of(execution)
         if spec is None:
             return False
         if execution.status is ExecutionStatus.RUNNING:

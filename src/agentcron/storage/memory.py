@@ -26,12 +26,29 @@ _E: Final = ExecutionStatus
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
+    """Running sums over everything that ended."""
+
     ended: dict[ExecutionStatus, int] = field(default_factory=dict)
     buckets: dict[int, int] = field(default_factory=dict)
     tokens: int = 0
     cost: Decimal = Decimal(0)
     duration: timedelta = timedelta(0)
+
+    def copy(self) -> Tally:
+        """The same sums, to go their own way."""
+        return replace(self, ended=dict(self.ended), buckets=dict(self.buckets))
+
+    def add(self, row: Execution) -> None:
+        """Count a row that ended elsewhere."""
+        self.ended[row.status] = self.ended.get(row.status, 0) + row.slots
+        self.tokens += row.usage.tokens if row.usage is not None else 0
+        self.cost += row.cost_usd or Decimal(0)
+        if row.ran:
+            duration = row.duration or timedelta(0)
+            self.duration += duration
+            bucket = duration_bucket(duration)
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
 
 
 class MemoryStorage:
@@ -46,7 +63,7 @@ class MemoryStorage:
         self._processes: dict[str, str] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
         self._nodes: dict[str, Node] = {}
-        self._tally = _Tally()
+        self._tally = Tally()
 
     @property
     def url(self) -> str:
@@ -114,6 +131,10 @@ class MemoryStorage:
                 open=stored.open, running=stored.running, runs=stored.runs, streak=streak,
                 totals=stored.totals, last_run=stored.last_run, execution_history=(),
             )  # fmt: skip
+            opened = sum(not row.final for row in plan.rows)
+            if after.state is JobState.ACTIVE and after.next_run is None and stored.open + opened == 0:
+                # What the plan took for open has ended meanwhile, and nothing else would ask for a look.
+                after = after.evolve(next_run=plan.now)
         self._jobs[after.id] = after
         self._specs.setdefault((after.id, after.version), after.spec)
         if plan.to_cancel is ToCancel.EARLIER:
@@ -124,11 +145,37 @@ class MemoryStorage:
             self._cancel_job(after.id, plan.now)
         return True
 
+    async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
+        added = {job.id: job for job in jobs if job.id not in self._jobs}
+        for job in added.values():
+            self._jobs[job.id] = job.evolve(open=0, running=0, execution_history=())
+            self._specs[job.id, job.version] = job.spec
+        for row in executions:
+            if row.job_id in added and row.id not in self._executions:
+                self._keep(row)
+        return len(added)
+
+    def _keep(self, row: Execution) -> None:
+        """A row as it is, but for an instant that another row of its job stands at."""
+        job = self._jobs[row.job_id]
+        history = self._history.setdefault(job.id, [])
+        taken = {self._executions[key].at for key in history}
+        at = row.at
+        while at in taken:
+            at += _INSTANT
+        version = row.version if (job.id, row.version) in self._specs else job.version
+        row = self._executions[row.id] = replace(row, at=at, version=version)
+        history.append(row.id)
+        if row.final:
+            self._tally.add(row)
+        else:
+            self._change_job(job.id, open=job.open + 1, running=job.running + (row.status is _E.RUNNING))
+
     def _insert(self, row: Execution, job: Job, now: datetime) -> None:
         history = self._history.setdefault(job.id, [])
         taken = {self._executions[key].at for key in history}
         at = row.at
-        while row.manual and at in taken:
+        while row.manual and (at in taken or at == job.next_slot):
             at += _INSTANT
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
             row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)

@@ -9,9 +9,10 @@ from agentcron.ports import JobStore
 
 
 def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
-    """The store of ``sqlite:///FILE``, ``memory:`` or a bare path (SQLite). It is not opened yet.
+    """The store of ``sqlite:///FILE``, ``fs:DIR``, ``memory:`` or a bare path. It is not opened yet.
 
-    A relative path is read from ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.
+    A bare path is the JSON folder where it is an existing folder, else a SQLite file. A relative path is read from
+    ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.
     """
     text = str(url)
     if text == "memory:":
@@ -19,18 +20,30 @@ def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
 
         return MemoryStorage()
     scheme, mark, rest = text.partition(":")
+    if mark and scheme == "fs":
+        if not rest:
+            raise ConfigError(f"store: {text!r} names no folder; write fs:DIR")
+        return _folder((base or Path.cwd()) / Path(rest).expanduser())
     if mark and len(scheme) > 1 and not text.startswith("sqlite:///"):
         raise ConfigError(
-            f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, memory: or a path"
+            f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, fs:DIR, memory: or a path"
         )
-    path = Path(text.removeprefix("sqlite:///")).expanduser()
-    if not path.name:
-        raise ConfigError(f"store: {text!r} names no file; write sqlite:///FILE")
+    path = (base or Path.cwd()) / Path(text.removeprefix("sqlite:///")).expanduser()
+    if not text.removeprefix("sqlite:///"):
+        raise ConfigError(f"store: {text!r} names no file; write sqlite:///FILE or fs:DIR")
     if path.is_dir():
-        raise ConfigError(f"store: {path} is a folder; name a file in it, such as {path / 'agentcron.sqlite'}")
+        if text.startswith("sqlite:///"):
+            raise ConfigError(f"store: {path} is a folder; name a file in it, or write fs:{path} for JSON files")
+        return _folder(path)
     from agentcron.storage.sqlite import SqliteStorage
 
-    return SqliteStorage((base or Path.cwd()) / path)
+    return SqliteStorage(path)
+
+
+def _folder(path: Path) -> JobStore:
+    from agentcron.storage.json_files import StorageFsPlugin
+
+    return StorageFsPlugin(path)
 
 
 def _named(scheme: str, rest: str) -> str:

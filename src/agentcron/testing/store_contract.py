@@ -19,7 +19,7 @@ from typing import Any
 
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job
+from agentcron.domain.model import Execution, Job, Totals
 from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
@@ -466,6 +466,44 @@ class StoreContract:
             await bench.store.leave("me", NOW + MINUTE)
             [node] = await bench.store.nodes()
             assert (node.alive, node.stopped_at) == (False, NOW + MINUTE)
+
+    # --- moving in ------------------------------------------------------------------------------------------------
+
+    async def test_jobs_and_executions_of_another_store_are_added_as_they_are(self) -> None:
+        job = Job(
+            id="job-1", spec=read_spec({"name": "moved", "prompt": "do it", "schedule": "0 9 * * *"}), created=NOW,
+            version=3, revision=7, next_slot=NOW + MINUTE, next_run=NOW + MINUTE, last_run=NOW - MINUTE, runs=2,
+            streak=1, totals=Totals(success=1, failure=1, tokens=5, cost_usd=Decimal("0.25"), duration=MINUTE),
+        )  # fmt: skip
+        ended = Execution(
+            id="exec-1", job_id=job.id, version=1, at=NOW - 2 * MINUTE, status=_E.SUCCESS, begun=True, fence=1,
+            attempt=1, start_time=NOW - 2 * MINUTE, end_time=NOW - MINUTE, agent_id="agent-1",
+            prompt="do it of old", result="did", usage=Usage(input_tokens=5), cost_usd=Decimal("0.25"),
+        )  # fmt: skip
+        cut = Execution(
+            id="exec-2", job_id=job.id, version=3, at=NOW - 2 * MINUTE, status=_E.RUNNING, begun=True, fence=1,
+            attempt=1, start_time=NOW - MINUTE, wake_at=NOW - MINUTE, owner="elsewhere",
+        )  # fmt: skip
+        async with self.opened() as bench:
+            assert await bench.store.restore([job], [ended, cut]) == 1
+            stored = await bench.read(job)
+            assert stored == job.evolve(open=1, running=1)
+            first = await bench.store.get_execution(ended.id)
+            assert first is not None
+            assert (first.status, first.prompt, first.result) == (_E.SUCCESS, "do it of old", "did")
+            assert (first.agent_id, first.usage, first.duration) == ("agent-1", ended.usage, MINUTE)
+            [lapsed] = await bench.store.lapsed(NOW, 10)
+            assert (lapsed.id, lapsed.at) == (cut.id, cut.at + timedelta(microseconds=1))
+            figures = await bench.store.statistics()
+            assert (figures.total_executions, figures.tokens, figures.mean_duration) == (1, 5, MINUTE)
+
+    async def test_a_job_whose_id_is_taken_is_not_added_again(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            row = Execution(id="exec-1", job_id=job.id, version=1, at=NOW, status=_E.MISSED, end_time=NOW)
+            assert await bench.store.restore([job.evolve(streak=5)], [row]) == 0
+            assert await bench.read(job) == job
+            assert await bench.store.get_execution(row.id) is None
 
     # --- sums -----------------------------------------------------------------------------------------------------
 

@@ -47,7 +47,7 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
             missed += row.slots
     seq = _insert_job(tx, plan.job_after) if plan.before is None else None
     if plan.before is not None:
-        seq = _update_job(tx, plan.before, plan.job_after, opened, skipped, missed)
+        seq = _update_job(tx, plan.before, plan.job_after, plan.now, opened, skipped, missed)
     if seq is None:
         return False
     if plan.before is None or plan.before.version != plan.job_after.version:
@@ -63,12 +63,14 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
 
 
 def _insert_job(tx: Transaction, job: Job) -> int:
-    seq = tx.execute(statement("job_insert"), _job_values(job)).lastrowid
+    seq = tx.execute(statement("job_insert"), job_values(job)).lastrowid
     assert seq is not None
     return seq
 
 
-def _update_job(tx: Transaction, before: Job, after: Job, opened: int, skipped: int, missed: int) -> int | None:
+def _update_job(
+    tx: Transaction, before: Job, after: Job, now: datetime, opened: int, skipped: int, missed: int
+) -> int | None:
     guard = {"id": before.id, "was_revision": before.revision, "was_next_slot": maybe_us(before.next_slot)}
     found = tx.execute(statement("job_unmoved"), guard).fetchone()
     if found is None:
@@ -77,8 +79,9 @@ def _update_job(tx: Transaction, before: Job, after: Job, opened: int, skipped: 
     tx.execute(
         statement("job_update"),
         {
-            **_job_values(after),
+            **job_values(after),
             "seq": seq,
+            "now": to_us(now),
             "streak": None if after.streak == before.streak else after.streak,
             "opened": opened,
             "skipped": skipped,
@@ -88,7 +91,7 @@ def _update_job(tx: Transaction, before: Job, after: Job, opened: int, skipped: 
     return seq
 
 
-def _job_values(job: Job) -> dict[str, object]:
+def job_values(job: Job) -> dict[str, object]:
     return {
         "id": job.id,
         "name": job.spec.name,
@@ -107,7 +110,8 @@ def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, n
     at = to_us(row.at)
     if row.manual:
         # A manual run stands at its own instant, beside a slot that may be the very same one.
-        while tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
+        following = maybe_us(job.next_slot)
+        while at == following or tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
             at += 1
     tx.execute(
         statement("execution_insert"),
@@ -157,7 +161,11 @@ def claim(
     claimed: list[Execution] = []
     for row in ready:
         seq, job_seq = row[0], row[27]
-        wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
+        try:
+            wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
+        except ValueError:
+            # A job that this release cannot read is left to one that can.
+            continue
         tx.execute(
             statement("execution_claim"),
             {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
@@ -213,7 +221,7 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
     if settlement.closed_attempt is not None:
         _insert_attempt(tx, seq, settlement.closed_attempt)
     if ended:
-        _insert_texts(tx, seq, after)
+        insert_texts(tx, seq, after)
     _count(tx, settlement, job_seq, to_us(settlement.now))
     if before.lane is not None and ended:
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
@@ -279,7 +287,8 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
     )
 
 
-def _insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
+def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
+    """Write the long texts of an execution that ended."""
     texts = {_PROMPT: after.prompt, _RESULT: after.result or None}
     if after.conversation is not None:
         texts[_CONVERSATION] = conversation_text(after.conversation)

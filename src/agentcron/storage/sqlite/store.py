@@ -18,7 +18,8 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
-from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
+from agentcron.observability import get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
@@ -31,10 +32,13 @@ from agentcron.storage.sqlite.connection import (
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
+
+_LOG: Final = get_logger()
 
 SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
@@ -55,6 +59,7 @@ class SqliteStorage:
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
+        self._unreadable: set[str] = set()
         self._node: str | None = None
         self._seen: datetime | None = None
 
@@ -86,11 +91,12 @@ class SqliteStorage:
     async def close(self) -> None:
         reader, writer = self._reader, self._writer
         self._reader = self._writer = None
-        if self._node is not None:
-            self._locks.release(self._node)
-            self._node = None
         if writer is not None:
             await writer.close()
+        if self._node is not None:
+            # After the last write: a free lock says that nothing more comes from this process.
+            self._locks.release(self._node)
+            self._node = None
         if reader is not None:
             # Whoever closes last moves the log into the file; SQLite locks everybody else out meanwhile.
             reader.close()
@@ -127,24 +133,34 @@ class SqliteStorage:
         while page := self._all("jobs_page", after=seq, limit=min(limit, 1000)):
             for row in page:
                 seq = row[0]
-                if matches(job := self._job(row), filters):
+                if (job := self._readable(row)) is not None and matches(job, filters):
                     found.append(job)
                     if len(found) == limit:
                         return Page(items=found, after=str(seq))
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        found = [self._job(row) for row in self._all("jobs_due", now=to_us(now), limit=limit)]
+        found = [job for row in self._all("jobs_due", now=to_us(now), limit=limit) if (job := self._readable(row))]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        applied = await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+        try:
+            applied = await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+        except StoreConflict as error:
+            # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
+            if len(plans) == 1:
+                _LOG.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
+                return [False]
+            return [(await self.commit([plan]))[0] for plan in plans]
         for plan, done in zip(plans, applied, strict=True):
             job = plan.job_after
             if done and job is not None and (plan.before is None or plan.before.version != job.version):
                 self._keep((job.id, job.version), job.spec)
         return applied
+
+    async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
+        return await self._write(lambda tx: restore(tx, jobs, executions))
 
     # --- executions -----------------------------------------------------------------------------------------------
 
@@ -289,6 +305,16 @@ class SqliteStorage:
             spec = self._remember((row[1], row[2]), found[0])
         return rows.job(row, spec)
 
+    def _readable(self, row: rows.Row) -> Job | None:
+        """The job, or None and a word in the log: one that this release cannot read must not stop all others."""
+        try:
+            return self._job(row)
+        except (ValueError, StoreError) as error:
+            if row[1] not in self._unreadable:
+                self._unreadable.add(row[1])
+                _LOG.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
+            return None
+
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
         spec = self._specs.get((job_id, version))
         if spec is None:
@@ -346,4 +372,4 @@ class SqliteStorage:
         try:
             return await self._writer.write(unit)
         except sqlite3.IntegrityError as error:
-            raise explain(error, self.path) from error
+            raise StoreConflict(f"{self.path}: {error}") from error

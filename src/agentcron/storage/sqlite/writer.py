@@ -107,25 +107,27 @@ class Writer:
     def _apply(
         self, connection: sqlite3.Connection, group: list[tuple[Unit, asyncio.Future[Any]]]
     ) -> list[tuple[asyncio.Future[Any], Any]]:
-        with self._lock or contextlib.nullcontext():
-            try:
-                with _transaction(connection):
-                    tally = Tally(self._node)
-                    transaction = Transaction(connection, tally)
-                    results = [(future, unit(transaction)) for unit, future in group]
-                    tally.flush(connection)
-                self.commits += 1
-            except Exception as error:
-                if len(group) == 1:
-                    return [(group[0][1], self._told(error))]
-            else:
-                return results
+        try:
+            with self._lock or contextlib.nullcontext(), _transaction(connection):
+                tally = Tally(self._node)
+                transaction = Transaction(connection, tally)
+                results = [(future, unit(transaction)) for unit, future in group]
+                tally.flush(connection)
+            self.commits += 1
+        except Exception as error:
+            if len(group) == 1 or isinstance(error, OSError):
+                return [(future, self._told(error)) for _, future in group]
+        else:
+            return results
         # One unit of the group failed and took its neighbours back with it: each is tried alone.
         return [result for unit in group for result in self._apply(connection, [unit])]
 
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.IntegrityError):
             return error
+        if isinstance(error, OSError):
+            # The lock beside the file: held for too long by a process that stands still, or not to be opened.
+            return StoreUnavailable(f"{self._path}: cannot be locked ({error}); look for a process that is stopped")
         return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
