@@ -118,6 +118,8 @@ def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
 
 def test_stores_that_cannot_be_used_are_told_with_their_place(agentcron: Command, tmp_path: Path) -> None:
     (tmp_path / "garbage.sqlite").write_bytes(b"no database" * 1000)
+    (tmp_path / "folder").mkdir()
+    assert agentcron("list", "--store", "folder").out == "no jobs\n"
     for place, code in (("garbage.sqlite", 5), ("/proc/none/x.sqlite", 5), ("a" * 5000, 5)):
         done = agentcron("list", "--store", place)
         assert done.code == code
