@@ -140,7 +140,9 @@ class SqliteStorage:
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        found = [job for row in self._all("jobs_due", now=to_us(now), limit=limit) if (job := self._readable(row))]
+        # Jobs that cannot be read stay due: they must not take the places of those that can.
+        due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
