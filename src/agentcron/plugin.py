@@ -394,7 +394,8 @@ class BackgroundJobsPlugin:
         if at.microsecond == 0:
             slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
             at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
-        return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
+        begins = await store.history_begins(job_id)
+        return explain(job, at, await store.slot_at(job_id, at), self._clock.now(), begins)
 
     async def scheduler_alive(self) -> bool:
         """Whether any process runs due jobs of this store."""
@@ -430,6 +431,7 @@ class BackgroundJobsPlugin:
             self._log,
             self._follow,
             self.config.agent_manager,
+            self.config.retention,
         )
 
     def _new_id(self) -> str:

@@ -12,6 +12,7 @@ from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 
@@ -232,6 +233,18 @@ class JobStore(Protocol):
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         """The row with the greatest ``at`` not after ``instant`` that is no manual run."""
+        ...
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        """The ``at`` of the oldest row that is kept of the job; None where there is none."""
+        ...
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        """Remove a batch of the ended executions that go beyond ``retention``, with their texts and attempts.
+
+        ``after`` goes on where the last batch ended. Sums, totals and open rows stay as they are, and so do the newest
+        ``keep_last`` rows of each job.
+        """
         ...
 
     async def statistics(self) -> JobStatistics: ...

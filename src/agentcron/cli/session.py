@@ -78,6 +78,7 @@ class Session:
 
     def make_plugin(self) -> BackgroundJobsPlugin:
         """The facade, made from the settings."""
+        from agentcron.domain.retention import Retention
         from agentcron.plugin import BackgroundJobsPlugin
         from agentcron.storage.urls import open_storage
 
@@ -88,6 +89,7 @@ class Session:
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
+            retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 
     def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]]) -> T:

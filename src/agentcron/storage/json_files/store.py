@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
@@ -156,6 +157,9 @@ class StorageFsPlugin(MemoryStorage):
 
     async def clear(self, now: datetime) -> int:
         return await self._change(lambda ahead: ahead.clear(now))
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._change(lambda ahead: ahead.prune(retention, now, after=after))
 
     async def join(self, node: Node) -> None:
         self._become_writer()
@@ -301,6 +305,6 @@ def _refreshed(name: str) -> Any:
 
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
-    "lapsed", "get_execution", "list_executions", "slot_at", "statistics",
+    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))
