@@ -275,6 +275,13 @@ class BackgroundJobsPlugin:
         count = await store.clear(self._clock.now())
         self._log.info(f"cleared {count} jobs")
 
+    async def backup(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy of the store while it is in use; answers its size in bytes.
+
+        To restore, use the copy as the store. Raises ``ConflictError`` where ``path`` exists.
+        """
+        return await self.storage.backup(Path(path), overwrite=overwrite)
+
     async def get_statistics(self) -> JobStatistics:
         """Figures over all jobs and executions, read from running sums."""
         return await (await self._store()).statistics()

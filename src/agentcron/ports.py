@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentcron.domain.model import Execution, Job, JobStatistics
@@ -244,6 +245,14 @@ class JobStore(Protocol):
 
         ``after`` goes on where the last batch ended. Sums, totals and open rows stay as they are, and so do the newest
         ``keep_last`` rows of each job.
+        """
+        ...
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy that can be used as a store; answers its size in bytes.
+
+        The store may be closed, and others may read and write it meanwhile. Raises ``ConflictError`` where ``path``
+        exists and may not be overwritten.
         """
         ...
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
@@ -21,6 +22,7 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec
+from agentcron.errors import StoreError
 from agentcron.storage.filters import matches
 
 PRUNED_AT_ONCE: Final = 1000
@@ -436,6 +438,9 @@ class MemoryStorage:
             # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.
             self._change_job(job_id)
         return Pruned(rows=len(batch), after=None if len(batch) == len(gone) else "more")
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        raise StoreError("memory: a store in memory has nothing to copy; name a file with --store")
 
     async def statistics(self) -> JobStatistics:
         jobs = dict.fromkeys(JobStatus, 0)

@@ -18,6 +18,7 @@ from agentcron.domain.queries import Node
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.storage.json_files.backup import back_up, back_up_closed, moment
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
 from agentcron.storage.json_files.files import explain, folder_of
 from agentcron.storage.json_files.loading import Loaded, load
@@ -128,6 +129,13 @@ class StorageFsPlugin(MemoryStorage):
             node if node.alive else replace(node, alive=node.stopped_at is None and self._node_locks.held(node.id))
             for node in await super().nodes()
         ]
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        if self._loaded is None:
+            return await back_up_closed(StorageFsPlugin(self._directory, timezone=self._timezone), path, overwrite)
+        self._refresh()
+        found = moment(self, self._loaded, self._projection, self._adopted)
+        return await asyncio.to_thread(back_up, found, self.folder, path, overwrite=overwrite)
 
     # --- changing -------------------------------------------------------------------------------------------------
 

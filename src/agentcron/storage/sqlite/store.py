@@ -24,6 +24,7 @@ from agentcron.observability import get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     connect,
     create_file,
@@ -235,6 +236,9 @@ class SqliteStorage:
 
     async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
         return await self._write(lambda tx: prune(tx, retention, now, after))
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
