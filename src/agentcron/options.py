@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.domain.retention import Retention
 from agentcron.ports import AgentFactory, Clock, JobStore
 
 
@@ -19,7 +20,8 @@ class BackgroundJobsConfig:
     ``agent_manager`` is told of every agent that is created here. ``evaluation_interval_ms`` is how soon changes by
     other processes and steps of the clock are noticed; due slots fire on a timer, not on it. ``stop_grace`` is how
     long running agents may go on after a stop was asked for. ``autostart``: added to an agent, the plugin runs due
-    jobs at once. ``debug`` tells each decision with its reason, whatever the level of the logger is.
+    jobs at once. ``debug`` tells each decision with its reason, whatever the level of the logger is. ``retention`` is
+    how much history is kept; None keeps all of it.
     """
 
     storage_plugin: JobStore | str | Path | None = None
@@ -32,6 +34,7 @@ class BackgroundJobsConfig:
     clock: Clock | None = None
     autostart: bool = True
     debug: bool = False
+    retention: Retention | None = field(default_factory=Retention)
 
 
 def default_store() -> Path:

@@ -275,6 +275,13 @@ class BackgroundJobsPlugin:
         count = await store.clear(self._clock.now())
         self._log.info(f"cleared {count} jobs")
 
+    async def backup(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy of the store while it is in use; answers its size in bytes.
+
+        To restore, use the copy as the store. Raises ``ConflictError`` where ``path`` exists.
+        """
+        return await self.storage.backup(Path(path), overwrite=overwrite)
+
     async def get_statistics(self) -> JobStatistics:
         """Figures over all jobs and executions, read from running sums."""
         return await (await self._store()).statistics()
@@ -394,7 +401,8 @@ class BackgroundJobsPlugin:
         if at.microsecond == 0:
             slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
             at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
-        return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
+        begins = await store.history_begins(job_id)
+        return explain(job, at, await store.slot_at(job_id, at), self._clock.now(), begins)
 
     async def scheduler_alive(self) -> bool:
         """Whether any process runs due jobs of this store."""
@@ -430,6 +438,7 @@ class BackgroundJobsPlugin:
             self._log,
             self._follow,
             self.config.agent_manager,
+            self.config.retention,
         )
 
     def _new_id(self) -> str:

@@ -43,6 +43,7 @@ COMMANDS: Final = {
     "start": ("start", "Run due jobs in the foreground."),
     "agents": ("setup", "List agent definitions and whether each can work."),
     "doctor": ("doctor", "Check store, clock, agents and settings."),
+    "backup": ("backup", "Copy the store to FILE while it is in use."),
     "config": ("setup", "Show the settings that hold."),
     "completion": ("setup", "Print the completion script of a shell."),
     "demo": ("demo", "Run one job with a real model and show its answer."),

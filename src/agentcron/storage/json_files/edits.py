@@ -82,7 +82,8 @@ def _take_rows(found: Loaded, job_id: str, foreign: Objects, known: bool) -> lis
             found.names[filed[number].id] = execution_name(job_id, row.id)
     keys = {row.id for row in filed} | {part["id"] for part in foreign.get(job_id, ())}
     inline = [row for row in _inline(found, job, entry) if row.id not in keys]
-    inline = [row for row in inline if row.id not in state._executions]
+    # jobs.json may be older than the log: what was pruned since must not come back out of it.
+    inline = [row for row in inline if row.id not in state._executions and row.id not in found.pruned]
     if not filed and not inline:
         return []
     rows = sorted([*filed, *inline], key=lambda row: row.at)

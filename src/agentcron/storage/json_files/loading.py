@@ -32,6 +32,7 @@ class Loaded:
     adopted: set[str] = field(default_factory=set)
     stale_jobs: set[str] = field(default_factory=set)
     stale_rows: set[str] = field(default_factory=set)
+    pruned: set[str] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
     log_length: int = 0
     behind: bool = False
@@ -68,6 +69,7 @@ def _load(folder: Folder, timezone: str) -> Loaded:
         apply(change, state)
         found.stale_jobs |= change.jobs.keys() | {row.job_id for row in change.rows.values() if row is not None}
         found.stale_rows |= change.rows.keys() - set(change.adopted)
+        found.pruned |= {key for key, row in change.rows.items() if row is None}
         found.adopted |= set(change.adopted)
     _lose_strays(state, jobs_file)
     state.taken()

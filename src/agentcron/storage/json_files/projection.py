@@ -76,6 +76,10 @@ class Projection:
         self.stale_jobs |= {row.job_id for row in change.rows.values() if row is not None}
         self.stale_rows |= change.rows.keys()
 
+    def found(self) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """The jobs' objects as they are written, and the executions' file names."""
+        return dict(self._objects), dict(self._names)
+
     def gather(self, state: MemoryStorage, adopted: Iterable[str], lines: int) -> Work:
         """What is to be written now. Nothing is stale afterwards, unless ``failed`` says so."""
         work = Work(

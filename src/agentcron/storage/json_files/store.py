@@ -15,8 +15,10 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.storage.json_files.backup import back_up, back_up_closed, moment
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
 from agentcron.storage.json_files.files import explain, folder_of
 from agentcron.storage.json_files.loading import Loaded, load
@@ -128,6 +130,13 @@ class StorageFsPlugin(MemoryStorage):
             for node in await super().nodes()
         ]
 
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        if self._loaded is None:
+            return await back_up_closed(StorageFsPlugin(self._directory, timezone=self._timezone), path, overwrite)
+        self._refresh()
+        found = moment(self, self._loaded, self._projection, self._adopted)
+        return await asyncio.to_thread(back_up, found, self.folder, path, overwrite=overwrite)
+
     # --- changing -------------------------------------------------------------------------------------------------
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
@@ -159,6 +168,9 @@ class StorageFsPlugin(MemoryStorage):
 
     async def clear(self, now: datetime) -> int:
         return await self._change(lambda ahead: ahead.clear(now))
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._change(lambda ahead: ahead.prune(retention, now, after=after))
 
     async def join(self, node: Node) -> None:
         self._become_writer()
@@ -304,6 +316,6 @@ def _refreshed(name: str) -> Any:
 
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
-    "lapsed", "get_execution", "list_executions", "slot_at", "statistics",
+    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
@@ -23,6 +24,7 @@ from agentcron.observability import get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     connect,
     create_file,
@@ -32,6 +34,7 @@ from agentcron.storage.sqlite.connection import (
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
@@ -233,6 +236,15 @@ class SqliteStorage:
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
         return rows.execution(row) if row else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        return maybe_instant(self._one("history_begins", id=job_id)[0])
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._write(lambda tx: prune(tx, retention, now, after))
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
