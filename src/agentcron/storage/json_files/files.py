@@ -21,6 +21,8 @@ _REMEDIES: Final = {
     errno.EROFS: "the file system is read-only: mount it writable or choose another folder",
     errno.EACCES: "check the permissions of the file and its folder",
     errno.EPERM: "check the permissions of the file and its folder",
+    errno.EEXIST: "something that is no folder stands there: choose another folder",
+    errno.ENOTDIR: "a part of the path is no folder: choose another one",
     errno.EIO: "the disk reports a fault: check it, and restore the folder from a backup where files are damaged",
 }
 Mark = tuple[int, int, int] | None
