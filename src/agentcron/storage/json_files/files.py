@@ -177,6 +177,11 @@ def keep_entry(folder: Folder, kind: str, data: bytes) -> Path | None:
     return copy
 
 
+def kept(copy: Path | None) -> str:
+    """Where damaged bytes are, in words; None where they could not be copied."""
+    return f"its bytes are kept in {copy}" if copy else "its bytes could not be copied: the folder cannot be written"
+
+
 def explain(error: OSError, path: Path) -> StoreUnavailable:
     """The error in one line, with what to do."""
     remedy = _REMEDIES.get(error.errno or 0, "check the disk and the folder's permissions")

@@ -68,9 +68,14 @@ class StorageFsPlugin(MemoryStorage):
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the folder, a line each: damage that was set aside, edits not taken, files behind."""
-        found = list(self._loaded.problems) if self._loaded is not None else []
+        found = [*self.damage, *self._loaded.notes] if self._loaded is not None else []
         found += self._projection.problems if self._projection is not None else []
         return [*found, self._fault] if self._fault else found
+
+    @property
+    def damage(self) -> Sequence[str]:
+        """Those of the problems that are damage: jobs, executions or changes that could not be read."""
+        return self._loaded.problems if self._loaded is not None else ()
 
     async def open(self) -> None:
         if self._loaded is not None:
@@ -106,7 +111,7 @@ class StorageFsPlugin(MemoryStorage):
         found = self._loaded = load(self.folder, self._timezone)
         self._ahead, self._adopted = found.state, found.adopted
         copy(self._ahead, self)
-        for problem in found.problems:
+        for problem in (*found.problems, *found.notes):
             if problem not in self._told:
                 self._told.add(problem)
                 logging.getLogger("agentcron").error("[storage] %s", problem)
