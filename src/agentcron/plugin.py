@@ -80,6 +80,10 @@ class BackgroundJobsPlugin:
         if storage is None:
             storage = default_store()
         self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
+        log_to = getattr(self.storage, "log_to", None)
+        if config.logger is not None and log_to is not None:
+            # Damage that a store finds would be told where the owner of this logger does not look.
+            log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)

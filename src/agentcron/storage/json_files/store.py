@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron import observability
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
@@ -30,6 +31,7 @@ T = TypeVar("T")
 # Up to so many jobs the files are rewritten after each change; above, at most once a second.
 SMALL: Final = 200
 PAUSE: Final = 1.0
+NAME: Final = "storage"
 
 
 class StorageFsPlugin(MemoryStorage):
@@ -60,6 +62,11 @@ class StorageFsPlugin(MemoryStorage):
         self._lines = 0
         self._fault: str | None = None
         self._told: set[str] = set()
+        self._said = observability.Log(observability.get_logger(), NAME)
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = observability.Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -114,7 +121,7 @@ class StorageFsPlugin(MemoryStorage):
         for problem in (*found.problems, *found.notes):
             if problem not in self._told:
                 self._told.add(problem)
-                logging.getLogger("agentcron").error("[storage] %s", problem)
+                self._said.error(problem)
 
     def _refresh(self) -> None:
         """A process that does not write looks whether the one that does has been at work."""
@@ -287,7 +294,7 @@ class StorageFsPlugin(MemoryStorage):
             projection.failed(work)
             why = error if isinstance(error, StoreError) else explain(error, self.folder.path)
             self._fault = f"{why}. The JSON files are behind the log; nothing is lost, they follow once writing works"
-            logging.getLogger("agentcron").error("[storage] %s", self._fault)
+            self._said.error(self._fault)
             return False
         self._fault = None
         return True
