@@ -55,6 +55,7 @@ _READ_ONLY: Final = frozenset(
         "next_slot",
         "version",
         "revision",
+        "made_by",
     }
 )
 
@@ -79,6 +80,10 @@ class BackgroundJobsPlugin:
         if storage is None:
             storage = default_store()
         self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
+        log_to = getattr(self.storage, "log_to", None)
+        if config.logger is not None and log_to is not None:
+            # Damage that a store finds would be told where the owner of this logger does not look.
+            log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
@@ -106,7 +111,7 @@ class BackgroundJobsPlugin:
         """For ``Agent.add_plugin``: open the store, give the agent the scheduling tools, and run due jobs from now on
         unless ``autostart`` is off. Raises ``ConflictError`` where the agent has tools of these names."""
         await self._store()
-        agent.register_tools(self, scheduling_tools(self))
+        agent.register_tools(self, scheduling_tools(self, agent.name))
         if self.config.autostart:
             await self.start_background_execution()
 
@@ -168,17 +173,21 @@ class BackgroundJobsPlugin:
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
-    async def create_job(self, name: str, schedule: str | Schedule, prompt: str, **fields: Any) -> str:
+    async def create_job(
+        self, name: str, schedule: str | Schedule, prompt: str, *, made_by: str | None = None, **fields: Any
+    ) -> str:
         """Create a job and answer its id.
 
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
-        or a ``Schedule``; it is read in ``timezone`` (default UTC). ``fields`` are those of ``JobSpec``. Raises
-        ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused here.
+        or a ``Schedule``; it is read in ``timezone`` (default UTC). ``fields`` are those of ``JobSpec``. ``made_by``
+        stays with the job for good: None for a person, or a program of theirs, "agent:NAME" where an agent asked for
+        the job with the scheduling tools. Raises ``InvalidScheduleError``, ``InvalidJobError`` and
+        ``AgentDefinitionError``: what cannot work is refused here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
         values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
         spec = read_spec(values, timezone=self.config.timezone)
-        plan = changes.create(spec, ids.job_id(), self._clock.now())
+        plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
         self.agent_factory.check(spec.agent)
         await (await self._store()).commit([plan])
         self._wake()

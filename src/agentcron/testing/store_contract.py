@@ -124,6 +124,21 @@ class StoreContract:
             assert old is not None
             assert old.prompt == "old"
 
+    async def test_who_made_a_job_stays_with_it(self) -> None:
+        async with self.opened() as bench:
+            made = changes.create(
+                read_spec({"name": "n", "prompt": "p", "schedule": "every 1m"}), "one", NOW, made_by="a:b"
+            )
+            assert await bench.commit(made)
+            assert made.job_after is not None
+            job = await bench.read(made.job_after)
+            assert await bench.commit(changes.edit(job, read_spec({"prompt": "new"}, base=job.spec), NOW, bench.new_id))
+            await bench.run_due(await bench.read(job), NOW + MINUTE)
+            assert await bench.store.restore([job.evolve(id="two")], []) == 1
+            listed = (await bench.store.list_jobs(JobFilters())).items
+            assert [(found.id, found.made_by) for found in listed] == [("one", "a:b"), ("two", "a:b")]
+            assert (await bench.job()).made_by is None
+
     async def test_a_plan_made_from_an_older_state_is_refused(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()

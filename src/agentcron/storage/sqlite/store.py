@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,7 +21,7 @@ from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
-from agentcron.observability import get_logger
+from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
@@ -41,8 +42,7 @@ from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
 
-_LOG: Final = get_logger()
-
+NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
@@ -63,8 +63,13 @@ class SqliteStorage:
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._unreadable: set[str] = set()
+        self._said = Log(get_logger(), NAME)
         self._node: str | None = None
         self._seen: datetime | None = None
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -155,7 +160,7 @@ class SqliteStorage:
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
-                _LOG.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
+                self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False]
             return [(await self.commit([plan]))[0] for plan in plans]
         for plan, done in zip(plans, applied, strict=True):
@@ -330,7 +335,7 @@ class SqliteStorage:
         except (ValueError, StoreError) as error:
             if row[1] not in self._unreadable:
                 self._unreadable.add(row[1])
-                _LOG.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
+                self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
