@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from docs.generator import daylight_saving, policy_table
+from docs.generator import daylight_saving, policy_table, reference
 
 DOCS: Final = Path(__file__).parent.parent
 
-_MAKERS: Final[tuple[Callable[[], dict[str, str]], ...]] = (policy_table.pages, daylight_saving.pages)
+_MAKERS: Final[tuple[Callable[[], dict[str, str]], ...]] = (policy_table.pages, daylight_saving.pages, reference.pages)
 
 
 def pages() -> dict[str, str]:
