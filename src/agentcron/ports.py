@@ -25,6 +25,11 @@ class Clock(Protocol):
         """The present instant, aware, UTC."""
         ...
 
+    def steady(self) -> float:
+        """Seconds since some moment, never stepped: how long something lasts is measured by it, since ``now`` moves
+        when a person or NTP sets the clock."""
+        ...
+
     async def sleep_until(self, instant: datetime) -> None:
         """Return at ``instant`` or later; at once where it is past."""
         ...
@@ -35,6 +40,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time(), UTC)
+
+    def steady(self) -> float:
+        return time.monotonic()
 
     async def sleep_until(self, instant: datetime) -> None:
         import asyncio
@@ -245,6 +253,11 @@ class JobStore(Protocol):
 
     async def statistics(self) -> JobStatistics:
         """Figures over everything, from running sums."""
+        ...
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        """Move the instant until which the run is believed: the clock was set, its deadline was not. False: fence is
+        old."""
         ...
 
     async def process_of(self, execution_id: str) -> str | None:

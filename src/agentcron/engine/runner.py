@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
@@ -25,25 +25,39 @@ STORE_RETRY: Final = timedelta(seconds=1)
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """An execution that runs here, and why it is to end before it is done, if it is."""
+    """An execution that runs here, and why it is to end before it is done, if it is.
+
+    ``deadline`` and ``told_at`` (when it was told to end) are steady seconds: a clock that is set ends no run.
+    ``ended`` is set when its row is settled or left to others.
+    """
 
     execution: Execution
-    deadline: datetime
+    clock: Clock
+    deadline: float
     task: asyncio.Task[None] | None = None
+    working: bool = False
+    judged: bool = False
     cause: CutCause | None = None
+    told_at: float | None = None
     abandoned: bool = False
-    entry: Entry | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cut(self, cause: CutCause) -> None:
         """End the run. The first cause holds."""
         if self.cause is None and self.task is not None:
-            self.cause = cause
-            self.task.cancel()
+            self.cause, self.told_at = cause, self.clock.steady()
+            # A task that is cancelled before its first step never takes one, and its row would stay open.
+            if self.working:
+                self.task.cancel()
 
-    def tell_ended(self) -> None:
-        """Its row is settled or left to others: whoever waits for its end waits no longer."""
-        if self.entry is not None:
-            self.entry.ended.set()
+    @property
+    def overdue(self) -> float:
+        """For how many seconds it should have ended; below 0 where it may go on. What it came to once is known and
+        only has to be written is never given up: it was paid for."""
+        if self.judged:
+            return -1.0
+        end = self.deadline if self.told_at is None else min(self.deadline, self.told_at)
+        return self.clock.steady() - end
 
 
 class Runner:
@@ -69,14 +83,9 @@ class Runner:
 
     async def run(self, run: Run, spec: JobSpec) -> None:
         """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
-        try:
-            await self._run(run, spec)
-        finally:
-            run.tell_ended()
-
-    async def _run(self, run: Run, spec: JobSpec) -> None:
         execution = run.execution
         outcome, agent_id = await self._work(run, spec)
+        run.judged = True
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return
@@ -88,7 +97,8 @@ class Runner:
         failing = False
         while True:
             try:
-                kept = (await self._store.settle([settlement]))[0]
+                # An answer that was lost on the way may have been a yes: the second try is refused by the first.
+                kept = (await self._store.settle([settlement]))[0] or (failing and await self._is_kept(settlement))
                 break
             except StoreError as error:
                 if not failing:
@@ -102,6 +112,13 @@ class Runner:
         self._tell(settlement, name)
         self._on_settled(settlement)
         return True
+
+    async def _is_kept(self, settlement: Settlement) -> bool:
+        after = settlement.after
+        row = await self._store.get_execution(after.id)
+        return row is not None and (row.status, row.fence, row.attempt, row.end_time) == (
+            after.status, after.fence, after.attempt, after.end_time,
+        )  # fmt: skip
 
     def _tell(self, settlement: Settlement, name: str) -> None:
         """One line a run: what it came to, and why where it did not succeed."""
@@ -119,12 +136,16 @@ class Runner:
         tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
+        if (asked := run.cause) is not None:
+            return Cut(cause=asked, message=_CUT[asked]), None
+        run.working = True
         agent: BackgroundAgent | None = None
+        entry: Entry | None = None
         limit = asyncio.timeout(spec.timeout.total_seconds())
         try:
             async with limit:
                 agent = await self._create(run.execution, spec)
-                self._register(run, spec, agent)
+                entry = self._register(run, spec, agent)
                 answer = await agent.run(spec.prompt)
             outcome: Outcome = _judged(answer)
         except asyncio.CancelledError:
@@ -149,21 +170,22 @@ class Runner:
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=agent.so_far())
             await self._close(agent, run.execution, spec)
-            if self._manager is not None and run.entry is not None:
-                self._manager.unregister(run.entry)
+            if self._manager is not None and entry is not None:
+                self._manager.unregister(entry)
         return outcome, agent_id
 
-    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> None:
-        if self._manager is not None:
-            live = LiveAgent(
-                agent_id=agent.agent_id,
-                definition=spec.agent,
-                execution_id=run.execution.id,
-                job_id=run.execution.job_id,
-                job_name=spec.name,
-                since=self._clock.now(),
-            )
-            run.entry = self._manager.register(live, lambda: run.cut(CutCause.CANCEL))
+    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry | None:
+        if self._manager is None:
+            return None
+        live = LiveAgent(
+            agent_id=agent.agent_id,
+            definition=spec.agent,
+            execution_id=run.execution.id,
+            job_id=run.execution.job_id,
+            job_name=spec.name,
+            since=self._clock.now(),
+        )
+        return self._manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
         context = RunContext(

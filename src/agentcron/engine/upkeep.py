@@ -20,6 +20,10 @@ from agentcron.ports import Clock, JobStore
 
 BEAT: Final = timedelta(seconds=1)
 LAPSE_EVERY: Final = 5
+# By how much clock and steady time may part between two beats before the clock is taken to have been set.
+STEP: Final = 2.0
+# How many seconds live owners have to renew their rows after a step, and after this process began: it may follow one.
+RENEWAL: Final = 4.0
 BATCH: Final = 500
 
 
@@ -34,6 +38,8 @@ class Upkeep:
         self._node = node
         self._log = log
         self._task: asyncio.Task[None] | None = None
+        self._offset = self._clock_offset()
+        self._believing_until = clock.steady() + RENEWAL
 
     def start(self) -> None:
         """Begin to look after open rows."""
@@ -48,6 +54,12 @@ class Upkeep:
 
     async def beat(self) -> None:
         """Say that this process lives and obey what it hears."""
+        offset = self._clock_offset()
+        if abs(offset - self._offset) > STEP:
+            self._log.warning(f"the clock was set by {offset - self._offset:+.0f} s, or the machine slept")
+            self._believing_until = self._clock.steady() + RENEWAL
+            await self._engine.renew()
+        self._offset = offset
         orders = await self._store.beat(self._node, self._clock.now(), self._engine.running)
         await self._engine.cancel(orders.cancel)
         await self._engine.lose(orders.lost)
@@ -60,7 +72,10 @@ class Upkeep:
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
         settled = 0
         for execution in lapsed:
-            settled += await self._settle(execution, self._why(execution, alive))
+            cut = self._why(execution, alive)
+            # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
+            if cut.cause is not CutCause.TIMEOUT or self._clock.steady() >= self._believing_until:
+                settled += await self._settle(execution, cut)
         return settled
 
     async def give_up_late(self) -> int:
@@ -87,6 +102,9 @@ class Upkeep:
             # One job that this release cannot read must not keep the scheduler from starting.
             self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
             return None
+
+    def _clock_offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.steady()
 
     def _why(self, execution: Execution, alive: set[str]) -> Cut:
         if execution.cancel_requested is not None:

@@ -279,6 +279,13 @@ class MemoryStorage:
         row = self._executions.get(execution_id)
         return row if row is not None and row.fence == fence and row.status is _E.RUNNING else None
 
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        row = self._held(execution_id, fence)
+        if row is None:
+            return False
+        self._executions[row.id] = row.evolve(wake_at=wake_at)
+        return True
+
     async def process_of(self, execution_id: str) -> str | None:
         return self._processes.get(execution_id)
 

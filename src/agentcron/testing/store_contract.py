@@ -312,6 +312,18 @@ class StoreContract:
             assert await bench.tick(looked, now)
             assert (await bench.read(job)).status is JobStatus.COMPLETED
 
+    async def test_a_last_run_that_ends_while_the_last_slot_is_planned_still_makes_the_planner_look(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(end_at=(NOW + 2 * MINUTE).isoformat())
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            now = NOW + 2 * MINUTE
+            made = plan(await bench.read(job), now, bench.new_id)
+            await bench.end(execution, DONE, now)
+            assert await bench.commit(made)
+            [looked] = (await bench.store.due(now, 10)).jobs
+            assert await bench.tick(looked, now)
+            assert (await bench.read(job)).status is JobStatus.COMPLETED
+
     async def test_rows_of_a_lane_run_one_after_another(self) -> None:
         async with self.opened() as bench:
             job = await bench.job(overlap="buffer_all")
@@ -446,6 +458,17 @@ class StoreContract:
             [execution] = await bench.run_due(job, NOW + MINUTE)
             assert await bench.store.lapsed(NOW + MINUTE + timedelta(seconds=10), 10) == []
             assert [row.id for row in await bench.store.lapsed(NOW + 3 * MINUTE, 10)] == [execution.id]
+
+    async def test_a_running_row_is_renewed_by_its_fence_only(self) -> None:
+        async with self.opened() as bench:
+            [execution] = await bench.run_due(await bench.job(timeout="10m"), NOW + MINUTE)
+            later = NOW + 60 * MINUTE
+            assert not await bench.store.renew(execution.id, execution.fence - 1, later)
+            assert len(await bench.store.lapsed(NOW + 59 * MINUTE, 10)) == 1
+            assert await bench.store.renew(execution.id, execution.fence, later)
+            assert await bench.store.lapsed(NOW + 59 * MINUTE, 10) == []
+            await bench.end(execution, DONE, NOW + 2 * MINUTE)
+            assert not await bench.store.renew(execution.id, execution.fence, later)
 
     async def test_the_process_of_an_open_attempt_is_remembered(self) -> None:
         async with self.opened() as bench:

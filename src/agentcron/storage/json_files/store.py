@@ -147,6 +147,9 @@ class StorageFsPlugin(MemoryStorage):
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         return await self._change(lambda ahead: ahead.note_agent(execution_id, fence, agent_id, process))
 
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        return await self._change(lambda ahead: ahead.renew(execution_id, fence, wake_at))
+
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._change(lambda ahead: ahead.settle(settlements))
 

@@ -184,6 +184,10 @@ class SqliteStorage:
         values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}
         return await self._write(lambda tx: tx.execute(statement("execution_note_agent"), values).rowcount > 0)
 
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        values = {"id": execution_id, "fence": fence, "wake_at": to_us(wake_at)}
+        return await self._write(lambda tx: tx.execute(statement("execution_renew"), values).rowcount > 0)
+
     async def process_of(self, execution_id: str) -> str | None:
         row = self._one("execution_process", id=execution_id)
         return row[0] if row else None
