@@ -10,7 +10,7 @@ LOGGER_NAME: Final = "agentcron"
 
 
 def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
-    """The standard library's logger of this name. A library never configures the root logger."""
+    """The standard library's logger of this name, without handlers of its own: a library configures no logging."""
     return logging.getLogger(name)
 
 

@@ -63,7 +63,7 @@ class AgentManagerPlugin:
         return len(self._entries)
 
     def get_agent(self, agent_id: str) -> LiveAgent | None:
-        """The live agent of this id."""
+        """The live agent of this id; None where none lives."""
         return next((entry.agent for entry in self._entries if entry.agent.agent_id == agent_id), None)
 
     async def stop_agent(self, agent_id: str) -> bool:

@@ -57,7 +57,7 @@ class Tally:
 
 
 class MemoryStorage:
-    """Jobs and executions of this process alone."""
+    """Jobs and executions of this process alone, lost with it: for tests and trials."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
