@@ -231,7 +231,14 @@ class MemoryStorage:
         return min(waiting, default=None)
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -249,6 +256,9 @@ class MemoryStorage:
             and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))
         ]
         ready.sort(key=lambda row: (row.priority, row.wake_at or now))
+        if caught_up is not None:
+            fresh = [row for row in ready if not row.caught_up]
+            ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
         for row in ready[:limit]:
             taken = row.evolve(

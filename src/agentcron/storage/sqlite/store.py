@@ -179,11 +179,18 @@ class SqliteStorage:
         return maybe_instant(row[0]) if row else None
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
             )
         )
 
