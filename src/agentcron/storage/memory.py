@@ -155,19 +155,27 @@ class MemoryStorage:
         for job in added.values():
             self._jobs[job.id] = job.evolve(open=0, running=0, execution_history=())
             self._specs[job.id, job.version] = job.spec
-        for row in executions:
-            if row.job_id in added and row.id not in self._executions:
-                self._keep(row)
+        self._keep([row for row in executions if row.job_id in added])
         return len(added)
 
-    def _keep(self, row: Execution) -> None:
-        """A row as it is, but for an instant that another row of its job stands at."""
+    def _keep(self, rows: Sequence[Execution]) -> None:
+        """Rows as they are, but for an instant that another row of the job stands at."""
+        # Gathered once: looked up anew for each row, a history of thousands would take minutes.
+        taken = {
+            job_id: {self._executions[key].at for key in self._history.get(job_id, ())}
+            for job_id in {row.job_id for row in rows}
+        }
+        for row in rows:
+            if row.id not in self._executions:
+                self._keep_row(row, taken[row.job_id])
+
+    def _keep_row(self, row: Execution, taken: set[datetime]) -> None:
         job = self._jobs[row.job_id]
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at for key in history}
         at = row.at
         while at in taken:
             at += _INSTANT
+        taken.add(at)
         version = row.version if (job.id, row.version) in self._specs else job.version
         row = self._executions[row.id] = replace(row, at=at, version=version)
         history.append(row.id)
