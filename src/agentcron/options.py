@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.domain.retention import Retention
 from agentcron.ports import AgentFactory, Clock, JobStore
 
 
@@ -38,6 +39,8 @@ class BackgroundJobsConfig:
     """Added to an agent, the plugin runs due jobs at once."""
     debug: bool = False
     """Tell each decision with its reason, whatever the level of the logger is."""
+    retention: Retention | None = field(default_factory=Retention)
+    """How much history is kept; None keeps all of it."""
 
 
 def default_store() -> Path:

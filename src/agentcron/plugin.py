@@ -55,6 +55,7 @@ _READ_ONLY: Final = frozenset(
         "next_slot",
         "version",
         "revision",
+        "made_by",
     }
 )
 
@@ -80,6 +81,10 @@ class BackgroundJobsPlugin:
         if storage is None:
             storage = default_store()
         self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
+        log_to = getattr(self.storage, "log_to", None)
+        if config.logger is not None and log_to is not None:
+            # Damage that a store finds would be told where the owner of this logger does not look.
+            log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
@@ -107,7 +112,7 @@ class BackgroundJobsPlugin:
         """For ``Agent.add_plugin``: open the store, give the agent the scheduling tools, and run due jobs from now on
         unless ``autostart`` is off. Raises ``ConflictError`` where the agent has tools of these names."""
         await self._store()
-        agent.register_tools(self, scheduling_tools(self))
+        agent.register_tools(self, scheduling_tools(self, agent.name))
         if self.config.autostart:
             await self.start_background_execution()
 
@@ -170,18 +175,22 @@ class BackgroundJobsPlugin:
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
-    async def create_job(self, name: str, schedule: str | Schedule, prompt: str, **fields: Any) -> str:
+    async def create_job(
+        self, name: str, schedule: str | Schedule, prompt: str, *, made_by: str | None = None, **fields: Any
+    ) -> str:
         """Create a job and answer its id.
 
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
         or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). ``fields`` are
-        those of ``JobSpec``. The job is durable when this returns. Raises ``InvalidScheduleError``,
-        ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused here.
+        those of ``JobSpec``. ``made_by`` stays with the job for good: None for a person, or a program of theirs,
+        "agent:NAME" where an agent asked for the job with the scheduling tools. The job is durable when this returns.
+        Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused
+        here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
         values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
         spec = read_spec(values, timezone=self.config.timezone)
-        plan = changes.create(spec, ids.job_id(), self._clock.now())
+        plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
         self.agent_factory.check(spec.agent)
         await (await self._store()).commit([plan])
         self._wake()
@@ -282,6 +291,13 @@ class BackgroundJobsPlugin:
             await self._scheduler.engine.finished(open_ids)
         count = await store.clear(self._clock.now())
         self._log.info(f"cleared {count} jobs")
+
+    async def backup(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy of the store while it is in use; answers its size in bytes.
+
+        To restore, use the copy as the store. Raises ``ConflictError`` where ``path`` exists.
+        """
+        return await self.storage.backup(Path(path), overwrite=overwrite)
 
     async def get_statistics(self) -> JobStatistics:
         """Figures over all jobs and executions, read from running sums; no history is gone through."""
@@ -408,7 +424,8 @@ class BackgroundJobsPlugin:
         if at.microsecond == 0:
             slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
             at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
-        return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
+        begins = await store.history_begins(job_id)
+        return explain(job, at, await store.slot_at(job_id, at), self._clock.now(), begins)
 
     async def scheduler_alive(self) -> bool:
         """Whether any process runs due jobs of this store."""
@@ -444,6 +461,7 @@ class BackgroundJobsPlugin:
             self._log,
             self._follow,
             self.config.agent_manager,
+            self.config.retention,
         )
 
     def _new_id(self) -> str:

@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 
@@ -249,6 +251,26 @@ class JobStore(Protocol):
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         """The row with the greatest ``at`` not after ``instant`` that is no manual run."""
+        ...
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        """The ``at`` of the oldest row that is kept of the job; None where there is none."""
+        ...
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        """Remove a batch of the ended executions that go beyond ``retention``, with their texts and attempts.
+
+        ``after`` goes on where the last batch ended. Sums, totals and open rows stay as they are, and so do the newest
+        ``keep_last`` rows of each job.
+        """
+        ...
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy that can be used as a store; answers its size in bytes.
+
+        The store may be closed, and others may read and write it meanwhile. Raises ``ConflictError`` where ``path``
+        exists and may not be overwritten.
+        """
         ...
 
     async def statistics(self) -> JobStatistics:

@@ -693,8 +693,9 @@ async def test_a_folder_moves_into_any_store_and_back(folder: Path, tmp_path: Pa
     store: Any = MemoryStorage() if kind == "memory" else SqliteStorage(tmp_path / "s.sqlite")
     await store.open()
     moved = await import_original(folder, store)
-    assert (moved.jobs, moved.known, len(moved.problems)) == (3, 0, 1)
-    assert (await import_original(folder, store)).known == 3
+    assert (moved.jobs, moved.executions, moved.known, len(moved.problems)) == (3, 3, [], 1)
+    again = await import_original(folder, store)
+    assert (again.jobs, again.executions, again.known) == (0, 0, ["job-1", "job-2", "job-3"])
     assert (await store.statistics()).total_executions == 2
     [cut] = await store.lapsed(NOW, 10)
     assert cut.id == "exec-3"

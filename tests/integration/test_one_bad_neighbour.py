@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -22,7 +23,7 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.sqlite import SqliteStorage
-from agentcron.testing import FakeClock, Gate, create_test_environment
+from agentcron.testing import FakeAgentFactory, FakeClock, Gate, MockStorage, create_test_environment
 from agentcron.testing.clock import settle_loop
 
 from .conftest import World
@@ -102,29 +103,52 @@ async def test_an_interval_edited_after_the_clock_was_set_back_gets_no_second_ro
 # --- schedulers ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_scheduler_that_starts_beside_another_gives_up_none_of_its_waiting_slots(world: World) -> None:
+async def test_a_scheduler_that_starts_beside_another_gives_up_none_of_its_waiting_slots() -> None:
     gate = Gate()
-    world.factory.then(gate)
-    job_id = await world.plugin.create_job("slow", "every 1m", "hello", overlap="buffer_one", catch_up="skip")
-    await world.plugin.start_background_execution()
-    await world.advance(121)
-    await world.advance(300)
-    second = world.plugin if world.storage.url.startswith("fs:") else world.another()
-    await second.start_background_execution()
-    await world.quiet()
-    waiting = [row.status for row in await world.runs(job_id, skipped=True) if row.status is not _E.SKIPPED]
-    assert waiting == [_E.RUNNING, _E.PENDING]
-    if second is not world.plugin:
-        await second.close()
-    gate.opened.set()
+    factory = FakeAgentFactory(max_concurrent_agents=1)
+    factory.then(gate)
+    async with create_test_environment(agent_factory=factory) as env:
+        for name in ("first", "second"):
+            await env.plugin.create_job(name, "at 2026-01-01T00:00:01", "hello", catch_up="skip")
+        await env.plugin.start_background_execution()
+        await env.advance(301)
+        other = create_test_environment(storage_plugin=env.storage, start=env.clock.now())
+        other.agent_factory.then(Gate())
+        await other.plugin.start_background_execution()
+        rows = await env.runs(include_skipped=True)
+        assert _E.MISSED not in {row.status for row in rows}
+        await other.plugin.stop_background_execution()
+        gate.opened.set()
+        await env.advance(5)
 
 
-async def test_a_start_and_a_stop_at_once_leave_no_scheduler_behind(world: World) -> None:
-    starting = asyncio.create_task(world.plugin.start_background_execution())
-    await asyncio.sleep(0)
-    await world.plugin.stop_background_execution()
-    await starting
-    assert not await world.plugin.scheduler_alive()
+class SlowToStart(MockStorage):
+    """Answers what lapsed only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def _asked(self, name: str, method: Any, *args: Any, **options: Any) -> Any:
+        if name == "lapsed":
+            self.asked.set()
+            await self.let.wait()
+        return await super()._asked(name, method, *args, **options)
+
+
+async def test_a_stop_during_a_start_leaves_no_scheduler_behind() -> None:
+    storage = SlowToStart()
+    async with create_test_environment(storage_plugin=storage) as env:
+        starting = asyncio.create_task(env.plugin.start_background_execution())
+        await storage.asked.wait()
+        stopping = asyncio.create_task(env.plugin.stop_background_execution())
+        await settle_loop()
+        storage.let.set()
+        await asyncio.gather(starting, stopping)
+        job_id = await env.plugin.create_job("tick", "every 1s", "hello")
+        await env.advance(3)
+        assert await env.runs(job_id) == []
+        assert not await env.plugin.scheduler_alive()
 
 
 async def test_a_run_whose_scheduler_died_is_lost_and_no_timeout_however_late_it_is_found(tmp_path: Path) -> None:
@@ -171,14 +195,14 @@ async def test_a_wait_that_is_canceled_as_the_alarm_rings_ends() -> None:
         while True:
             await alarm.wait(clock.now() + timedelta(seconds=1))
 
-    for ring in (alarm.ring, lambda: None):
+    for turns in range(8):
         waiter = asyncio.create_task(forever())
         await settle_loop()
-        ring()
-        await asyncio.sleep(0)
+        alarm.ring()
+        await settle_loop(turns)
         waiter.cancel()
         await asyncio.wait([waiter], timeout=10)
-        assert waiter.cancelled()
+        assert waiter.done(), f"it went on, canceled {turns} turns after the ring"
 
 
 async def test_a_writer_that_holds_the_lock_and_stands_still_holds_up_and_does_not_break_a_change(

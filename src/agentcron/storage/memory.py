@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
@@ -17,10 +19,13 @@ from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec
+from agentcron.errors import StoreError
 from agentcron.storage.filters import matches
 
+PRUNED_AT_ONCE: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
 _E: Final = ExecutionStatus
 
@@ -413,6 +418,36 @@ class MemoryStorage:
         slots.sort(key=lambda row: row.at)
         place = bisect_right(slots, instant, key=lambda row: row.at)
         return slots[place - 1] if place else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        return min((self._executions[key].at for key in self._history.get(job_id, [])), default=None)
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        gone: dict[str, Execution] = {}
+        spare: list[Execution] = []
+        for history in self._history.values():
+            rows = sorted((self._executions[key] for key in history), key=lambda row: row.at)
+            gone |= {row.id: row for row in beyond(rows, retention, now)}
+            spare += (row for row in rows[: -retention.keep_last] if row.final and row.id not in gone)
+        if retention.max_bytes is not None:
+            size = sum(size_of(row) for key, row in self._executions.items() if key not in gone)
+            for row in sorted(spare, key=ended_at):
+                if size <= retention.max_bytes:
+                    break
+                size -= size_of(row)
+                gone[row.id] = row
+        batch = dict(islice(gone.items(), PRUNED_AT_ONCE))
+        for key in batch:
+            del self._executions[key]
+            self._attempts.pop(key, None)
+        for job_id in {row.job_id for row in batch.values()}:
+            self._history[job_id] = [key for key in self._history[job_id] if key not in batch]
+            # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.
+            self._change_job(job_id)
+        return Pruned(rows=len(batch), after=None if len(batch) == len(gone) else "more")
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        raise StoreError("memory: a store in memory has nothing to copy; name a file with --store")
 
     async def statistics(self) -> JobStatistics:
         jobs = dict.fromkeys(JobStatus, 0)

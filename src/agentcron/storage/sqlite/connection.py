@@ -41,10 +41,15 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         )
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
+        if path.stat().st_size == 0:
+            # Space that pruning frees can be given back; only a file with nothing in it takes this without a VACUUM.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if not write:
             connection.execute("PRAGMA query_only = ON")
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: cannot be read ({error.strerror}); check the file and its folder") from error
     except sqlite3.Error as error:
         raise explain(error, path) from error
     return connection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,14 +16,16 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
-from agentcron.observability import get_logger
+from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     connect,
     create_file,
@@ -32,14 +35,14 @@ from agentcron.storage.sqlite.connection import (
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
 
-_LOG: Final = get_logger()
-
+NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
@@ -60,8 +63,13 @@ class SqliteStorage:
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._unreadable: set[str] = set()
+        self._said = Log(get_logger(), NAME)
         self._node: str | None = None
         self._seen: datetime | None = None
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -140,7 +148,9 @@ class SqliteStorage:
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        found = [job for row in self._all("jobs_due", now=to_us(now), limit=limit) if (job := self._readable(row))]
+        # Jobs that cannot be read stay due: they must not take the places of those that can.
+        due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
@@ -150,7 +160,7 @@ class SqliteStorage:
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
-                _LOG.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
+                self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False]
             return [(await self.commit([plan]))[0] for plan in plans]
         for plan, done in zip(plans, applied, strict=True):
@@ -231,6 +241,15 @@ class SqliteStorage:
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
         return rows.execution(row) if row else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        return maybe_instant(self._one("history_begins", id=job_id)[0])
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._write(lambda tx: prune(tx, retention, now, after))
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
@@ -316,7 +335,7 @@ class SqliteStorage:
         except (ValueError, StoreError) as error:
             if row[1] not in self._unreadable:
                 self._unreadable.add(row[1])
-                _LOG.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
+                self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
