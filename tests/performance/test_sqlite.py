@@ -51,8 +51,9 @@ def test_no_statement_goes_through_all_jobs_or_executions(path: Path) -> None:
     connection = schema()
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
     connection.close()
-    # A list handed over as JSON is what the caller asked for, not a table.
-    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "CONSTANT" not in step]
+    # A list handed over as JSON is what the caller asked for, and a subquery has a plan of its own.
+    no_table = ("json_each", "CONSTANT", "(subquery")
+    scans = [step for step in plan if step.startswith("SCAN") and not any(word in step for word in no_table)]
     assert bool(scans) == (path.stem in WHOLE_TABLE), plan
 
 
