@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentcron import AgentError, AgentFactoryPlugin, AgentManagerPlugin, AgentOutcome, Execution, RunContext
+from agentcron import (
+    AgentError,
+    AgentFactoryPlugin,
+    AgentManagerPlugin,
+    AgentOutcome,
+    Conversation,
+    Execution,
+    RunContext,
+    SqliteStorage,
+    StorageFsPlugin,
+)
 from agentcron.testing import Environment, FakeAgentFactory, create_mock_agent_factory, create_test_environment
 
 
@@ -57,11 +69,11 @@ async def test_how_often_creation_is_tried_is_the_jobs_choice() -> None:
 
 
 class Garbage(FakeAgentFactory):
-    """Hands out something that is no agent, once."""
+    """Hands out something that is no agent, so many times."""
 
-    def __init__(self, thing: Any) -> None:
+    def __init__(self, thing: Any, times: int = 3) -> None:
         super().__init__()
-        self._things = [thing]
+        self._things = [thing] * times
 
     async def create(self, definition: str, context: RunContext) -> Any:
         return self._things.pop() if self._things else await super().create(definition, context)
@@ -101,6 +113,11 @@ class Odd:
             self._parts["close"]()
 
 
+def given(agent: Any) -> FakeAgentFactory:
+    """A factory whose first agent is this one."""
+    return Garbage(agent, times=1)
+
+
 def fail(error: BaseException) -> Callable[[], Any]:
     def raises() -> Any:
         raise error
@@ -110,7 +127,7 @@ def fail(error: BaseException) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("answer", ["only a text", None, 42, {"output": "x"}], ids=repr)
 async def test_an_agent_that_answers_with_no_outcome_is_an_error_that_says_so(answer: Any) -> None:
-    async with create_test_environment(agent_factory=Garbage(Odd(run=lambda: answer))) as env:
+    async with create_test_environment(agent_factory=given(Odd(run=lambda: answer))) as env:
         first, second = await runs_of(env)
         assert (first.status, first.reason, first.agent_id) == ("ERROR", "answer", "odd-1")
         assert first.error == f"the agent answered with {type(answer).__name__}; it must return an AgentOutcome"
@@ -138,16 +155,40 @@ async def test_whatever_an_agent_raises_ends_its_run_alone(error: BaseException,
 
 
 async def test_an_agent_that_cannot_be_closed_keeps_its_answer() -> None:
-    async with create_test_environment(agent_factory=Garbage(Odd(close=fail(OSError("stuck"))))) as env:
+    async with create_test_environment(agent_factory=given(Odd(close=fail(OSError("stuck"))))) as env:
         first, second = await runs_of(env)
         assert (first.status, first.result, second.status) == ("SUCCESS", "fine", "SUCCESS")
 
 
 async def test_an_agent_that_cannot_tell_what_it_used_is_the_error_that_it_raised() -> None:
     odd = Odd(run=fail(RuntimeError("boom")), so_far=fail(KeyError("lost")))
-    async with create_test_environment(agent_factory=Garbage(odd)) as env:
+    async with create_test_environment(agent_factory=given(odd)) as env:
         first, second = await runs_of(env)
         assert (first.status, first.error, second.status) == ("ERROR", "RuntimeError: boom", "SUCCESS")
+
+
+async def test_an_outcome_whose_output_is_no_text_is_an_error_that_says_so() -> None:
+    answer = AgentOutcome(output=["no", "text"])  # type: ignore[arg-type]
+    async with create_test_environment(agent_factory=create_mock_agent_factory(answer)) as env:
+        first, second = await runs_of(env)
+        assert (first.status, first.reason) == ("ERROR", "answer")
+        assert first.error == "the agent's outcome has list as its output; it must be text"
+        assert second.status == "SUCCESS"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "json folder"])
+async def test_an_answer_that_the_store_cannot_write_is_an_error_and_leaves_no_row_open(
+    kind: str, tmp_path: Path
+) -> None:
+    storage = SqliteStorage(tmp_path / "s.sqlite") if kind == "sqlite" else StorageFsPlugin(tmp_path)
+    no_json = Conversation(kind="k", format="f", format_version=1, native={1, 2})
+    factory = create_mock_agent_factory(AgentOutcome(output="x", conversation=no_json))
+    async with create_test_environment(agent_factory=factory, storage_plugin=storage) as env:
+        first, second = await runs_of(env)
+        assert (first.status, first.reason) == ("ERROR", "answer")
+        assert (first.error or "").startswith("what the agent answered cannot be kept: TypeError: ")
+        assert second.status == "SUCCESS"
+        assert factory.live == 0
 
 
 # --- functions and programs ---------------------------------------------------------------------------------------
@@ -170,8 +211,8 @@ FAILS = [sys.executable, "-c", "import sys; sys.stderr.write('no such file\\n');
     [
         ({"kind": "python", "callable": returns_a_number}, "answer", r"answered with int; it must return text"),
         ({"kind": "python", "callable": raises}, "exception", r"ValueError: no such customer"),
-        ({"kind": "command", "argv": CRASHES}, "exit", r"SIGKILL|signal 9|killed"),
-        ({"kind": "command", "argv": FAILS}, "exit", r"3.*no such file"),
+        ({"kind": "command", "command": CRASHES}, "exit", r"SIGKILL|signal 9|killed"),
+        ({"kind": "command", "command": FAILS}, "exit", r"3.*no such file"),
     ],
     ids=["a number", "an exception", "a killed program", "a failed program"],
 )
@@ -185,8 +226,7 @@ async def test_a_function_or_program_that_fails_is_an_error_with_its_last_words(
         assert (run.status, run.reason) == ("ERROR", reason)
         assert run.error is not None
         assert "\n" not in run.error
-        with pytest.MonkeyPatch.context():
-            assert __import__("re").search(told, run.error), run.error
+        assert re.search(told, run.error), run.error
         job = await env.plugin.get_job(job_id)
         assert job is not None
         assert (job.status, job.streak) == ("WAITING", 1)
