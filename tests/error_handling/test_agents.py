@@ -79,7 +79,9 @@ class Garbage(FakeAgentFactory):
         return self._things.pop() if self._things else await super().create(definition, context)
 
 
-@pytest.mark.parametrize("thing", [None, "an agent, honestly", 7, {"run": print}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "thing", [None, "honestly", 7, {"run": print}, object()], ids=lambda thing: type(thing).__name__
+)
 @pytest.mark.parametrize("managed", [False, True], ids=["alone", "with a manager"])
 async def test_a_factory_that_answers_with_no_agent_is_an_error_that_says_so(thing: Any, managed: bool) -> None:
     manager = AgentManagerPlugin() if managed else None
