@@ -195,8 +195,8 @@ class StorageFsPlugin(MemoryStorage):
 
     async def join(self, node: Node) -> None:
         self._become_writer()
-        self._node_locks.hold(node.id)
-        await self._change(lambda ahead: ahead.join(node))
+        with self._node_locks.holding(node.id):
+            await self._change(lambda ahead: ahead.join(node))
 
     async def leave(self, node_id: str, now: datetime) -> None:
         await self._change(lambda ahead: ahead.leave(node_id, now))
