@@ -424,12 +424,12 @@ class MemoryStorage:
         if wanted is None:
             wanted = list(_E) if filters.include_skipped else [status for status in _E if status not in NOT_RUN]
         found = [row for row in newest if row.status in wanted]
-        page = [replace(self._with_prompt(row), conversation=None) for row in found[:limit]]
+        page = [self._with_prompt(row).evolve(conversation=None) for row in found[:limit]]
         return Page(items=page, after=page[-1].id if len(found) > limit else None)
 
     def _with_prompt(self, row: Execution) -> Execution:
         prompt = row.prompt or self._specs[row.job_id, row.version].prompt
-        return replace(row, prompt=prompt, result=row.result or ("" if row.ran else None))
+        return row.evolve(prompt=prompt, result=row.result or ("" if row.ran else None))
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         slots = [row for key in self._history.get(job_id, []) if not (row := self._executions[key]).manual]
