@@ -79,8 +79,8 @@ def _judge_length(path: Path) -> None:
         head, size = file.read(_HEADER), path.stat().st_size
     pages, step = int.from_bytes(head[28:32]), int.from_bytes(head[16:18])
     log = path.with_name(path.name + "-wal")
-    if head[:4] != b"SQLi" and size >= _SMALLEST:
-        return  # SQLite tells what it is
+    if size >= _SMALLEST and (head[:4] != b"SQLi" or step & (step - 1)):
+        return  # not ours, or damaged otherwise: SQLite tells
     if log.exists() and log.stat().st_size > 0 and size >= _SMALLEST:
         return  # the rest may be in the log
     whole = pages * (65_536 if step == 1 else step)
