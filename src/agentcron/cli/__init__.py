@@ -42,6 +42,8 @@ COMMANDS: Final = {
     "why": ("times", "Why a job ran, or did not run, at a time."),
     "start": ("start", "Run due jobs in the foreground."),
     "agents": ("setup", "List agent definitions and whether each can work."),
+    "import": ("transfer", "Add jobs and history from another program's files."),
+    "export": ("transfer", "Write jobs and history as another program's files."),
     "doctor": ("doctor", "Check store, clock, agents and settings."),
     "backup": ("backup", "Copy the store to FILE while it is in use."),
     "config": ("setup", "Show the settings that hold."),

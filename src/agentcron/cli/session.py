@@ -99,9 +99,9 @@ class Session:
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 
-    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]]) -> T:
-        """Run ``work`` with the plugin, and close it whatever happens."""
-        self.log(logging.DEBUG if self.debug else logging.ERROR)
+    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]], *, level: int = logging.ERROR) -> T:
+        """Run ``work`` with the plugin, and close it whatever happens. Log lines of ``level`` and above are shown."""
+        self.log(logging.DEBUG if self.debug else level)
 
         async def inside() -> T:
             plugin = self.make_plugin()

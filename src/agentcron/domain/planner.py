@@ -114,7 +114,7 @@ def _catch_up_latest(draft: Draft, first: datetime, last: datetime) -> None:
     if older is not None and older >= first:
         draft.close(first, older, _MISSED, Reason.COALESCED)
     if draft.now <= _useful_until(job, last, draft.next_slot):
-        draft.open([last], job.id)
+        draft.open([last], job.id, late=True)
     else:
         draft.close(last, last, _MISSED, Reason.TOO_LATE)
 
@@ -132,7 +132,7 @@ def _catch_up_all(draft: Draft, first: datetime, last: datetime) -> None:
         slot = spec.schedule.previous_before(slot)
     if slot is not None and slot >= first:
         _give_up(draft, first, slot, window)
-    draft.open(chosen[::-1], job.id)
+    draft.open(chosen[::-1], job.id, late=True)
 
 
 def _give_up(draft: Draft, first: datetime, last: datetime, window: timedelta) -> None:

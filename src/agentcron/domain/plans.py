@@ -11,6 +11,7 @@ from typing import Final
 from agentcron.domain.calendar import INSTANT, first_fresh, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.policies import BEHIND_FRESH
 
 NewId = Callable[[], str]
 
@@ -123,8 +124,9 @@ class Draft:
             notices=tuple(self.notices),
         )
 
-    def open(self, slots: Sequence[datetime], lane: str | None) -> None:
-        """A PENDING row for each slot, in order. Where ``max_runs`` is used up the plan stops at that slot: it is
+    def open(self, slots: Sequence[datetime], lane: str | None, *, late: bool = False) -> None:
+        """A PENDING row for each slot, in order; ``late`` ones wait behind what is on time. Where ``max_runs`` is used
+        up the plan stops at that slot: it is
         judged again when an open execution has ended, because one that never begins gives its run back."""
         job, left = self.before, max(self.left, 0)
         for slot in slots[:left]:
@@ -136,7 +138,7 @@ class Draft:
                     at=slot,
                     status=ExecutionStatus.PENDING,
                     wake_at=start_of(job, slot),
-                    priority=job.spec.priority,
+                    priority=job.spec.priority + late * BEHIND_FRESH,
                     lane=lane,
                     attempt=1,
                     agent=job.spec.agent,

@@ -21,6 +21,10 @@ from agentcron.ports import Clock, JobStore
 
 BEAT: Final = timedelta(seconds=1)
 LAPSE_EVERY: Final = 5
+# By how much clock and steady time may part between two beats before the clock is taken to have been set.
+STEP: Final = 2.0
+# How many seconds live owners have to renew their rows after a step, and after this process began: it may follow one.
+RENEWAL: Final = 4.0
 PRUNE_EVERY: Final = timedelta(hours=1)
 BATCH: Final = 500
 
@@ -47,6 +51,8 @@ class Upkeep:
         self._retention = retention
         self._pruned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
+        self._offset = self._clock_offset()
+        self._believing_until = clock.steady() + RENEWAL
 
     def start(self) -> None:
         """Begin to look after open rows."""
@@ -61,6 +67,12 @@ class Upkeep:
 
     async def beat(self) -> None:
         """Say that this process lives and obey what it hears."""
+        offset = self._clock_offset()
+        if abs(offset - self._offset) > STEP:
+            self._log.warning(f"the clock was set by {offset - self._offset:+.0f} s, or the machine slept")
+            self._believing_until = self._clock.steady() + RENEWAL
+            await self._engine.renew()
+        self._offset = offset
         orders = await self._store.beat(self._node, self._clock.now(), self._engine.running)
         await self._engine.cancel(orders.cancel)
         await self._engine.lose(orders.lost)
@@ -73,7 +85,10 @@ class Upkeep:
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
         settled = 0
         for execution in lapsed:
-            settled += await self._settle(execution, self._why(execution, alive))
+            cut = self._why(execution, alive)
+            # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
+            if cut.cause is not CutCause.TIMEOUT or self._clock.steady() >= self._believing_until:
+                settled += await self._settle(execution, cut)
         return settled
 
     async def give_up_late(self) -> int:
@@ -114,6 +129,9 @@ class Upkeep:
             # One job that this release cannot read must not keep the scheduler from starting.
             self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
             return None
+
+    def _clock_offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.steady()
 
     def _why(self, execution: Execution, alive: set[str]) -> Cut:
         if execution.cancel_requested is not None:

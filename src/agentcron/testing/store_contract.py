@@ -124,6 +124,21 @@ class StoreContract:
             assert old is not None
             assert old.prompt == "old"
 
+    async def test_who_made_a_job_stays_with_it(self) -> None:
+        async with self.opened() as bench:
+            made = changes.create(
+                read_spec({"name": "n", "prompt": "p", "schedule": "every 1m"}), "one", NOW, made_by="a:b"
+            )
+            assert await bench.commit(made)
+            assert made.job_after is not None
+            job = await bench.read(made.job_after)
+            assert await bench.commit(changes.edit(job, read_spec({"prompt": "new"}, base=job.spec), NOW, bench.new_id))
+            await bench.run_due(await bench.read(job), NOW + MINUTE)
+            assert await bench.store.restore([job.evolve(id="two")], []) == 1
+            listed = (await bench.store.list_jobs(JobFilters())).items
+            assert [(found.id, found.made_by) for found in listed] == [("one", "a:b"), ("two", "a:b")]
+            assert (await bench.job()).made_by is None
+
     async def test_a_plan_made_from_an_older_state_is_refused(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()
@@ -231,6 +246,22 @@ class StoreContract:
             claimed = await bench.store.claim("me", NOW + MINUTE, 10)
             assert [execution.job_id for execution in claimed] == [urgent.id, usual.id]
 
+    async def test_what_is_caught_up_is_claimed_behind_all_that_is_on_time_and_no_more_than_allowed(self) -> None:
+        async with self.opened() as bench:
+            late = [await bench.job("every 1h", priority=-1000) for _ in range(3)]
+            now = NOW + 90 * MINUTE
+            for job in late:
+                assert await bench.tick(job, now)
+            fresh = changes.create(read_spec({"name": "f", "prompt": "x", "schedule": "* * * * *"}), "f" * 16, now)
+            assert fresh.job_after is not None
+            assert await bench.commit(fresh)
+            assert await bench.tick(fresh.job_after, now + MINUTE)
+            first = await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=1)
+            assert [row.job_id == "f" * 16 for row in first] == [True, False]
+            assert [row.caught_up for row in first] == [False, True]
+            assert await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=0) == []
+            assert len(await bench.store.claim("me", now + MINUTE, 10, begin=True)) == 2
+
     async def test_an_execution_that_was_not_begun_is_begun_by_its_fence_only(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()
@@ -310,6 +341,18 @@ class StoreContract:
             [execution] = await bench.run_due(job, now)
             assert (await bench.store.due(now + 100 * MINUTE, 10)).jobs == []
             await bench.end(execution, DONE, now)
+            [looked] = (await bench.store.due(now, 10)).jobs
+            assert await bench.tick(looked, now)
+            assert (await bench.read(job)).status is JobStatus.COMPLETED
+
+    async def test_a_last_run_that_ends_while_the_last_slot_is_planned_still_makes_the_planner_look(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(end_at=(NOW + 2 * MINUTE).isoformat())
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            now = NOW + 2 * MINUTE
+            made = plan(await bench.read(job), now, bench.new_id)
+            await bench.end(execution, DONE, now)
+            assert await bench.commit(made)
             [looked] = (await bench.store.due(now, 10)).jobs
             assert await bench.tick(looked, now)
             assert (await bench.read(job)).status is JobStatus.COMPLETED
@@ -448,6 +491,17 @@ class StoreContract:
             [execution] = await bench.run_due(job, NOW + MINUTE)
             assert await bench.store.lapsed(NOW + MINUTE + timedelta(seconds=10), 10) == []
             assert [row.id for row in await bench.store.lapsed(NOW + 3 * MINUTE, 10)] == [execution.id]
+
+    async def test_a_running_row_is_renewed_by_its_fence_only(self) -> None:
+        async with self.opened() as bench:
+            [execution] = await bench.run_due(await bench.job(timeout="10m"), NOW + MINUTE)
+            later = NOW + 60 * MINUTE
+            assert not await bench.store.renew(execution.id, execution.fence - 1, later)
+            assert len(await bench.store.lapsed(NOW + 59 * MINUTE, 10)) == 1
+            assert await bench.store.renew(execution.id, execution.fence, later)
+            assert await bench.store.lapsed(NOW + 59 * MINUTE, 10) == []
+            await bench.end(execution, DONE, NOW + 2 * MINUTE)
+            assert not await bench.store.renew(execution.id, execution.fence, later)
 
     async def test_the_process_of_an_open_attempt_is_remembered(self) -> None:
         async with self.opened() as bench:

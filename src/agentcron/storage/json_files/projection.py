@@ -32,7 +32,7 @@ from agentcron.storage.json_files.jobs_file import assemble, indented
 from agentcron.storage.json_files.loading import FORMAT, Loaded
 from agentcron.storage.json_files.log import Log, seal
 from agentcron.storage.memory import MemoryStorage
-from agentcron.storage.original import INLINE, KNOWN, execution_object, job_object
+from agentcron.storage.original import INLINE, KNOWN, execution_object, job_object, says_upper
 from agentcron.storage.records import job_record, node_record, row_record
 
 _SEPARATOR: Final = ","
@@ -129,7 +129,8 @@ class Projection:
         for row, prompt in work.rows:
             name = self._names.get(row.id) or execution_name(row.job_id, row.id)
             found = _object_in(folder / name)
-            upper = self._shape.upper
+            entry = self._objects.get(row.job_id, {})
+            upper = says_upper(entry) if "status" in entry else self._shape.upper
             written = execution_object(row, prompt, found, upper=upper)
             if written != found:
                 write_whole(folder / name, (encode(written) + "\n").encode())

@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron import observability
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
@@ -32,6 +33,7 @@ T = TypeVar("T")
 # Up to so many jobs the files are rewritten after each change; above, at most once a second.
 SMALL: Final = 200
 PAUSE: Final = 1.0
+NAME: Final = "storage"
 
 
 class StorageFsPlugin(MemoryStorage):
@@ -62,6 +64,11 @@ class StorageFsPlugin(MemoryStorage):
         self._lines = 0
         self._fault: str | None = None
         self._told: set[str] = set()
+        self._said = observability.Log(observability.get_logger(), NAME)
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = observability.Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -70,9 +77,14 @@ class StorageFsPlugin(MemoryStorage):
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the folder, a line each: damage that was set aside, edits not taken, files behind."""
-        found = list(self._loaded.problems) if self._loaded is not None else []
+        found = [*self.damage, *self._loaded.notes] if self._loaded is not None else []
         found += self._projection.problems if self._projection is not None else []
         return [*found, self._fault] if self._fault else found
+
+    @property
+    def damage(self) -> Sequence[str]:
+        """Those of the problems that are damage: jobs, executions or changes that could not be read."""
+        return self._loaded.problems if self._loaded is not None else ()
 
     async def open(self) -> None:
         if self._loaded is not None:
@@ -108,10 +120,10 @@ class StorageFsPlugin(MemoryStorage):
         found = self._loaded = load(self.folder, self._timezone)
         self._ahead, self._adopted = found.state, found.adopted
         copy(self._ahead, self)
-        for problem in found.problems:
+        for problem in (*found.problems, *found.notes):
             if problem not in self._told:
                 self._told.add(problem)
-                logging.getLogger("agentcron").error("[storage] %s", problem)
+                self._said.error(problem)
 
     def _refresh(self) -> None:
         """A process that does not write looks whether the one that does has been at work."""
@@ -146,15 +158,27 @@ class StorageFsPlugin(MemoryStorage):
         return await self._change(lambda ahead: ahead.restore(jobs, executions))
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
-        return await self._change(lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin))
+        return await self._change(
+            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+        )
 
     async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
         return await self._change(lambda ahead: ahead.begin(execution_id, fence, now))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         return await self._change(lambda ahead: ahead.note_agent(execution_id, fence, agent_id, process))
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        return await self._change(lambda ahead: ahead.renew(execution_id, fence, wake_at))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._change(lambda ahead: ahead.settle(settlements))
@@ -294,7 +318,7 @@ class StorageFsPlugin(MemoryStorage):
             projection.failed(work)
             why = error if isinstance(error, StoreError) else explain(error, self.folder.path)
             self._fault = f"{why}. The JSON files are behind the log; nothing is lost, they follow once writing works"
-            logging.getLogger("agentcron").error("[storage] %s", self._fault)
+            self._said.error(self._fault)
             return False
         self._fault = None
         return True

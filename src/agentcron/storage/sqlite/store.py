@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,7 +21,7 @@ from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
-from agentcron.observability import get_logger
+from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
@@ -42,8 +43,7 @@ from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
 
-_LOG: Final = get_logger()
-
+NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
@@ -64,8 +64,13 @@ class SqliteStorage:
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._unreadable: set[str] = set()
+        self._said = Log(get_logger(), NAME)
         self._node: str | None = None
         self._seen: datetime | None = None
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -144,7 +149,9 @@ class SqliteStorage:
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        found = [job for row in self._all("jobs_due", now=to_us(now), limit=limit) if (job := self._readable(row))]
+        # Jobs that cannot be read stay due: they must not take the places of those that can.
+        due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
@@ -154,7 +161,7 @@ class SqliteStorage:
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
-                _LOG.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
+                self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False]
             return [(await self.commit([plan]))[0] for plan in plans]
         for plan, done in zip(plans, applied, strict=True):
@@ -173,11 +180,18 @@ class SqliteStorage:
         return maybe_instant(row[0]) if row else None
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
             )
         )
 
@@ -187,6 +201,10 @@ class SqliteStorage:
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}
         return await self._write(lambda tx: tx.execute(statement("execution_note_agent"), values).rowcount > 0)
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        values = {"id": execution_id, "fence": fence, "wake_at": to_us(wake_at)}
+        return await self._write(lambda tx: tx.execute(statement("execution_renew"), values).rowcount > 0)
 
     async def process_of(self, execution_id: str) -> str | None:
         row = self._one("execution_process", id=execution_id)
@@ -333,7 +351,7 @@ class SqliteStorage:
         except (ValueError, StoreError) as error:
             if row[1] not in self._unreadable:
                 self._unreadable.add(row[1])
-                _LOG.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
+                self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
