@@ -59,13 +59,21 @@ def run(kind: str, folder: Path, kills: int, seed: str, planted: str = "") -> Re
         for number in range(start, min(start + ROUND, kills)):
             fault = None if planted else _fault(number)
             report.deaths[_one_life(Life(kind, place, number, fault, planted), chance)] += 1
-        drain = _started(Life(kind, place, kills + start, None, planted, last=True))
-        drain.join(90)
-        drain.kill()
-        assert drain.exitcode == 0, f"{place}: the drain ended with {drain.exitcode}\n{_tail(place / 'errors.log')}"
-        report.verdict.add(judge(asyncio.run(_evidence(kind, place))))
+        report.verdict.add(drained(Life(kind, place, kills + start, None, planted, last=True)))
     report.seconds = time.monotonic() - began
     return report
+
+
+def drained(life: Life) -> Verdict:
+    """Live a last life on the store, and judge what all of them have left."""
+    drain = started(life)
+    drain.join(90)
+    drain.kill()
+    drain.join()
+    assert drain.exitcode == 0, (
+        f"{life.folder}: the drain ended with {drain.exitcode}\n{_tail(life.folder / 'errors.log')}"
+    )
+    return judge(asyncio.run(_evidence(life.kind, life.folder)))
 
 
 def _fault(number: int) -> Fault | None:
@@ -82,7 +90,7 @@ def _one_life(life: Life, chance: random.Random) -> str:
     lines, more = chance.randrange(LINES), chance.random() * 0.02
     began = _count(life.folder / "agents.log")
     before: int | None = None
-    process = _started(life)
+    process = started(life)
     deadline = time.monotonic() + STUCK
     while process.is_alive() and time.monotonic() < deadline:
         process.join(0.002)
@@ -98,12 +106,13 @@ def _one_life(life: Life, chance: random.Random) -> str:
         f"life {life} ended by itself with {process.exitcode}\n{_tail(life.folder / 'errors.log')}"
     )
     assert not stuck, f"life {life} did not get on within {STUCK} s\n{_tail(life.folder / 'errors.log')}"
-    deaths = _lines(life.folder / "deaths.log")
+    deaths = lines_of(life.folder / "deaths.log")
     (life.folder / "deaths.log").unlink(missing_ok=True)
     return f"{deaths[0]['side']} {deaths[0]['name']}" if deaths else "at random"
 
 
-def _started(life: Life) -> Any:
+def started(life: Life) -> Any:
+    """A process that lives this life."""
     process = _SERVER.Process(target=live, args=(life,))
     process.start()
     return process
@@ -121,7 +130,8 @@ def _count(path: Path) -> int:
         return 0
 
 
-def _lines(path: Path) -> list[Any]:
+def lines_of(path: Path) -> list[Any]:
+    """What was noted there."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -142,10 +152,10 @@ async def _evidence(kind: str, folder: Path) -> Evidence:
         jobs=jobs,
         rows=rows,
         ticking=TICKING,
-        writes=_lines(folder / "writes.log"),
-        starts=_lines(folder / "agents.log"),
-        seen=_lines(folder / "seen.log"),
-        finals=_lines(folder / "finals.log"),
+        writes=lines_of(folder / "writes.log"),
+        starts=lines_of(folder / "agents.log"),
+        seen=lines_of(folder / "seen.log"),
+        finals=lines_of(folder / "finals.log"),
         errors=(folder / "errors.log").read_text().splitlines(),
-        until=datetime.fromisoformat(_lines(folder / "drained.log")[-1]["until"]),
+        until=datetime.fromisoformat(lines_of(folder / "drained.log")[-1]["until"]),
     )

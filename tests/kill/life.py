@@ -47,7 +47,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Life:
-    """What one process is to do. The ``last`` one drains the store and ends by itself."""
+    """What one process is to do: run a scheduler, and change jobs where it ``writes``. The ``last`` one drains the
+    store and ends by itself."""
 
     kind: str
     folder: Path
@@ -55,6 +56,7 @@ class Life:
     fault: Fault | None = None
     planted: str = ""
     last: bool = False
+    writes: bool = True
 
 
 class Notes:
@@ -99,6 +101,7 @@ async def _live(life: Life, logger: logging.Logger) -> None:
             slot=context.scheduled_for.isoformat() if context.scheduled_for else None,
             attempt=context.attempt,
             key=context.idempotency_key,
+            pid=os.getpid(),
         )
         await asyncio.sleep(random.Random(context.idempotency_key).choice(WORK))
         return context.idempotency_key
@@ -112,6 +115,8 @@ async def _live(life: Life, logger: logging.Logger) -> None:
     if life.last:
         await _drain(plugin, life)
         return
+    if not life.writes:
+        await asyncio.Event().wait()
     if life.kind == "sqlite":
         # A second client of the file, with a connection and a thread of its own.
         writer = Writer(plugin_on(_watched_store(life)), life)

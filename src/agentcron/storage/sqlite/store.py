@@ -28,13 +28,13 @@ from agentcron.storage.sqlite import apply, reads, rows
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     connect,
-    create_file,
     explain,
     migrate,
     migrations,
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
@@ -83,7 +83,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._reader is not None:
             return
-        create_file(self.path)
+        make_where_missing(self.path)
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
@@ -179,11 +179,18 @@ class SqliteStorage:
         return maybe_instant(row[0]) if row else None
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
             )
         )
 
@@ -265,7 +272,6 @@ class SqliteStorage:
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     async def join(self, node: Node) -> None:
-        self._locks.hold(node.id)
         values = {
             "id": node.id,
             "host": node.host,
@@ -274,7 +280,8 @@ class SqliteStorage:
             "started_at": to_us(node.started_at),
             "seen_at": to_us(node.seen_at),
         }
-        await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
+        with self._locks.holding(node.id):
+            await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
         self._node, self._seen = node.id, node.seen_at
         assert self._writer is not None
         self._writer.checkpoints = True
