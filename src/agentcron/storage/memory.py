@@ -173,10 +173,11 @@ class MemoryStorage:
 
     def _insert(self, row: Execution, job: Job, now: datetime) -> None:
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at for key in history}
         at = row.at
-        while row.manual and (at in taken or at == job.next_slot):
-            at += _INSTANT
+        if row.manual:
+            taken = {self._executions[key].at for key in history}
+            while at in taken or at == job.next_slot:
+                at += _INSTANT
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
             row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
         row = replace(row, at=at)
