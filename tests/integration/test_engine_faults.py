@@ -10,7 +10,9 @@ from typing import Any
 
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.outcomes import Cut, CutCause
 from agentcron.domain.queries import Node
+from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -220,6 +222,23 @@ async def test_a_claimed_run_begins_once_the_store_tells_what_it_is_to_do() -> N
         assert storage.before == {}
         assert [(run.status, run.attempt) for run in await env.runs()] == [(_E.SUCCESS, 1)]
         assert len(env.agent_factory.contexts) == 1
+
+
+async def test_a_claim_that_somebody_settled_before_it_could_begin_starts_no_agent() -> None:
+    storage = Faulty()
+    storage.before["get_spec"] = StoreUnavailable("away")
+    async with running(storage=storage) as env:
+        [row] = await storage.open_executions()
+        [job] = await env.plugin.get_jobs()
+        for _ in range(10):
+            storage.before["get_spec"] = StoreUnavailable("away")
+            await env.advance(1)
+        lost = Cut(cause=CutCause.LOST, message="taken for gone")
+        assert await storage.settle([settle(row, lost, env.clock.now(), job.spec)]) == [True]
+        storage.before.clear()
+        await env.advance(5)
+        assert [(run.status, run.reason) for run in await env.runs()] == [(_E.INCOMPLETE, "lost")]
+        assert env.agent_factory.contexts == []
 
 
 async def test_an_outcome_whose_answer_was_lost_is_not_called_too_late(caplog: Any) -> None:

@@ -1,0 +1,102 @@
+"""The checker finds what is wrong: four schedulers with a planted bug, each found within fifty seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from agentcron.domain.model import Job
+from agentcron.domain.planner import plan
+from agentcron.domain.plans import NewId, Plan
+from agentcron.domain.settling import Settlement
+from agentcron.engine import job_manager
+from agentcron.storage.memory import MemoryStorage
+from agentcron.testing.simulation import MemoryGround, Rule, Violation, check, draw, live
+
+SEEDS = range(50)
+
+
+def found(make: Callable[[], MemoryStorage], rule: Rule) -> Violation:
+    """The first violation of that rule."""
+    for seed in SEEDS:
+        for violation in check(live(draw(seed), MemoryGround(make()))):
+            if violation.rule is rule:
+                assert violation.seed == seed
+                return violation
+    raise AssertionError(f"nothing was found in {len(SEEDS)} seeds")
+
+
+class WithoutCompareAndSet(MemoryStorage):
+    """Applies a plan whatever became of the job since it was read."""
+
+    def _apply(self, plan: Plan) -> bool:
+        stored = self._jobs.get(plan.job_id)
+        if plan.before is not None and stored is not None:
+            plan = replace(plan, before=stored)
+        return super()._apply(plan)
+
+
+class WithoutFence(MemoryStorage):
+    """Lets whoever comes last write the end of an execution."""
+
+    def _settle(self, settlement: Settlement) -> bool:
+        stored = self._executions.get(settlement.after.id)
+        if stored is None:
+            return False
+        if stored.final:
+            self._executions[stored.id] = settlement.after
+            return True
+        before = settlement.before.evolve(fence=stored.fence, status=stored.status)
+        return super()._settle(replace(settlement, before=before))
+
+
+class DropsARow(MemoryStorage):
+    """Loses one row in two hundred."""
+
+    rows = 0
+
+    def _apply(self, plan: Plan) -> bool:
+        self.rows += len(plan.rows)
+        if plan.rows and self.rows % 200 == 0:
+            plan = replace(plan, rows=plan.rows[1:])
+        return super()._apply(plan)
+
+
+def forgetful(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Plan | None:
+    """A catch-up that begins with the slot that ran last."""
+    slot = job.next_slot
+    if slot is not None and job.last_run is not None and now - slot > timedelta(minutes=30):
+        earlier = job.spec.schedule.previous_before(slot)
+        made = plan(job.evolve(next_slot=earlier), now, new_id, down_since)
+        return replace(made, before=job) if made is not None else None
+    return plan(job, now, new_id, down_since)
+
+
+def test_a_store_without_the_compare_and_set_is_found() -> None:
+    assert found(WithoutCompareAndSet, Rule.TWICE)
+
+
+def test_a_final_write_without_the_fence_is_found() -> None:
+    assert found(WithoutFence, Rule.CHANGED)
+
+
+def test_a_catch_up_that_forgets_the_last_run_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_manager, "plan", forgetful)
+    assert found(MemoryStorage, Rule.TWICE)
+
+
+def test_a_dropped_row_is_found() -> None:
+    assert found(DropsARow, Rule.MISSING)
+
+
+def test_a_violation_names_job_slot_and_rule_and_how_to_see_it_again() -> None:
+    violation = found(DropsARow, Rule.MISSING)
+    told = str(violation)
+    assert told.startswith("P1: a slot has no row\n  job job-")
+    assert f"slot {violation.slot}" in told
+    assert f"python -m agentcron.testing.simulation --variant month {violation.seed}" in told
+    assert violation.last
+    assert all(str(event) in told for event in violation.last)
