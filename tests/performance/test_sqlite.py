@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,8 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.storage.sqlite import connection as sqlite_connection
 from agentcron.testing import create_test_environment
 
+Say = Callable[[str], None]
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SQL = sorted((Path(sqlite_connection.__file__).parent / "sql").glob("*.sql"))
 # Reads that go through a whole table on purpose, and what keeps that table small or the read rare.
@@ -29,10 +30,6 @@ WHOLE_TABLE = {
     "nodes_list": "one row for each start of a scheduler, at most 1000 are shown",
     "statistics_jobs": "every job is counted once, by status",
 }
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"\n{text}\n")
 
 
 def schema() -> sqlite3.Connection:
@@ -121,7 +118,7 @@ QUESTIONS: dict[str, Callable[[SqliteStorage], Awaitable[Any]]] = {
 }
 
 
-async def test_an_answer_costs_the_same_whatever_the_number_of_jobs_and_executions(tmp_path: Path) -> None:
+async def test_an_answer_costs_the_same_whatever_the_number_of_jobs_and_executions(tmp_path: Path, say: Say) -> None:
     few, many = await filled(tmp_path / "few.sqlite", 300, 300), await filled(tmp_path / "many.sqlite", 3000, 9000)
     told: dict[str, tuple[int, int]] = {}
     for name, ask in QUESTIONS.items():
@@ -134,8 +131,8 @@ async def test_an_answer_costs_the_same_whatever_the_number_of_jobs_and_executio
         told[name] = (figures[0], figures[1])
     await few.close()
     await many.close()
-    say("SQLite instructions at 300 jobs + 300 executions, and at 3,000 + 9,000:")
-    say("\n".join(f"  {name:28} {small:7,} {large:7,}" for name, (small, large) in told.items()))
+    pairs = ", ".join(f"{name} {small} / {large}" for name, (small, large) in told.items())
+    say(f"SQLite instructions at 300 jobs and runs / at 3,000 jobs and 9,000 runs: {pairs}")
     grown = {name: pair for name, pair in told.items() if pair[1] > pair[0] * 1.1 + 20}
     assert grown == {}
 
@@ -177,11 +174,11 @@ async def test_each_change_alone_is_exactly_one_commit(tmp_path: Path) -> None:
             assert store.commits == number
 
 
-async def test_changes_that_come_together_share_commits(tmp_path: Path) -> None:
+async def test_changes_that_come_together_share_commits(tmp_path: Path, say: Say) -> None:
     store = SqliteStorage(tmp_path / "s.sqlite")
     async with create_test_environment(storage_plugin=store) as env:
         await asyncio.gather(*(env.plugin.create_job(f"job {n}", "every 1h", "p") for n in range(500)))
-        say(f"500 jobs created at once: {store.commits} commits")
+        say(f"SQLite, 500 jobs created at once: {store.commits} commits")
         assert store.commits <= 10
 
 
@@ -197,7 +194,7 @@ async def test_a_run_alone_is_three_changes_planned_begun_and_settled(tmp_path: 
         assert store.changes == before + 3
 
 
-async def test_runs_that_come_together_share_their_commits(tmp_path: Path) -> None:
+async def test_runs_that_come_together_share_their_commits(tmp_path: Path, say: Say) -> None:
     store, jobs = SqliteStorage(tmp_path / "s.sqlite"), 200
     async with create_test_environment(storage_plugin=store, start=NOW - timedelta(seconds=10)) as env:
         await asyncio.gather(*(env.plugin.create_job(f"job {n}", "0 12 * * *", "p") for n in range(jobs)))
@@ -207,7 +204,7 @@ async def test_runs_that_come_together_share_their_commits(tmp_path: Path) -> No
             while (await env.plugin.get_statistics()).total_executions < jobs:
                 await env.clock.advance(timedelta(seconds=1))
         told = store.commits - before
-    say(f"commits for {jobs} runs due at once, ten at a time: {told}")
+    say(f"SQLite, commits for {jobs} runs due at once, ten at a time: {told}")
     assert told <= 3 * jobs / 2
 
 
@@ -225,7 +222,7 @@ async def test_a_scheduler_with_nothing_to_do_writes_nothing(tmp_path: Path) -> 
         assert store.changes <= before + 3
 
 
-async def test_a_scheduler_asks_no_more_for_many_jobs_than_for_few(tmp_path: Path) -> None:
+async def test_a_scheduler_asks_no_more_for_many_jobs_than_for_few(tmp_path: Path, say: Say) -> None:
     told = {}
     for jobs in (10, 1000):
         store = SqliteStorage(tmp_path / f"{jobs}.sqlite")
