@@ -13,6 +13,9 @@ from agentcron.errors import StoreError, StoreTooNew, StoreUnavailable
 APPLICATION_ID: Final = 0x61676372
 BUSY_MS: Final = 10_000
 
+# What SQLite raises; of a damaged schema Python cannot even read the message.
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+
 _HERE: Final = Path(__file__).parent
 _DISK_FULL: Final = 13
 _CORRUPT: Final = (11, 26)
@@ -46,7 +49,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         if not write:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         if connection is not None:
             connection.close()
         raise explain(error, path) from error
@@ -59,7 +62,7 @@ def schema_number(connection: sqlite3.Connection, path: Path) -> int:
         number: int = connection.execute("PRAGMA user_version").fetchone()[0]
         owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
         tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, path) from error
     if tables and owner != APPLICATION_ID:
         raise StoreError(f"{path}: is a SQLite file of another program; name another place with --store")
@@ -89,13 +92,15 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
                 raise
             if number + 1 >= len(migrations()):
                 return
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, path) from error
 
 
-def explain(error: sqlite3.Error, path: Path) -> StoreError:
+def explain(error: Exception, path: Path) -> StoreError:
     """The same fault with the path and what to do about it."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
+        code = _CORRUPT[0]
     if code == _DISK_FULL:
         return StoreUnavailable(f"{path}: the disk is full; free some space, nothing that was acknowledged is lost")
     if code in _CORRUPT:

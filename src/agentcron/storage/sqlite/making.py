@@ -7,11 +7,15 @@ import os
 import sqlite3
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from agentcron.errors import StoreError, StoreUnavailable
 from agentcron.observability import get_logger
 from agentcron.storage.placing import flush
 from agentcron.storage.sqlite.connection import explain, migrate
+
+_HEADER: Final = 100
+_SMALLEST: Final = 512
 
 
 def make_where_missing(path: Path) -> None:
@@ -22,6 +26,8 @@ def make_where_missing(path: Path) -> None:
             _make(path)
         elif path.stat().st_size == 0:
             _judge_empty(path)
+        else:
+            _judge_length(path)
     except OSError as error:
         raise StoreUnavailable(
             f"{path}: cannot be made or written ({error.strerror}); check the folder and its permissions, "
@@ -65,6 +71,24 @@ def _link(temporary: Path, path: Path) -> None:
         # A file system without hard links; a rename would replace a store that another process made meanwhile.
         if not path.exists():
             temporary.rename(path)
+
+
+def _judge_length(path: Path) -> None:
+    """SQLite takes the stump of a file for a new one where less than its header is left."""
+    with path.open("rb") as file:
+        head, size = file.read(_HEADER), path.stat().st_size
+    pages, step = int.from_bytes(head[28:32]), int.from_bytes(head[16:18])
+    log = path.with_name(path.name + "-wal")
+    if size >= _SMALLEST and (head[:4] != b"SQLi" or step & (step - 1)):
+        return  # not ours, or damaged otherwise: SQLite tells
+    if log.exists() and log.stat().st_size > 0 and size >= _SMALLEST:
+        return  # the rest may be in the log
+    whole = pages * (65_536 if step == 1 else step)
+    if size < max(whole, _SMALLEST):
+        raise StoreUnavailable(
+            f"{path}: is damaged: it was cut short ({size} of {whole or 'unknown'} bytes); restore a backup, and keep "
+            "the damaged file"
+        )
 
 
 def _judge_empty(path: Path) -> None:
