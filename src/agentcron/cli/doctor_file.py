@@ -104,5 +104,5 @@ def _unusable(path: Path) -> Finding | None:
 def _jobs(path: Path) -> Iterator[Finding]:
     with contextlib.suppress(*SQLITE_ERRORS):  # told as damage
         for told in unreadable_jobs(path):
-            fix = "'agentcron delete' removes it; a newer agentcron may be able to read it"
+            fix = "use the agentcron that wrote it; else restore a backup"
             yield Finding(check="unreadable job", verdict="fail", detail=told, fix=fix, where=str(path))
