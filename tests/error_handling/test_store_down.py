@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import pytest
 
 from agentcron import JobFilters, StoreUnavailable
-from agentcron.domain.plans import Reason
 from agentcron.testing import Environment, Gate, MockStorage, create_test_environment
 
 FULL = StoreUnavailable("/data/jobs.sqlite: the disk is full; free some space")
@@ -71,10 +70,7 @@ async def test_nothing_begins_while_the_store_is_down_and_the_schedule_goes_on_a
         assert [row.status for row in rows].count("SUCCESS") >= 3
 
 
-@pytest.mark.xfail(
-    "store_down" not in list(Reason), strict=True, reason="no such reason yet: catch-up judges them as after any gap"
-)
-async def test_slots_that_fell_due_while_the_store_was_down_say_so() -> None:
+async def test_slots_that_fell_due_while_the_store_was_down_say_so_and_the_latest_is_caught_up() -> None:
     env, store = environment()
     async with env:
         job_id = await env.plugin.create_job("tick", "* * * * *", "p", misfire_grace="1s")
@@ -85,7 +81,10 @@ async def test_slots_that_fell_due_while_the_store_was_down_say_so() -> None:
         store.failure = None
         await env.advance(5)
         rows = await env.runs(job_id, include_skipped=True)
-        assert [(row.status.value, row.reason, row.slots) for row in rows][1:] == [("MISSED", "store_down", 4)]
+        assert [(row.status.value, row.reason, row.slots) for row in rows][1:] == [
+            ("MISSED", "store_down", 3),
+            ("SUCCESS", None, 1),
+        ]
 
 
 async def test_an_outcome_waits_for_the_store_and_is_kept() -> None:

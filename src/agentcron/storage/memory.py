@@ -186,10 +186,12 @@ class MemoryStorage:
 
     def _insert(self, row: Execution, job: Job, now: datetime) -> None:
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at for key in history}
+        taken = {self._executions[key].at: key for key in history}
         at = row.at
         while row.manual and (at in taken or at == job.next_slot):
             at += _INSTANT
+        if at in taken:
+            self._give_way(taken[at], taken)
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
             row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
         row = replace(row, at=at)
@@ -199,6 +201,13 @@ class MemoryStorage:
             self._count_row(row, job)
         else:
             self._change_job(job.id, open=self._jobs[job.id].open + 1)
+
+    def _give_way(self, key: str, taken: Collection[datetime]) -> None:
+        """A slot stands at its own instant; a manual run that was asked for at the very same one moves on."""
+        at = self._executions[key].at
+        while at in taken:
+            at += _INSTANT
+        self._executions[key] = self._executions[key].evolve(at=at)
 
     def _count_row(self, row: Execution, job: Job) -> None:
         totals = self._jobs[job.id].totals

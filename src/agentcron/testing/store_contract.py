@@ -407,6 +407,15 @@ class StoreContract:
             assert len({row.at for row in rows}) == 2
             assert all(row.scheduled_for is None for row in rows)
 
+    async def test_a_manual_run_gives_way_to_a_slot_of_the_very_same_instant(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(schedule="every 30s", overlap="allow_all")
+            assert await bench.commit(changes.run_now(job, NOW + MINUTE, "manual"))
+            assert await bench.tick(await bench.read(job), NOW + MINUTE)
+            rows = {row.at: row.id for row in await bench.store.open_executions(job.id)}
+            assert rows.pop(NOW + MINUTE + timedelta(microseconds=1)) == "manual"
+            assert set(rows) == {NOW + MINUTE / 2, NOW + MINUTE}
+
     async def test_history_is_read_newest_first_in_pages(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()

@@ -113,6 +113,8 @@ def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, n
         following = maybe_us(job.next_slot)
         while at == following or tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
             at += 1
+    else:
+        _make_way(tx, job_seq, at)
     tx.execute(
         statement("execution_insert"),
         {
@@ -136,6 +138,15 @@ def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, n
     )
     if row.final:
         tx.tally.add(tally_scopes(job.spec), to_us(now), row.status, slots=row.slots)
+
+
+def _make_way(tx: Transaction, job_seq: int, at: int) -> None:
+    """A manual run that was asked for at the very instant of the slot moves on: the slot would never get its row."""
+    found = tx.execute(statement("execution_manual_at"), {"job": job_seq, "at": at}).fetchone()
+    if found is not None:
+        while tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
+            at += 1
+        tx.execute(statement("execution_move"), {"seq": found[0], "at": at})
 
 
 def _delete(tx: Transaction, plan: Plan) -> bool:

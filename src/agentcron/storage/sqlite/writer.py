@@ -111,9 +111,11 @@ class Writer:
             with self._lock or contextlib.nullcontext(), _transaction(connection):
                 tally = Tally(self._node)
                 transaction = Transaction(connection, tally)
+                changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
                 tally.flush(connection)
-            self.commits += 1
+                wrote = connection.total_changes > changed
+            self.commits += wrote
         except Exception as error:
             if len(group) == 1 or isinstance(error, OSError):
                 return [(future, self._told(error)) for _, future in group]
