@@ -27,6 +27,7 @@ unit: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_calendar.py
 	$(BIN)/python benchmarks/bench_burst.py
+	$(BIN)/python benchmarks/bench_stores.py
 
 docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
 	$(BIN)/python -m docs.generator

@@ -191,9 +191,17 @@ class JobStore(Protocol):
         ...
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
         there. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps its

@@ -68,6 +68,13 @@ def test_a_place_where_no_folder_can_be_is_a_fault(agentcron: Command, tmp_path:
     assert (done.code, [verdict for verdict, _ in found(done, "store")]) == (1, ["fail"])
 
 
+@pytest.mark.parametrize("store", ["fs:" + "a" * 5000, "a" * 5000])
+def test_a_place_that_cannot_even_be_looked_at_is_a_fault(agentcron: Command, store: str) -> None:
+    done = agentcron("doctor", "--store", store, "--json")
+    [(verdict, detail)] = found(done, "store")
+    assert (done.code, verdict, "File name too long" in detail) == (1, "fail", True)
+
+
 def test_what_was_set_aside_is_told_with_the_place_of_its_bytes(agentcron: Command, tmp_path: Path) -> None:
     home = Path(shutil.copytree(FIXTURE, tmp_path / "old" / "background-jobs"))
     (home / "executions" / "job-1-exec-2.json").write_text('{"id": "exec-2", "sta')

@@ -94,6 +94,9 @@ def _store(session: Session) -> Iterator[Finding]:
         yield from session.call(functools.partial(_inside, session), level=level)
     except AgentcronError as error:
         yield Finding(check="store", verdict="fail", detail=str(error), fix="see the message")
+    except OSError as error:
+        detail = f"{str(error.filename)[:200]}: {error.strerror}"
+        yield Finding(check="store", verdict="fail", detail=detail, fix="check the place and its permissions")
 
 
 async def _inside(session: Session, plugin: BackgroundJobsPlugin) -> list[Finding]:

@@ -17,6 +17,7 @@ _WHY: Final = {
     Reason.LIMIT: "max_runs was reached (max_runs = {max_runs})",
     Reason.CANCELED: "it was canceled before it began",
     Reason.TOO_LATE: "no scheduler could run it in time (policy catch_up = {catch_up})",
+    Reason.STORE_DOWN: "the store could not be written then, and by catch_up = {catch_up} it was not run afterwards",
     Reason.COALESCED: "it was late and a newer slot stood in its place (policy catch_up = {catch_up})",
 }
 

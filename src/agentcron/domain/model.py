@@ -10,7 +10,7 @@ from typing import Any
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
-from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.schedule import CronSchedule, Schedule
 
@@ -38,7 +38,7 @@ class Execution:
     wake_at: datetime | None = None
     """When somebody looks at an open row again at the latest."""
     priority: int = 0
-    """Lower numbers are started first."""
+    """Lower numbers are started first; the job's, and 10,000 more where the slot is caught up."""
     lane: str | None = None
     """Rows of one lane run one after another; None: beside all others."""
     owner: str | None = None
@@ -82,6 +82,11 @@ class Execution:
     def last_scheduled_for(self) -> datetime | None:
         """The last slot of a range; None for a single slot or a manual run."""
         return self.last_at
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether it stands for a slot that passed without a scheduler; it waits behind what is on time."""
+        return self.priority >= BEHIND_FRESH - 1000
 
     @property
     def final(self) -> bool:

@@ -17,6 +17,8 @@ CATCH_UP_MAX = 10
 TIMEOUT = timedelta(hours=1)
 PAUSE_AFTER_FAILURES = 10
 MAX_CONCURRENT_AGENTS = 10
+# What is caught up waits behind all work that is on time: it is added to the job's priority (-1000 to 1000).
+BEHIND_FRESH = 10_000
 # How long after its deadline a run may take to give back what it holds before its row is taken from it.
 CLOSE_GRACE = timedelta(seconds=60)
 

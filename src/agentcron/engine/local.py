@@ -37,6 +37,8 @@ class LocalEngine:
         self._clock = clock
         self._node = node
         self._places = places
+        # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
+        self._places_to_catch_up = (places + 1) // 2
         self._log = log
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
@@ -99,13 +101,20 @@ class LocalEngine:
         if free <= 0:
             return begun
         try:
-            claimed = await self._store.claim(self._node, self._clock.now(), free, ids=ids, begin=True)
+            claimed = await self._store.claim(
+                self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=self._left_to_catch_up(ids)
+            )
         except StoreError:
             # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
             self._unsure = True
             raise
         self._claimed.extend(claimed)
         return begun + await self._begin_claimed()
+
+    def _left_to_catch_up(self, ids: Collection[str] | None) -> int | None:
+        if ids is not None:
+            return None
+        return max(0, self._places_to_catch_up - sum(run.execution.caught_up for run in self._runs.values()))
 
     async def abandon_overdue(self) -> None:
         """End the runs that are past their deadline, and give up those that ignore it: an agent that cannot be ended

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
@@ -90,7 +90,12 @@ class Runner:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return
         execution = execution.evolve(agent_id=agent_id)
-        await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
+        try:
+            await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
+        except Exception as error:  # an answer that no store can keep would leave its row open
+            told = f"what the agent answered cannot be kept: {type(error).__name__}: {self._redactor.text(str(error))}"
+            lost = Errored(kind="answer", message=" ".join(told.split()))
+            await self.settle(settle(execution, lost, self._clock.now(), spec), spec.name)
 
     async def settle(self, settlement: Settlement, name: str) -> bool:
         """Write the settlement, and go on trying while the store cannot: the outcome was paid for."""
@@ -168,7 +173,7 @@ class Runner:
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
                 # What was used before the end was paid for, and is what one reads to understand the end.
-                outcome = replace(outcome, answer=agent.so_far())
+                outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
             await self._close(agent, run.execution, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -202,7 +207,7 @@ class Runner:
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
-                return await self._factory.create(spec.agent, context)
+                return _checked(await self._factory.create(spec.agent, context))
             except AgentDefinitionError:
                 raise
             except Exception as error:
@@ -219,6 +224,14 @@ class Runner:
         agent_id = f"{execution.agent}-{execution.id}-{execution.attempt}"
         if not await self._store.note_agent(execution.id, execution.fence, agent_id, process):
             raise AgentError("the execution belongs to another scheduler", kind="fenced")
+
+    def _so_far(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> AgentOutcome | None:
+        try:
+            told = agent.so_far()
+        except Exception as error:  # the end that is being told matters more than what was used until then
+            self._log.warning(f"{spec.name}: the agent of {execution.id} cannot tell what it did until then: {error!r}")
+            return None
+        return told if isinstance(told, AgentOutcome) else None
 
     async def _close(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> None:
         try:
@@ -259,7 +272,24 @@ _CUT: Final = {
 }
 
 
-def _judged(answer: AgentOutcome) -> Outcome:
+def _checked(agent: BackgroundAgent) -> BackgroundAgent:
+    """Factories are other people's code. An agent without its parts would fail where nobody can tell why."""
+    if all(hasattr(agent, part) for part in ("agent_id", "run", "so_far", "close")):
+        return agent
+    raise TypeError(
+        f"the factory answered with {type(agent).__name__}, which is no agent (agent_id, run, so_far, close)"
+    )
+
+
+def _judged(answer: Any) -> Outcome:
+    """What an agent answered, which may be anything: agents are other people's code."""
+    if not isinstance(answer, AgentOutcome):
+        word = type(answer).__name__
+        raise AgentError(f"the agent answered with {word}; it must return an AgentOutcome", kind="answer")
+    output: Any = answer.output
+    if not isinstance(output, str):
+        word = type(output).__name__
+        raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
     if answer.failed is not None:
         kind = "limit" if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)

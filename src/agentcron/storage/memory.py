@@ -155,19 +155,27 @@ class MemoryStorage:
         for job in added.values():
             self._jobs[job.id] = job.evolve(open=0, running=0, execution_history=())
             self._specs[job.id, job.version] = job.spec
-        for row in executions:
-            if row.job_id in added and row.id not in self._executions:
-                self._keep(row)
+        self._keep([row for row in executions if row.job_id in added])
         return len(added)
 
-    def _keep(self, row: Execution) -> None:
-        """A row as it is, but for an instant that another row of its job stands at."""
+    def _keep(self, rows: Sequence[Execution]) -> None:
+        """Rows as they are, but for an instant that another row of the job stands at."""
+        # Gathered once: looked up anew for each row, a history of thousands would take minutes.
+        taken = {
+            job_id: {self._executions[key].at for key in self._history.get(job_id, ())}
+            for job_id in {row.job_id for row in rows}
+        }
+        for row in rows:
+            if row.id not in self._executions:
+                self._keep_row(row, taken[row.job_id])
+
+    def _keep_row(self, row: Execution, taken: set[datetime]) -> None:
         job = self._jobs[row.job_id]
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at for key in history}
         at = row.at
         while at in taken:
             at += _INSTANT
+        taken.add(at)
         version = row.version if (job.id, row.version) in self._specs else job.version
         row = self._executions[row.id] = replace(row, at=at, version=version)
         history.append(row.id)
@@ -240,7 +248,14 @@ class MemoryStorage:
         return min(waiting, default=None)
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -258,6 +273,9 @@ class MemoryStorage:
             and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))
         ]
         ready.sort(key=lambda row: (row.priority, row.wake_at or now))
+        if caught_up is not None:
+            fresh = [row for row in ready if not row.caught_up]
+            ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
         for row in ready[:limit]:
             taken = row.evolve(

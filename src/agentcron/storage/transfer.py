@@ -98,16 +98,15 @@ async def _copy(source: JobStore, target: JobStore) -> Moved:
                 fresh.append(job)
             else:
                 known.append(job.id)
-        rows = [row for job in fresh async for row in _rows(source, job, target)]
-        if fresh:
-            try:
-                added = await target.restore(fresh, rows)
-            except (StoreError, ConflictError) as error:
-                if not moved.jobs:
-                    raise
-                before = f"{moved.jobs} jobs were moved before that; repeat it for the rest"
-                raise type(error)(f"{error} ({before})") from error
-            moved = replace(moved, jobs=moved.jobs + added, executions=moved.executions + len(rows))
+        try:
+            rows = [row for job in fresh async for row in _rows(source, job, target)]
+            added = await target.restore(fresh, rows) if fresh else 0
+        except (StoreError, ConflictError) as error:
+            if not moved.jobs:
+                raise
+            before = f"{moved.jobs} jobs were moved before that; repeat it for the rest"
+            raise type(error)(f"{error} ({before})") from error
+        moved = replace(moved, jobs=moved.jobs + added, executions=moved.executions + len(rows))
         after = page.after
         if after is None:
             break

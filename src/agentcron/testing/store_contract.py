@@ -246,6 +246,22 @@ class StoreContract:
             claimed = await bench.store.claim("me", NOW + MINUTE, 10)
             assert [execution.job_id for execution in claimed] == [urgent.id, usual.id]
 
+    async def test_what_is_caught_up_is_claimed_behind_all_that_is_on_time_and_no_more_than_allowed(self) -> None:
+        async with self.opened() as bench:
+            late = [await bench.job("every 1h", priority=-1000) for _ in range(3)]
+            now = NOW + 90 * MINUTE
+            for job in late:
+                assert await bench.tick(job, now)
+            fresh = changes.create(read_spec({"name": "f", "prompt": "x", "schedule": "* * * * *"}), "f" * 16, now)
+            assert fresh.job_after is not None
+            assert await bench.commit(fresh)
+            assert await bench.tick(fresh.job_after, now + MINUTE)
+            first = await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=1)
+            assert [row.job_id == "f" * 16 for row in first] == [True, False]
+            assert [row.caught_up for row in first] == [False, True]
+            assert await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=0) == []
+            assert len(await bench.store.claim("me", now + MINUTE, 10, begin=True)) == 2
+
     async def test_an_execution_that_was_not_begun_is_begun_by_its_fence_only(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()

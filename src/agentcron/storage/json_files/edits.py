@@ -93,8 +93,7 @@ def _take_rows(found: Loaded, job_id: str, foreign: Objects, known: bool) -> lis
     elif filed:
         state._jobs[job_id] = counted(job, filed)
     tally = state._tally.copy()
-    for row in rows:
-        state._keep(row)
+    state._keep(rows)
     if known:
         state._tally = tally
         for row in filed:

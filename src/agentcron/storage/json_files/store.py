@@ -158,9 +158,18 @@ class StorageFsPlugin(MemoryStorage):
         return await self._change(lambda ahead: ahead.restore(jobs, executions))
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
-        return await self._change(lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin))
+        return await self._change(
+            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+        )
 
     async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
         return await self._change(lambda ahead: ahead.begin(execution_id, fence, now))
@@ -186,8 +195,8 @@ class StorageFsPlugin(MemoryStorage):
 
     async def join(self, node: Node) -> None:
         self._become_writer()
-        self._node_locks.hold(node.id)
-        await self._change(lambda ahead: ahead.join(node))
+        with self._node_locks.holding(node.id):
+            await self._change(lambda ahead: ahead.join(node))
 
     async def leave(self, node_id: str, now: datetime) -> None:
         await self._change(lambda ahead: ahead.leave(node_id, now))

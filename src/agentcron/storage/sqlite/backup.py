@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.placing import flush, placing
-from agentcron.storage.sqlite.connection import connect, explain, migrations
+from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain, migrations
 
 
 def back_up(source: Path, target: Path, *, overwrite: bool) -> int:
@@ -36,7 +36,7 @@ def _copy(source: Path, target: Path) -> None:
             with contextlib.closing(sqlite3.connect(target)) as writer:
                 # In one step, which is one read transaction: a copy in several begins again at each write of others.
                 reader.backup(writer)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise explain(error, source) from error
 
 
@@ -48,7 +48,7 @@ def _finish(source: Path, target: Path) -> None:
                 # Nothing runs in the copy: a scheduler that opens it must not end agents of the one that runs.
                 copy.execute("UPDATE executions SET process = NULL WHERE process IS NOT NULL")
             verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, source) from error
     if verdict != "ok":
         raise StoreUnavailable(

@@ -27,14 +27,15 @@ from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
+    SQLITE_ERRORS,
     connect,
-    create_file,
     explain,
     migrate,
     migrations,
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
@@ -83,7 +84,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._reader is not None:
             return
-        create_file(self.path)
+        make_where_missing(self.path)
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
@@ -179,11 +180,18 @@ class SqliteStorage:
         return maybe_instant(row[0]) if row else None
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
             )
         )
 
@@ -212,17 +220,17 @@ class SqliteStorage:
             tx.execute(statement("executions_ask_cancel"), {"ids": ids, "now": to_us(now)})
             return tx.execute(statement("executions_by_ids"), {"ids": ids}).fetchall()
 
-        return [rows.execution(row) for row in await self._write(ask)]
+        return [self._execution(row) for row in await self._write(ask)]
 
     async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
         found = self._all("executions_open") if job_id is None else self._all("executions_open_of_job", id=job_id)
-        return [rows.execution(row) for row in found]
+        return [self._execution(row) for row in found]
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
         owners = [row[0] for row in self._all("executions_owners")]
         gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
         found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
-        return [rows.execution(row) for row in found]
+        return [self._execution(row) for row in found]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
         row = self._one("execution_get", id=execution_id)
@@ -240,7 +248,7 @@ class SqliteStorage:
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
-        return rows.execution(row) if row else None
+        return self._execution(row) if row else None
 
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
@@ -265,7 +273,6 @@ class SqliteStorage:
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     async def join(self, node: Node) -> None:
-        self._locks.hold(node.id)
         values = {
             "id": node.id,
             "host": node.host,
@@ -274,7 +281,8 @@ class SqliteStorage:
             "started_at": to_us(node.started_at),
             "seen_at": to_us(node.seen_at),
         }
-        await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
+        with self._locks.holding(node.id):
+            await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
         self._node, self._seen = node.id, node.seen_at
         assert self._writer is not None
         self._writer.checkpoints = True
@@ -328,6 +336,14 @@ class SqliteStorage:
             spec = self._remember((row[1], row[2]), found[0])
         return rows.job(row, spec)
 
+    def _execution(self, row: rows.Row) -> Execution:
+        try:
+            return rows.execution(row)
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise StoreError(
+                f"{self.path}: execution {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
+            ) from error
+
     def _readable(self, row: rows.Row) -> Job | None:
         """The job, or None and a word in the log: one that this release cannot read must not stop all others."""
         try:
@@ -356,11 +372,16 @@ class SqliteStorage:
         return spec
 
     async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
-        texts = self._read(lambda connection: reads.texts(connection, [row[0] for row in found], parts))
+        try:
+            texts = self._read(lambda connection: reads.texts(connection, [row[0] for row in found], parts))
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            raise StoreError(f"{self.path}: {error}") from error
         executions = []
         for row in found:
             mine = texts.get(row[0], {})
-            execution = rows.execution(row)
+            execution = self._execution(row)
             prompt = mine.get("prompt")
             if prompt is None:
                 spec = await self.get_spec(execution.job_id, execution.version)
@@ -386,7 +407,7 @@ class SqliteStorage:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
             return query(self._reader)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise explain(error, self.path) from error
 
     async def _write(self, unit: Callable[[Transaction], T]) -> T:
