@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint types floors unit deep bench clean
+.PHONY: demo test lint types floors unit deep bench docs clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -32,6 +32,10 @@ deep: $(VENV)/.dev  ## what takes an hour or more: ten thousand simulated months
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_calendar.py
 	$(BIN)/python benchmarks/bench_burst.py
+	$(BIN)/python benchmarks/bench_stores.py
+
+docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
+	$(BIN)/python -m docs.generator
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

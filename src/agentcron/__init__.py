@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
+    from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
     from agentcron.errors import (
         AgentcronError,
@@ -73,6 +74,7 @@ _HOMES = {
     "agentcron.options": ("BackgroundJobsConfig",),
     "agentcron.plugin": ("BackgroundJobsPlugin",),
     "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters"),
+    "agentcron.domain.retention": ("Retention",),
     "agentcron.ports": ("RunContext",),
     "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
     "agentcron.scheduling_tools": ("background_jobs_toolset",),
@@ -118,6 +120,7 @@ __all__ = [
     "OnceSchedule",
     "Overlap",
     "Plugin",
+    "Retention",
     "RetryPolicy",
     "RunContext",
     "SqliteStorage",

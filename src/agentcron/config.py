@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
+from agentcron.domain.retention import Retention
 from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.errors import ConfigError, InvalidScheduleError
+from agentcron.retention_text import NONE, RETENTION_KEYS, read_limit
 from agentcron.schedule import format_duration, parse_duration, zone
 
 FILE_NAME: Final = "agentcron.toml"
@@ -30,7 +32,7 @@ _SCHEDULER_KEYS: Final = (
 )
 # The same setting as a number of milliseconds, as the library spells it.
 _IN_MS: Final = "evaluation_interval_ms"
-_SECTIONS: Final = ("store", "scheduler", "agents")
+_SECTIONS: Final = ("store", "scheduler", "retention", "agents")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -54,7 +56,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings that hold. ``agents`` are the definitions as written.
+    """The settings that hold. ``agents`` are the definitions as written; ``retention`` holds None for "none".
 
     Relative paths are read from ``base_dir``, the folder of the file, else the working folder; that of the store
     from ``store_base``, as an option or a variable is written where the command is called. ``warnings`` are lines
@@ -70,6 +72,7 @@ class Config:
     max_concurrent_agents: Setting
     evaluation_interval: Setting
     stop_grace: Setting
+    retention: Mapping[str, Setting]
     agents: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -77,6 +80,8 @@ class Config:
         """Every setting by its dotted name, those of the agents included."""
         found = {"store.url": self.store}
         found.update({f"scheduler.{name}": getattr(self, name) for name in _SCHEDULER_KEYS})
+        for name, limit in self.retention.items():
+            found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
         for name, definition in self.agents.items():
             found[f"agents.{name}"] = Setting(value=definition, origin=str(self.file))
         return found
@@ -114,6 +119,7 @@ def load_config(
                 return _typed(key, scheduler[key], str(path))
         return default
 
+    kept = _section(written, "retention", RETENTION_KEYS, path)
     place = _store(store, environ, storage, path, base)
     return Config(
         file=path,
@@ -125,6 +131,7 @@ def load_config(
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
+        retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         agents=agents,
         warnings=tuple(_odd_variables(environ)),
     )
@@ -203,7 +210,8 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 
 def _odd_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {f"AGENTCRON_{key.upper()}" for key in ("store", *_SCHEDULER_KEYS, _IN_MS)} | _OTHER_VARIABLES
+    names = ("store", *_SCHEDULER_KEYS, _IN_MS, *(f"retention_{key}" for key in RETENTION_KEYS))
+    known = {f"AGENTCRON_{name.upper()}" for name in names} | _OTHER_VARIABLES
     for name in sorted(environ):
         if name.startswith("AGENTCRON_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=_SLIP)
@@ -233,6 +241,18 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     except ValueError as error:
         raise ConfigError(f"{origin}: scheduler.{name}: {value!r} is not {error}") from error
     return Setting(value=value, origin=origin)
+
+
+def _retention(name: str, written: Mapping[str, Any], environ: Mapping[str, str], path: Path | None) -> Setting:
+    variable = f"AGENTCRON_RETENTION_{name.upper()}"
+    text = environ.get(variable)
+    if not text and name not in written:
+        return Setting(value=getattr(Retention(), name))
+    value, origin = (text, f"env {variable}") if text else (written[name], str(path))
+    try:
+        return Setting(value=read_limit(name, value), origin=origin)
+    except ValueError as error:
+        raise ConfigError(f"{origin}: retention.{name}: {value!r} is not {error}") from error
 
 
 def _whole(value: Any, least: int, most: int, text: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,14 +11,15 @@ LOGGER_NAME: Final = "agentcron"
 
 
 def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
-    """The standard library's logger of this name. A library never configures the root logger."""
+    """The standard library's logger of this name, without handlers of its own: a library configures no logging."""
     return logging.getLogger(name)
 
 
 class Log:
     """Logs through one logger with one prefix, and lets no secret through.
 
-    With ``debug`` every line reaches the logger's handlers, whatever the logger's level is.
+    With ``debug`` every line reaches the logger's handlers, whatever the logger's level is. A logger that raises costs
+    its lines and nothing else: a change that was made must not look refused, and no loop may end by it.
     """
 
     def __init__(
@@ -27,16 +29,17 @@ class Log:
         self._prefix = prefix
         self._redact = redact
         self._debug = debug
+        self._failing = False
 
     @property
     def debugging(self) -> bool:
         """Whether debug lines are wanted, for callers whose words cost something to make."""
-        return self._debug or self._logger.isEnabledFor(logging.DEBUG)
+        return self._debug or self._enabled(logging.DEBUG)
 
     @property
     def telling(self) -> bool:
         """Whether lines of every run are wanted."""
-        return self._debug or self._logger.isEnabledFor(logging.INFO)
+        return self._debug or self._enabled(logging.INFO)
 
     def debug(self, message: str, **ids: Any) -> None:
         self._log(logging.DEBUG, message, ids)
@@ -50,7 +53,20 @@ class Log:
     def error(self, message: str, **ids: Any) -> None:
         self._log(logging.ERROR, message, ids)
 
+    def _enabled(self, level: int) -> bool:
+        try:
+            return self._logger.isEnabledFor(level)
+        except Exception as error:
+            self._told(error)
+            return False
+
     def _log(self, level: int, message: str, ids: dict[str, Any]) -> None:
+        try:
+            self._hand_over(level, message, ids)
+        except Exception as error:
+            self._told(error)
+
+    def _hand_over(self, level: int, message: str, ids: dict[str, Any]) -> None:
         logger = self._logger
         if logger.isEnabledFor(level):
             logger.log(level, "[%s] %s", self._prefix, self._redact(message), extra=ids)
@@ -58,3 +74,9 @@ class Log:
             # Past the level but not past handlers and filters; setting the level would change a logger of the user.
             told = (self._prefix, self._redact(message))
             logger.handle(logger.makeRecord(logger.name, level, __file__, 0, "[%s] %s", told, None, extra=ids))
+
+    def _told(self, error: Exception) -> None:
+        """Once, where the standard library tells of handlers that fail."""
+        if not self._failing and logging.raiseExceptions:
+            sys.stderr.write(f"[{self._prefix}] the logger fails, its lines are lost: {error!r}\n")
+        self._failing = True

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.domain.retention import Retention
 from agentcron.ports import AgentFactory, Clock, JobStore
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackgroundJobsConfig:
-    """Everything a plugin is made from.
+    """Everything a plugin is made from; each field is also a keyword of ``BackgroundJobsPlugin``.
 
-    ``storage_plugin`` is a store or its URL (default: ``agentcron.sqlite`` in the user's data folder).
-    ``agent_manager`` is told of every agent that is created here. ``evaluation_interval_ms`` is how soon changes by
-    other processes and steps of the clock are noticed; due slots fire on a timer, not on it. ``stop_grace`` is how
-    long running agents may go on after a stop was asked for. ``autostart``: added to an agent, the plugin runs due
-    jobs at once. ``debug`` tells each decision with its reason, whatever the level of the logger is.
+    Due slots fire on a timer, not on ``evaluation_interval_ms``.
     """
 
     storage_plugin: JobStore | str | Path | None = None
+    """A store, or its URL or path; default: ``agentcron.sqlite`` in the user's data folder."""
     agent_factory: AgentFactory | None = None
+    """Makes the agents; default: an ``AgentFactoryPlugin`` with its built-in definitions."""
     agent_manager: AgentManagerPlugin | None = None
+    """Is told of every agent that is created here."""
     logger: logging.Logger | None = None
+    """Where every line goes; default: the logger ``agentcron``."""
     evaluation_interval_ms: int = 1000
+    """Milliseconds (at least 10) until changes by others and steps of the clock are noticed."""
     timezone: str = "UTC"
+    """IANA name of the zone of schedules that name none."""
     stop_grace: timedelta = timedelta(seconds=30)
+    """How long running agents may go on after a stop was asked for."""
     clock: Clock | None = None
+    """Where ``now`` comes from; default: the machine's clock."""
     autostart: bool = True
+    """Added to an agent, the plugin runs due jobs at once."""
     debug: bool = False
+    """Tell each decision with its reason, whatever the level of the logger is."""
+    retention: Retention | None = field(default_factory=Retention)
+    """How much history is kept; None keeps all of it."""
 
 
 def default_store() -> Path:

@@ -55,6 +55,7 @@ _READ_ONLY: Final = frozenset(
         "next_slot",
         "version",
         "revision",
+        "made_by",
     }
 )
 
@@ -64,7 +65,8 @@ class BackgroundJobsPlugin:
 
     Made from keyword arguments or from one ``BackgroundJobsConfig``. The store opens on first use; ``close()`` ends
     it. Methods that answer ``bool`` answer False for an unknown job and for a change that the lifecycle forbids, and
-    log why. Every method may raise ``StoreUnavailable``.
+    log why. Every method may raise ``StoreUnavailable``, and on a JSON folder that another process writes every
+    change raises ``ConflictError``. Raises ``InvalidJobError`` for an interval below 10 ms.
     """
 
     name = NAME
@@ -79,6 +81,10 @@ class BackgroundJobsPlugin:
         if storage is None:
             storage = default_store()
         self.storage: JobStore = open_storage(storage) if isinstance(storage, str | Path) else storage
+        log_to = getattr(self.storage, "log_to", None)
+        if config.logger is not None and log_to is not None:
+            # Damage that a store finds would be told where the owner of this logger does not look.
+            log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
@@ -106,12 +112,13 @@ class BackgroundJobsPlugin:
         """For ``Agent.add_plugin``: open the store, give the agent the scheduling tools, and run due jobs from now on
         unless ``autostart`` is off. Raises ``ConflictError`` where the agent has tools of these names."""
         await self._store()
-        agent.register_tools(self, scheduling_tools(self))
+        agent.register_tools(self, scheduling_tools(self, agent.name))
         if self.config.autostart:
             await self.start_background_execution()
 
     async def start_background_execution(self) -> None:
-        """Run due jobs from now on. Twice is once. What a lost scheduler left open is settled first."""
+        """Run due jobs from now on, until a stop. Twice is once. What a lost scheduler left open is settled first,
+        after what is left of its agents' processes was ended."""
         # A stop during a start would leave a scheduler that runs and that nobody owns.
         async with self._switching:
             await self._start()
@@ -129,8 +136,8 @@ class BackgroundJobsPlugin:
         self._log.info(f"started on {store.url}, pid {os.getpid()}")
 
     async def stop_background_execution(self, grace: timedelta | None = None) -> None:
-        """Start nothing more; give running agents the grace time, then cut them as INCOMPLETE(shutdown). What was
-        never begun stays PENDING. Twice, and before a start, is no error."""
+        """Start nothing more; give running agents ``grace`` (default: ``stop_grace`` of the config, 30 s), then cut
+        them as INCOMPLETE(shutdown). What was never begun stays PENDING. Twice, and before a start, is no error."""
         async with self._switching:
             scheduler, self._scheduler = self._scheduler, None
             if scheduler is not None:
@@ -145,7 +152,7 @@ class BackgroundJobsPlugin:
             self._stopping.engine.hurry()
 
     async def close(self) -> None:
-        """Stop, and let go of the store."""
+        """Stop, and let go of the store. The next call opens it again."""
         await self.stop_background_execution()
         if self._opened:
             self._opened = False
@@ -168,17 +175,22 @@ class BackgroundJobsPlugin:
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
-    async def create_job(self, name: str, schedule: str | Schedule, prompt: str, **fields: Any) -> str:
+    async def create_job(
+        self, name: str, schedule: str | Schedule, prompt: str, *, made_by: str | None = None, **fields: Any
+    ) -> str:
         """Create a job and answer its id.
 
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
-        or a ``Schedule``; it is read in ``timezone`` (default UTC). ``fields`` are those of ``JobSpec``. Raises
-        ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused here.
+        or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). ``fields`` are
+        those of ``JobSpec``. ``made_by`` stays with the job for good: None for a person, or a program of theirs,
+        "agent:NAME" where an agent asked for the job with the scheduling tools. The job is durable when this returns.
+        Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused
+        here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
         values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
         spec = read_spec(values, timezone=self.config.timezone)
-        plan = changes.create(spec, ids.job_id(), self._clock.now())
+        plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
         self.agent_factory.check(spec.agent)
         await (await self._store()).commit([plan])
         self._wake()
@@ -207,7 +219,8 @@ class BackgroundJobsPlugin:
                 return found
 
     async def find_job(self, name_or_id: str) -> Job:
-        """The job of this id, name, or unique beginning of an id. Raises ``NotFoundError`` and ``ConflictError``."""
+        """The job of this id, name, or unique beginning of an id. Raises ``NotFoundError``, and ``ConflictError`` where
+        several are meant."""
         store = await self._store()
         found = await store.find_jobs(name_or_id)
         if len(found) == 1:
@@ -222,8 +235,9 @@ class BackgroundJobsPlugin:
     async def update_job(self, job_id: str, updates: Mapping[str, Any] | None = None, /, **fields: Any) -> bool:
         """Change fields of a job: keywords, or a mapping. An edit makes a new version; runs under way keep theirs.
 
-        Raises ``ValueError`` for a field that cannot be changed (id, created, status, history, run times) or that
-        does not exist, and whatever ``create_job`` raises for a bad value.
+        The past is first judged by the old rules. False for a job that is over. Raises ``InvalidJobError`` (a
+        ``ValueError``) for a field that cannot be changed (id, created, status, history, run times) or that does not
+        exist, and whatever ``create_job`` raises for a bad value.
         """
         values = {**(updates or {}), **fields}
         for name in sorted(values.keys() & _READ_ONLY):
@@ -238,23 +252,26 @@ class BackgroundJobsPlugin:
         return await self._change(job_id, "edited", edit)
 
     async def pause_job(self, job_id: str) -> bool:
-        """Start no further slot; what runs ends normally. Pausing a paused job is True."""
+        """Start no further slot; what runs ends normally. Pausing a paused job is True, one that is over False."""
         return await self._change(
             job_id, "paused", lambda job, now: changes.pause(job, now, self._new_id), settled=JobState.PAUSED
         )
 
     async def resume_job(self, job_id: str) -> bool:
-        """On with the schedule; the slots in between become one SKIPPED(paused) range. True for an active job."""
+        """On with the schedule, and the streak of failures begins at 0; the slots in between become one SKIPPED(paused)
+        range. True for an active job, False for one that is over."""
         return await self._change(
             job_id, "resumed", lambda job, now: changes.resume(job, now, self._new_id), settled=JobState.ACTIVE
         )
 
     async def cancel_job(self, job_id: str) -> bool:
-        """No further slot, for good; open executions end as canceled."""
+        """No further slot, for good; what runs ends as INCOMPLETE(canceled), what waits as SKIPPED(canceled). The
+        history stays. False for a job that is over."""
         return await self._change(job_id, "canceled", lambda job, now: changes.cancel(job, now, self._new_id))
 
     async def delete_job(self, job_id: str) -> bool:
-        """Cancel what is open, then remove the job and its history. Answers once its agents have ended."""
+        """Cancel what is open, then remove the job and its history, in any state. Answers once those of its agents that
+        run in this process have ended. A tombstone stays: ``find_job`` tells when it was deleted."""
         store = await self._store()
         open_ids = [execution.id for execution in await store.open_executions(job_id)]
         if open_ids:
@@ -265,7 +282,7 @@ class BackgroundJobsPlugin:
         return await self._change(job_id, "deleted", lambda job, now: changes.delete(job, now))
 
     async def clear_all_jobs(self) -> None:
-        """Delete every job with its history."""
+        """Delete every job with its history, as ``delete_job`` does."""
         store = await self._store()
         open_ids = [execution.id for execution in await store.open_executions()]
         await store.ask_cancel(open_ids, self._clock.now())
@@ -275,8 +292,15 @@ class BackgroundJobsPlugin:
         count = await store.clear(self._clock.now())
         self._log.info(f"cleared {count} jobs")
 
+    async def backup(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy of the store while it is in use; answers its size in bytes.
+
+        To restore, use the copy as the store. Raises ``ConflictError`` where ``path`` exists.
+        """
+        return await self.storage.backup(Path(path), overwrite=overwrite)
+
     async def get_statistics(self) -> JobStatistics:
-        """Figures over all jobs and executions, read from running sums."""
+        """Figures over all jobs and executions, read from running sums; no history is gone through."""
         return await (await self._store()).statistics()
 
     # --- executions -----------------------------------------------------------------------------------------------
@@ -286,17 +310,19 @@ class BackgroundJobsPlugin:
     ) -> list[Execution]:
         """Executions of a job (or of all), newest first; ``before`` is the id where the last page ended.
 
-        Slots that did not run are left out unless ``include_skipped``.
+        ``limit`` is 1 to 10,000. Slots that did not run are left out unless ``include_skipped``. With prompt and
+        result, without conversation.
         """
         filters = ExecutionFilters(job_id=job_id, before=before, include_skipped=include_skipped)
         return list((await self.list_executions(filters, limit)).items)
 
     async def list_executions(self, filters: ExecutionFilters, limit: int = 50) -> Page[Execution]:
-        """One page of executions, newest first."""
+        """One page of executions, newest first; ``limit`` is 1 to 10,000. With prompt and result, without
+        conversation."""
         return await (await self._store()).list_executions(filters, max(1, min(limit, 10_000)))
 
     async def get_execution(self, execution_id: str) -> Execution | None:
-        """The execution of this id, or of this unique beginning of one, with its texts."""
+        """The execution of this id, or of this unique beginning of one, with its texts; None where there is none."""
         return await (await self._store()).get_execution(execution_id)
 
     async def get_conversation(self, execution_id: str) -> Conversation | None:
@@ -327,7 +353,8 @@ class BackgroundJobsPlugin:
         return execution_id
 
     async def run_here(self, execution_id: str) -> Execution:
-        """Run a waiting execution in this process and answer it when it has ended, for callers without a scheduler."""
+        """Run a waiting execution in this process and answer it when it has ended, for callers without a scheduler;
+        one that was started here is left to run it, and it is answered as it is. Raises ``NotFoundError``."""
         store = await self._store()
         if self._scheduler is None:
             await self._make_scheduler(store).run_one(execution_id)
@@ -337,7 +364,8 @@ class BackgroundJobsPlugin:
         return execution
 
     async def wait_for_execution(self, execution_id: str, poll: timedelta = timedelta(milliseconds=100)) -> Execution:
-        """The execution once it is final. Raises ``NotFoundError`` where it is unknown or was deleted."""
+        """The execution once it is final, which is looked for every ``poll``. Raises ``NotFoundError`` where it is
+        unknown or was deleted."""
         store = await self._store()
         while True:
             execution = await store.get_execution(execution_id)
@@ -348,7 +376,9 @@ class BackgroundJobsPlugin:
             await self._clock.sleep_until(self._clock.now() + poll)
 
     async def cancel_execution(self, execution_id: str) -> bool:
-        """End an open execution: one that runs as INCOMPLETE(canceled), one that waits as SKIPPED(canceled)."""
+        """End an open execution: one that runs as INCOMPLETE(canceled), one that waits as SKIPPED(canceled), or as
+        INCOMPLETE(canceled) between two attempts. False where it is unknown or has ended. One that runs in another
+        process ends within about a second."""
         store = await self._store()
         asked = await store.ask_cancel([execution_id], self._clock.now())
         if not asked:
@@ -374,7 +404,7 @@ class BackgroundJobsPlugin:
         return next_slots(schedule, now, count)
 
     def upcoming(self, job: Job, count: int = 5) -> list[datetime]:
-        """The job's next slots, aware, UTC: within its start and end, none while it is paused or over."""
+        """The job's next slots, aware, UTC: within its start, end and ``max_runs``, none while it is paused or over."""
         found: list[datetime] = []
         slot = job.next_slot if job.state is JobState.ACTIVE else None
         left = count if job.spec.max_runs is None else min(count, job.spec.max_runs - job.runs - job.open)
@@ -394,14 +424,15 @@ class BackgroundJobsPlugin:
         if at.microsecond == 0:
             slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
             at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
-        return explain(job, at, await store.slot_at(job_id, at), self._clock.now())
+        begins = await store.history_begins(job_id)
+        return explain(job, at, await store.slot_at(job_id, at), self._clock.now(), begins)
 
     async def scheduler_alive(self) -> bool:
         """Whether any process runs due jobs of this store."""
         return any(node.alive for node in await (await self._store()).nodes())
 
     async def get_nodes(self) -> list[Node]:
-        """The processes that ran jobs of this store, newest first."""
+        """The processes that ran jobs of this store, newest first; ``alive`` tells those that do."""
         return list(await (await self._store()).nodes())
 
     # --- inside ---------------------------------------------------------------------------------------------------
@@ -430,6 +461,7 @@ class BackgroundJobsPlugin:
             self._log,
             self._follow,
             self.config.agent_manager,
+            self.config.retention,
         )
 
     def _new_id(self) -> str:

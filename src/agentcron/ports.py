@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 
@@ -25,6 +27,11 @@ class Clock(Protocol):
         """The present instant, aware, UTC."""
         ...
 
+    def steady(self) -> float:
+        """Seconds since some moment, never stepped: how long something lasts is measured by it, since ``now`` moves
+        when a person or NTP sets the clock."""
+        ...
+
     async def sleep_until(self, instant: datetime) -> None:
         """Return at ``instant`` or later; at once where it is past."""
         ...
@@ -35,6 +42,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time(), UTC)
+
+    def steady(self) -> float:
+        return time.monotonic()
 
     async def sleep_until(self, instant: datetime) -> None:
         import asyncio
@@ -49,19 +59,26 @@ class SystemClock:
 class RunContext:
     """What an agent is told about the run besides the prompt.
 
-    ``timeout`` is the longest time this attempt may take: the caller ends the run at it, an agent may use it to
-    bound its own calls. ``record_process`` stores the pid and start time (seconds since the epoch, as psutil
-    reports) of a child before the child works, so that a later scheduler can end it after a crash.
+    ``record_process`` stores the pid and start time (seconds since the epoch, as psutil reports) of a child before the
+    child works, so that a later scheduler can end it after a crash.
     """
 
     job_id: str
+    """The job's id."""
     job_name: str
+    """The job's name."""
     execution_id: str
+    """The execution's id."""
     scheduled_for: datetime | None
+    """The slot, aware, UTC; None for a manual run."""
     attempt: int
+    """Which fresh beginning this is, from 1."""
     idempotency_key: str
+    """The same on every attempt: give it to what must happen once."""
     timeout: timedelta
+    """The longest time this attempt may take; the caller ends the run at it."""
     metadata: dict[str, Any] = field(default_factory=dict)
+    """The job's own values."""
     record_process: Callable[[int, float], Awaitable[None]] | None = None
 
 
@@ -132,10 +149,12 @@ class JobStore(Protocol):
         """Let go of it; a store that was closed can be opened again."""
         ...
 
-    async def get_job(self, job_id: str) -> Job | None: ...
+    async def get_job(self, job_id: str) -> Job | None:
+        """The job of exactly this id, without its history."""
+        ...
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        """What was written in that version of the job."""
+        """What was written in that version of the job; None where there is none."""
         ...
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
@@ -147,11 +166,11 @@ class JobStore(Protocol):
         ...
 
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
-        """Jobs in the order of creation."""
+        """Jobs in the order of creation; ``after`` is what the last page answered."""
         ...
 
     async def due(self, now: datetime, limit: int) -> Due:
-        """A plain indexed read: no lease, no lock."""
+        """At most ``limit`` jobs whose ``next_run`` has come: a plain indexed read, no lease, no lock."""
         ...
 
     async def ready_at(self) -> datetime | None:
@@ -172,9 +191,17 @@ class JobStore(Protocol):
         ...
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
         there. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps its
@@ -234,7 +261,34 @@ class JobStore(Protocol):
         """The row with the greatest ``at`` not after ``instant`` that is no manual run."""
         ...
 
-    async def statistics(self) -> JobStatistics: ...
+    async def history_begins(self, job_id: str) -> datetime | None:
+        """The ``at`` of the oldest row that is kept of the job; None where there is none."""
+        ...
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        """Remove a batch of the ended executions that go beyond ``retention``, with their texts and attempts.
+
+        ``after`` goes on where the last batch ended. Sums, totals and open rows stay as they are, and so do the newest
+        ``keep_last`` rows of each job.
+        """
+        ...
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write a consistent copy that can be used as a store; answers its size in bytes.
+
+        The store may be closed, and others may read and write it meanwhile. Raises ``ConflictError`` where ``path``
+        exists and may not be overwritten.
+        """
+        ...
+
+    async def statistics(self) -> JobStatistics:
+        """Figures over everything, from running sums."""
+        ...
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        """Move the instant until which the run is believed: the clock was set, its deadline was not. False: fence is
+        old."""
+        ...
 
     async def process_of(self, execution_id: str) -> str | None:
         """What ``note_agent`` recorded as the process of the open attempt."""
@@ -248,7 +302,9 @@ class JobStore(Protocol):
 class Engine(Protocol):
     """Runs claimed executions. Engines pull: there is no second queue to keep in step."""
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Begin to claim and to run."""
+        ...
 
     def wake(self) -> None:
         """There may be ready rows: a hint, harmless when lost."""

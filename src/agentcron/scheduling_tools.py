@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agentcron.domain.model import Execution, Job
     from agentcron.plugin import BackgroundJobsPlugin
 
+# Before the name in ``made_by`` of what an agent made.
+AGENT: Final = "agent"
 NEXT_RUNS: Final = 3
 MOST_RUNS: Final = 50
 MOST_JOBS: Final = 100
@@ -30,10 +32,14 @@ Answer = dict[str, Any]
 
 
 class SchedulingTools:
-    """The tools over one plugin; each public method is one of them."""
+    """The tools over one plugin; each public method is one of them.
 
-    def __init__(self, plugin: BackgroundJobsPlugin) -> None:
+    ``agent`` is who uses them. It is bound here and no parameter of a tool: what a model says cannot change it.
+    """
+
+    def __init__(self, plugin: BackgroundJobsPlugin, agent: str | None = None) -> None:
         self._plugin = plugin
+        self._made_by = f"{AGENT}:{agent}" if agent else AGENT
 
     def all(self) -> tuple[Tool, ...]:
         """Every tool, in the order in which they are shown."""
@@ -59,7 +65,7 @@ class SchedulingTools:
         """
         fields = {} if timezone is None else {"timezone": timezone}
         try:
-            job_id = await self._plugin.create_job(name, schedule, prompt, **fields)
+            job_id = await self._plugin.create_job(name, schedule, prompt, made_by=self._made_by, **fields)
             return await self._shown(job_id)
         except AgentcronError as error:
             return _refused("the job was not created", error)
@@ -152,19 +158,23 @@ class SchedulingTools:
         }
 
 
-def scheduling_tools(plugin: BackgroundJobsPlugin) -> tuple[Tool, ...]:
-    """The tools as async functions, each with typed parameters and a docstring that a model can use."""
-    return SchedulingTools(plugin).all()
+def scheduling_tools(plugin: BackgroundJobsPlugin, agent: str | None = None) -> tuple[Tool, ...]:
+    """The tools as async functions, each with typed parameters and a docstring that a model can use.
+
+    ``agent`` names who uses them: jobs that they create bear ``made_by`` "agent:NAME", or "agent" without a name.
+    """
+    return SchedulingTools(plugin, agent).all()
 
 
-def background_jobs_toolset(plugin: BackgroundJobsPlugin) -> FunctionToolset[Any]:
+def background_jobs_toolset(plugin: BackgroundJobsPlugin, agent: str | None = None) -> FunctionToolset[Any]:
     """The same tools for an agent of pydantic-ai: ``Agent(model, toolsets=[background_jobs_toolset(plugin)])``.
 
-    Needs ``pip install 'agentcron[ai]'``; raises ``ImportError`` without it.
+    ``agent`` names that agent in ``made_by`` of the jobs it creates. Needs ``pip install 'agentcron[ai]'``; raises
+    ``ImportError`` without it.
     """
     from pydantic_ai.toolsets import FunctionToolset
 
-    return FunctionToolset(list(scheduling_tools(plugin)), id=plugin.name, docstring_format="google")
+    return FunctionToolset(list(scheduling_tools(plugin, agent)), id=plugin.name, docstring_format="google")
 
 
 def _run(execution: Execution, zone: str) -> Answer:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,9 +37,20 @@ from agentcron import (
     get_logger,
 )
 from agentcron.domain.outcomes import AgentOutcome
+from agentcron.domain.queries import ExecutionFilters
 from agentcron.errors import AgentDefinitionError
-from agentcron.testing import Environment, Gate, MockStorage, create_test_environment
+from agentcron.testing import (
+    Environment,
+    Gate,
+    MockStorage,
+    create_mock_agent_factory,
+    create_mock_storage_plugin,
+    create_test_environment,
+)
 
+# A job as the original writes it.
+GOOD = {"id": "job-1", "name": "Daily Report", "cronExpression": "0 9 * * *", "prompt": "Write it", "status": "waiting",
+        "created": "2025-12-31T08:00:00.000Z", "executionHistory": []}  # fmt: skip
 _E, _J = ExecutionStatus, JobStatus
 NINE = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -75,9 +88,13 @@ async def test_feature_autonomous_agent_execution(env: Environment) -> None:
     assert sorted(run.agent_id or "" for run in await env.runs()) == ["fake-1", "fake-2"]
 
 
-async def test_feature_persistent_storage_with_execution_history(tmp_path: Path) -> None:
+STORES: list[Callable[[Path], Any]] = [lambda path: SqliteStorage(path / "jobs.sqlite"), StorageFsPlugin]
+
+
+@pytest.mark.parametrize("store", STORES, ids=["sqlite", "json"])
+async def test_feature_persistent_storage_with_execution_history(tmp_path: Path, store: Callable[[Path], Any]) -> None:
     def make() -> Environment:
-        return create_test_environment(storage_plugin=SqliteStorage(tmp_path / "jobs.sqlite"))
+        return create_test_environment(storage_plugin=store(tmp_path))
 
     async with make() as env:
         job_id = await env.plugin.create_job("Tick", "* * * * *", "Write it")
@@ -135,6 +152,17 @@ async def test_feature_configurable_logging(caplog: pytest.LogCaptureFixture) ->
     ]
 
 
+async def test_feature_a_custom_logger_gets_the_lines_of_the_storage_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "background-jobs").mkdir()
+    (tmp_path / "background-jobs" / "jobs.json").write_text(json.dumps([GOOD, {"id": "bad"}]))
+    plugin = BackgroundJobsPlugin(storage_plugin=StorageFsPlugin(tmp_path), logger=logging.getLogger("mine"))
+    assert len(await plugin.get_jobs()) == 1
+    await plugin.close()
+    assert [record.name for record in caplog.records if "is set aside" in record.getMessage()] == ["mine"]
+
+
 METHODS = {
     "start_background_execution": [],
     "stop_background_execution": [],
@@ -175,6 +203,33 @@ async def test_basic_usage_creates_a_job_and_answers_its_id(tmp_path: Path) -> N
     job_id = await plugin.create_job("Daily Report", "0 9 * * *", "Generate and save a daily status report")
     assert [job.id for job in await plugin.get_jobs()] == [job_id]
     await plugin.close()
+
+
+async def test_job_management_examples_find_all_jobs_and_some(env: Environment) -> None:
+    env.agent_factory.then(Gate())
+    running = await env.plugin.create_job("Tick", "* * * * *", "x")
+    report = await env.plugin.create_job("Daily Report", "0 10 * * *", "x")
+    paused = await env.plugin.create_job("Weekly report", "0 9 * * 1", "x")
+    await env.plugin.pause_job(paused)
+    await env.advance(60)
+
+    async def found(filters: JobFilters | None = None) -> list[str]:
+        return [job.id for job in await env.plugin.get_jobs(filters)]
+
+    assert await found() == [running, report, paused]
+    assert await found(JobFilters(status=[_J.RUNNING, _J.WAITING])) == [running, report]
+    assert await found(JobFilters(name_contains="report")) == [report, paused]
+    assert (await stored(env, report)).name == "Daily Report"
+
+
+async def test_advanced_usage_get_execution_statistics(env: Environment) -> None:
+    env.agent_factory.then("fine", Gate())
+    await env.plugin.create_job("Tick", "* * * * *", "x")
+    await env.plugin.create_job("Daily Report", "0 23 * * *", "x")
+    await env.advance(120)
+    figures = await env.plugin.get_statistics()
+    assert (figures.total_jobs, figures.running_jobs) == (2, 1)
+    assert (figures.total_executions, figures.executions_by_status[_E.RUNNING], figures.success_rate) == (1, 1, 1.0)
 
 
 async def test_advanced_usage_force_job_evaluation_useful_for_testing() -> None:
@@ -402,6 +457,15 @@ async def test_storage_fs_creates_a_file_of_jobs_and_one_file_for_each_execution
     assert len(runs) == 2
 
 
+async def test_storage_fs_uses_a_directory_of_that_name_as_it_is(tmp_path: Path) -> None:
+    home = tmp_path / "data" / "background-jobs"
+    async with create_test_environment(storage_plugin=StorageFsPlugin(home)) as env:
+        await env.plugin.run_job_now(await env.plugin.create_job("Tick", "0 9 * * *", "Write it"))
+        await env.plugin.force_evaluation()
+    assert {path.name for path in home.iterdir()} >= {"jobs.json", "executions"}
+    assert not (home / "background-jobs").exists()
+
+
 async def test_agent_factory_each_execution_creates_a_dedicated_agent(env: Environment) -> None:
     job_id = await env.plugin.create_job("Tick", "* * * * *", "x")
     await env.advance(180)
@@ -432,7 +496,40 @@ async def test_agent_manager_is_optional_and_knows_the_live_agents() -> None:
         assert [agent.agent_id for agent in manager.list_agents()] == ["fake-1"]
 
 
+# --- Testing ----------------------------------------------------------------------------------------------------------
+
+
+async def test_mock_strategy_needs_no_real_dependencies() -> None:
+    factory = create_mock_agent_factory()
+    factory.then("mocked")
+    plugin = BackgroundJobsPlugin(storage_plugin=create_mock_storage_plugin(), agent_factory=factory)
+    await plugin.run_job_now(await plugin.create_job("Tick", "0 9 * * *", "x"))
+    await plugin.force_evaluation()
+    assert [run.result for run in await plugin.get_executions()] == ["mocked"]
+    await plugin.close()
+
+
 # --- Architecture -----------------------------------------------------------------------------------------------------
+
+
+def test_architecture_cron_utilities_parse_and_validate() -> None:
+    schedule = CronSchedule("*/15 9-17 * * MON-FRI", "Europe/Berlin")
+    assert (schedule.expression, schedule.timezone) == ("*/15 9-17 * * MON-FRI", "Europe/Berlin")
+    assert schedule.next_after(NINE) == NINE + timedelta(minutes=15)
+    with pytest.raises(InvalidScheduleError, match="hour: 25 is out of range"):
+        CronSchedule("0 25 * * *")
+
+
+async def test_data_flow_from_a_stored_job_to_a_stored_result(env: Environment) -> None:
+    env.agent_factory.then("the report")
+    job_id = await env.plugin.create_job("Daily Report", "0 9 * * *", "Write it")
+    assert await env.storage.get_job(job_id) is not None
+    assert env.agent_factory.contexts == []
+    await env.advance(60)
+    assert [context.job_id for context in env.agent_factory.contexts] == [job_id]
+    assert env.agent_factory.prompts == ["Write it"]
+    page = await env.storage.list_executions(ExecutionFilters(job_id=job_id), 10)
+    assert [(run.status, run.result) for run in page.items] == [(_E.SUCCESS, "the report")]
 
 
 async def test_data_flow_a_change_by_another_process_is_seen_within_a_second() -> None:
@@ -470,6 +567,20 @@ def test_configuration_object_and_keywords_are_two_ways_to_the_same_plugin() -> 
     )
     with pytest.raises(TypeError, match="not both"):
         BackgroundJobsPlugin(config, storage_plugin=storage)
+
+
+async def test_performance_the_evaluation_interval_is_how_soon_other_processes_are_noticed() -> None:
+    storage = MemoryStorage()
+    env = create_test_environment(storage_plugin=storage, evaluation_interval_ms=30_000)
+    async with env, create_test_environment(storage_plugin=storage) as other:
+        await env.plugin.start_background_execution()
+        await env.advance(31)
+        other.clock.set(env.clock.now())
+        await other.plugin.create_job("Now", "* * * * * *", "x", catch_up="all")
+        await env.advance(20)
+        assert await env.runs() == []
+        await env.advance(12)
+        assert len(await env.runs()) >= 1
 
 
 async def test_performance_concurrent_jobs_are_limited_by_max_concurrent_agents() -> None:
@@ -572,9 +683,12 @@ async def test_recovery_storage_errors_do_not_affect_job_state(env: Environment)
     assert await stored(env, job_id) == before
 
 
-async def test_recovery_plugin_can_be_restarted_without_losing_job_definitions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", STORES, ids=["sqlite", "json"])
+async def test_recovery_plugin_can_be_restarted_without_losing_job_definitions(
+    tmp_path: Path, store: Callable[[Path], Any]
+) -> None:
     def make() -> Environment:
-        return create_test_environment(storage_plugin=SqliteStorage(tmp_path / "jobs.sqlite"))
+        return create_test_environment(storage_plugin=store(tmp_path))
 
     async with make() as env:
         env.agent_factory.then(Gate())
@@ -584,6 +698,45 @@ async def test_recovery_plugin_can_be_restarted_without_losing_job_definitions(t
     async with make() as env:
         assert [job.id for job in await env.plugin.get_jobs()] == ids
         assert sorted(run.status for run in await env.runs()) == [_E.INCOMPLETE, _E.SUCCESS, _E.SUCCESS]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"id": "bad"},
+        {**GOOD, "id": "bad", "cronExpression": "61 * * * *"},
+        {**GOOD, "id": "bad", "status": "asleep"},
+        7,
+    ],
+    ids=["hardly anything", "expression", "status", "no object"],
+)
+async def test_recovery_corrupted_job_data_is_logged_and_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: Any
+) -> None:
+    home = tmp_path / "background-jobs"
+    home.mkdir()
+    (home / "jobs.json").write_text(json.dumps([bad, GOOD]))
+    start = NINE - timedelta(minutes=1)
+    async with create_test_environment(storage_plugin=StorageFsPlugin(tmp_path), start=start) as env:
+        await env.plugin.start_background_execution()
+        await env.advance(61)
+        assert [job.id for job in await env.plugin.get_jobs()] == ["job-1"]
+        assert _E.SUCCESS in [run.status for run in await env.runs("job-1")]
+    assert len([line for line in caplog.messages if "job 0" in line and "is set aside" in line]) == 1
+    [kept] = (home / "corrupt").iterdir()
+    assert json.loads(kept.read_text()) == bad
+
+
+async def test_recovery_corrupted_execution_data_is_logged_and_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home = tmp_path / "background-jobs"
+    (home / "executions").mkdir(parents=True)
+    (home / "jobs.json").write_text(json.dumps([GOOD]))
+    (home / "executions" / "job-1-exec-1.json").write_text('{"id": "exec-1", "sta')
+    async with create_test_environment(storage_plugin=StorageFsPlugin(tmp_path)) as env:
+        assert (await stored(env, "job-1")).execution_history == ()
+    assert [line for line in caplog.messages if "job-1-exec-1.json: is set aside" in line]
 
 
 # --- Best Practices and Troubleshooting -------------------------------------------------------------------------------
@@ -628,6 +781,32 @@ async def test_troubleshooting_jobs_do_not_execute_until_background_execution_is
         assert await env.runs(job_id) == []
         told = await env.plugin.explain(job_id, NINE)
         assert "no scheduler has looked" in told.sentence
+
+
+async def test_troubleshooting_storage_errors_name_the_place_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code, remedy in ((errno.EACCES, "check the permissions"), (errno.ENOSPC, "free some space")):
+        plugin = BackgroundJobsPlugin(
+            storage_plugin=StorageFsPlugin(tmp_path), agent_factory=create_mock_agent_factory()
+        )
+        await plugin.create_job("first", "0 9 * * *", "x")
+
+        def refuses(*words: Any, code: int = code) -> int:
+            raise OSError(code, os.strerror(code))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", refuses)
+            with pytest.raises(StoreUnavailable, match=rf"background-jobs.*agentcron\.jsonl: .*{remedy}"):
+                await plugin.create_job("second", "0 9 * * *", "x")
+        assert await plugin.create_job("third", "0 9 * * *", "x")
+        await plugin.close()
+
+
+async def test_troubleshooting_the_storage_is_initialized_on_first_use(tmp_path: Path) -> None:
+    plugin = BackgroundJobsPlugin(storage_plugin=StorageFsPlugin(tmp_path / "deep" / "data"))
+    assert await plugin.get_jobs() == []
+    await plugin.close()
 
 
 async def test_troubleshooting_an_agent_definition_that_does_not_exist_is_refused_when_the_job_is_made() -> None:

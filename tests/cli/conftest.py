@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ class Result:
 
 
 Command = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def logger() -> Iterator[None]:
+    """The command takes the package's logger over, as a program of its own may; here it is given back."""
+    package = logging.getLogger("agentcron")
+    before = package.level, package.propagate, list(package.handlers)
+    yield
+    package.setLevel(before[0])
+    package.propagate = before[1]
+    package.handlers[:] = before[2]
 
 
 @pytest.fixture

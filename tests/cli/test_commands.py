@@ -216,7 +216,7 @@ def test_every_command_answers_with_pure_json(agentcron: Command, job: dict[str,
 
 def test_every_command_has_an_example_in_its_help(agentcron: Command) -> None:
     for name in COMMANDS:
-        words = ["config", "show"] if name == "config" else [name]
+        words = [name, *{"config": ["show"], "import": ["original"], "export": ["original"]}.get(name, [])]
         assert re.search(r"Example:\s+(agentcron|eval)", agentcron(*words, "--help").out), name
 
 

@@ -404,6 +404,25 @@ async def test_slots_that_passed_without_a_scheduler_are_accounted_for_at_the_ne
     assert rows == [(_E.MISSED, "coalesced", 4), (_E.SUCCESS, None, 1)]
 
 
+async def test_after_an_outage_what_is_caught_up_leaves_places_to_what_is_on_time(world: World) -> None:
+    gates = [Gate() for _ in range(12)]
+    world.factory.then(*gates)
+    for number in range(8):
+        await world.plugin.create_job(f"late {number}", "every 1h", "hello", catch_up_window="2h")
+    world.clock.set(world.clock.now() + timedelta(minutes=90))
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    assert world.factory.live == 5
+    fresh = await world.plugin.create_job("fresh", "every 1s", "hello", max_runs=1)
+    await world.advance(2)
+    assert [run.status for run in await world.runs(fresh)] == [_E.RUNNING]
+    for gate in gates:
+        gate.opened.set()
+    await world.advance(3)
+    assert (await world.plugin.get_statistics()).executions_by_status[_E.SUCCESS] == 9
+    assert world.factory.most_at_once == 6
+
+
 async def test_a_clock_that_is_set_back_runs_nothing_twice(world: World) -> None:
     job_id = await world.plugin.create_job("back", "every 1s", "hello")
     await world.plugin.start_background_execution()

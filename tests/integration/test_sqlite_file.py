@@ -98,23 +98,6 @@ async def test_a_refused_change_leaves_its_neighbours_of_the_same_group(tmp_path
     await store.close()
 
 
-async def test_many_changes_at_once_share_a_few_commits(tmp_path: Path) -> None:
-    store = SqliteStorage(tmp_path / "s.sqlite")
-    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=FakeAgentFactory())
-    await asyncio.gather(*(plugin.create_job(f"job {n}", "every 1h", "p") for n in range(500)))
-    assert store.commits <= 10
-    await plugin.close()
-
-
-async def test_each_create_alone_is_exactly_one_commit(tmp_path: Path) -> None:
-    store = SqliteStorage(tmp_path / "s.sqlite")
-    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=FakeAgentFactory())
-    for number in range(5):
-        await plugin.create_job(f"job {number}", "every 1h", "p")
-        assert store.commits == number + 1
-    await plugin.close()
-
-
 async def test_a_thousand_jobs_due_at_once_each_run_once_within_the_places(tmp_path: Path) -> None:
     clock, factory = FakeClock(datetime(2026, 1, 1, tzinfo=UTC)), FakeAgentFactory(max_concurrent_agents=25)
     store = SqliteStorage(tmp_path / "s.sqlite")

@@ -77,14 +77,14 @@ class DropsARow(MemoryStorage):
         return super()._apply(plan)
 
 
-def forgetful(job: Job, now: datetime, new_id: NewId) -> Plan | None:
+def forgetful(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Plan | None:
     """A catch-up that begins with the slot that ran last."""
     slot = job.next_slot
     if slot is not None and job.last_run is not None and now - slot > timedelta(minutes=30):
         earlier = job.spec.schedule.previous_before(slot)
-        made = plan(job.evolve(next_slot=earlier), now, new_id)
+        made = plan(job.evolve(next_slot=earlier), now, new_id, down_since)
         return replace(made, before=job) if made is not None else None
-    return plan(job, now, new_id)
+    return plan(job, now, new_id, down_since)
 
 
 def test_a_store_without_the_compare_and_set_is_found() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_a_slip_in_a_variable_is_a_warning_and_others_are_left_alone(tmp_path: P
     ("toml", "told"),
     [
         ("x =\n", r"is not TOML: .*line 1"),
-        ("ok = 1\n", r"ok: is not a section; known are store, scheduler, agents"),
+        ("ok = 1\n", r"ok: is not a section; known are store, scheduler, retention, agents"),
         ("[shceduler]\n", r"shceduler: is not a section; did you mean scheduler\?"),
         ("[scheduler]\ntimezon = 'UTC'\n", r"scheduler\.timezon: is not a setting; did you mean timezone\?"),
         ("[scheduler]\nstop_grace = 30\n", r"scheduler\.stop_grace: 30 is not a duration such as '30s'"),
@@ -169,3 +170,37 @@ def test_the_machines_zone_is_a_name_that_can_be_used() -> None:
     assert machine_zone({"TZ": "Asia/Tokyo"}) == "Asia/Tokyo"
     assert machine_zone({"TZ": ":/usr/share/zoneinfo/Asia/Tokyo"}) == "Asia/Tokyo"
     assert machine_zone({"TZ": "nonsense"}) == machine_zone({})
+
+
+def test_retention_is_on_by_default_and_each_limit_can_be_set_or_taken_away(tmp_path: Path) -> None:
+    kept = read(tmp_path, "").retention
+    assert {name: setting.value for name, setting in kept.items()} == {
+        "max_age": timedelta(days=90), "max_per_job": 10_000, "max_bytes": 1 << 30, "keep_last": 50,
+    }  # fmt: skip
+    config = read(
+        tmp_path,
+        "[retention]\nmax_age = 'none'\nmax_per_job = 5\nmax_bytes = '500MB'\n",
+        AGENTCRON_RETENTION_KEEP_LAST="7",
+        AGENTCRON_RETENTION_MAX_PER_JOB="none",
+    )
+    assert {name: setting.value for name, setting in config.retention.items()} == {
+        "max_age": None, "max_per_job": None, "max_bytes": 500_000_000, "keep_last": 7,
+    }  # fmt: skip
+    assert origin_of(config, "retention.keep_last") == "env AGENTCRON_RETENTION_KEEP_LAST"
+    assert config.settings()["retention.max_age"].value == "none"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("max_age = 90", "retention.max_age: 90 is not a duration such as '90d', or 'none'"),
+        ("max_per_job = 0", "retention.max_per_job: 0 is not a whole number from 1, or 'none'"),
+        ("max_bytes = 'much'", "retention.max_bytes: 'much' is not a size such as '500MB' or '2GiB', or 'none'"),
+        ("keep_last = 'none'", "retention.keep_last: 'none' is not a whole number from 1"),
+        ("keep_last = true", "retention.keep_last: True is not a whole number from 1"),
+        ("max_days = 3", "retention.max_days: is not a setting"),
+    ],
+)
+def test_a_wrong_limit_is_told_with_what_was_expected(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        read(tmp_path, f"[retention]\n{line}\n")

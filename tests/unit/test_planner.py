@@ -365,3 +365,54 @@ def test_an_execution_is_identified_to_the_outside_by_its_slot() -> None:
     row = planned(make(), NOW + MINUTE).rows[0]
     assert row.idempotency_key == "job:2026-03-01T12:01:00+00:00"
     assert row.status is ExecutionStatus.PENDING
+
+
+def planned_after_a_fault(job: Job, minutes: float, failed_after: float, **fields: Any) -> Told:
+    made = plan(job, NOW + minutes * MINUTE, ids(), NOW + failed_after * MINUTE)
+    assert made is not None
+    assert made.job_after is not None
+    assert sum(row.slots for row in made.rows) == job.schedule.count(NOW + MICRO, made.job_after.next_slot or NOW)
+    return told(made.rows)
+
+
+MICRO = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "minutes", "rows"),
+    [
+        # Catch-up and overlap choose first; what does not run was missed because of the store.
+        ({"catch_up": "latest"}, 10.5, [("MISSED", "store_down", 9), RUN]),
+        ({"catch_up": "skip", "misfire_grace": "10s"}, 10.5, [("MISSED", "store_down", 10)]),
+        (
+            {"catch_up": "all", "catch_up_max": 3, "misfire_grace": "10s"},
+            10.5,
+            [("MISSED", "store_down", 7), *[RUN] * 3],
+        ),
+        ({"catch_up": "latest", "overlap": "skip", "misfire_grace": "1h"}, 10, [RUN, ("MISSED", "store_down", 9)]),
+        ({"catch_up": "latest", "overlap": "skip", "misfire_grace": "1h", "open": 1}, 3, [("MISSED", "store_down", 3)]),
+        ({"overlap": "cancel_other", "misfire_grace": "1h"}, 3, [("MISSED", "store_down", 2), RUN]),
+        ({"overlap": "allow_all", "misfire_grace": "1h"}, 3, [RUN] * 3),
+    ],
+)
+def test_slots_of_a_time_without_a_store_are_told_apart(fields: dict[str, Any], minutes: float, rows: Told) -> None:
+    assert planned_after_a_fault(make(**fields), minutes, failed_after=1) == rows
+
+
+def test_slots_that_were_late_before_the_store_failed_keep_their_reason() -> None:
+    job = make(misfire_grace="10s", catch_up="skip")
+    assert planned_after_a_fault(job, 10.5, failed_after=4.5) == [
+        ("MISSED", "too_late", 4),
+        ("MISSED", "store_down", 6),
+    ]
+
+
+def test_a_slot_that_was_on_time_when_the_store_failed_counts_to_the_fault() -> None:
+    job = make(misfire_grace="10s", catch_up="skip")
+    told_at_once = planned_after_a_fault(job, 10.5, failed_after=4 + 5 / 60)
+    assert told_at_once == [("MISSED", "too_late", 3), ("MISSED", "store_down", 7)]
+
+
+def test_a_spent_or_paused_job_does_not_blame_the_store() -> None:
+    spent = make(max_runs=2, runs=2, open=1)
+    assert planned_after_a_fault(spent, 5, failed_after=1) == [("SKIPPED", "limit", 5)]

@@ -35,7 +35,8 @@ _BACKGROUND: Final = "background-job"
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A named recipe for agents. ``source``: ``built-in`` or ``configured``; ``timeout`` bounds each run."""
+    """A named recipe for agents. ``source``: ``built-in`` or ``configured``; ``timeout`` bounds each run, as the job's
+    does."""
 
     name: str
     kind: str
@@ -49,7 +50,8 @@ class AgentFactoryPlugin:
 
     ``definitions`` maps names to values, or to a text that is the name of a model for pydantic-ai. One that
     has the name of a built-in replaces it. ``environ`` (default: the process's) is read when it is needed;
-    relative paths in definitions start at ``base_dir``.
+    relative paths in definitions start at ``base_dir``. ``redactor`` keeps secrets out of what is written. Raises
+    ``AgentDefinitionError`` for a definition that cannot be read, and for a default that there is none of.
     """
 
     def __init__(
@@ -130,7 +132,10 @@ class AgentFactoryPlugin:
         self._recipe(definition).check()
 
     async def create(self, definition: str, context: RunContext) -> BackgroundAgent:
-        """A fresh agent; waits while ``max_concurrent_agents`` live. ``close()`` gives the place back."""
+        """A fresh agent; waits while ``max_concurrent_agents`` live. ``close()`` gives the place back.
+
+        Raises ``AgentDefinitionError`` and ``AgentError`` (kind ``creation``).
+        """
         recipe = self._recipes.get(definition) or self._recipe(definition)
         if not self._places.take_at_once():
             await self._places.take()
@@ -163,13 +168,15 @@ class AgentFactoryPlugin:
         return await self.create(self._default if definition is None else definition, context)
 
     def fingerprint(self, name: str) -> str:
-        """A short hash of what the definition does: runs with the same one were made by the same recipe."""
+        """A short hash of what the definition does (16 hexadecimal digits of SHA-256): runs with the same one were
+        made by the same recipe. Raises ``AgentDefinitionError``."""
         value = {"of": self._recipe(name).print_of(), "timeout": str(self._definitions[name].timeout)}
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self, *, check: bool = True) -> list[dict[str, Any]]:
-        """One mapping per definition, for people and for JSON; ``problem`` is None where it can work."""
+        """One mapping per definition, for people and for JSON; ``problem`` is None where it can work, and without
+        ``check``."""
         return [self._describe(one, check) for one in self._sorted()]
 
     def _describe(self, one: Definition, check: bool) -> dict[str, Any]:

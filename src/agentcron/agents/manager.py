@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -32,7 +32,7 @@ class Entry:
 
     agent: LiveAgent
     stop: Callable[[], None]
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event
 
 
 class AgentManagerPlugin:
@@ -63,7 +63,7 @@ class AgentManagerPlugin:
         return len(self._entries)
 
     def get_agent(self, agent_id: str) -> LiveAgent | None:
-        """The live agent of this id."""
+        """The live agent of this id; None where none lives."""
         return next((entry.agent for entry in self._entries if entry.agent.agent_id == agent_id), None)
 
     async def stop_agent(self, agent_id: str) -> bool:
@@ -77,10 +77,10 @@ class AgentManagerPlugin:
         """End every agent that lives now; answers how many there were."""
         return await self._stop(list(self._entries))
 
-    def register(self, agent: LiveAgent, stop: Callable[[], None]) -> Entry:
-        """Make an agent known. ``stop`` asks for its end and does not wait; the caller gives the answer to
-        ``unregister`` when the agent is closed, and sets its ``ended`` when its outcome is kept."""
-        entry = Entry(agent, stop)
+    def register(self, agent: LiveAgent, stop: Callable[[], None], ended: asyncio.Event) -> Entry:
+        """Make an agent known. ``stop`` asks for its end and does not wait; ``ended`` is set when its outcome is kept.
+        The caller gives the answer to ``unregister`` when the agent is closed."""
+        entry = Entry(agent, stop, ended)
         self._entries.append(entry)
         return entry
 

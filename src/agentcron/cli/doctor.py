@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import shutil
 import sqlite3
@@ -46,10 +47,7 @@ def doctor_command(session: Session) -> int:
     """
     findings = [_settings(session), *_zones()]
     if findings[0].verdict != "fail":
-        try:
-            findings += session.call(functools.partial(_inside, session))
-        except AgentcronError as error:
-            findings.append(Finding(check="store", verdict="fail", detail=str(error), fix="see the message"))
+        findings += _store(session)
     rows = [(finding.verdict, finding.check, finding.detail, finding.fix) for finding in findings]
     session.emit(
         [vars(finding) for finding in findings],
@@ -76,11 +74,40 @@ def _zones() -> Iterator[Finding]:
         yield Finding(check="zone data", verdict="ok", detail=f"{len(zoneinfo.available_timezones())} zones")
 
 
+def _store(session: Session) -> Iterator[Finding]:
+    from agentcron.cli.doctor_folder import folder_findings, missing
+    from agentcron.storage.json_files import StorageFsPlugin
+
+    level = logging.ERROR
+    try:
+        storage = session.storage
+        place = storage.path if isinstance(storage, SqliteStorage) else None
+        if isinstance(storage, StorageFsPlugin):
+            place, level = storage.folder.path, logging.CRITICAL  # what it would log is found here
+        if place is not None and not place.exists():
+            # Opening would make it.
+            yield missing(place)
+            yield from _agents(session.factory, set())
+            return
+        if isinstance(storage, StorageFsPlugin):
+            yield from folder_findings(storage.folder)
+        yield from session.call(functools.partial(_inside, session), level=level)
+    except AgentcronError as error:
+        yield Finding(check="store", verdict="fail", detail=str(error), fix="see the message")
+    except OSError as error:
+        detail = f"{str(error.filename)[:200]}: {error.strerror}"
+        yield Finding(check="store", verdict="fail", detail=detail, fix="check the place and its permissions")
+
+
 async def _inside(session: Session, plugin: BackgroundJobsPlugin) -> list[Finding]:
     jobs = await plugin.get_jobs()
     findings = [Finding(check="store", verdict="ok", detail=f"{plugin.storage.url}, {len(jobs)} jobs")]
     if isinstance(plugin.storage, SqliteStorage):
         findings += _file(plugin.storage.path)
+    else:
+        from agentcron.cli.doctor_folder import damage_findings
+
+        findings += damage_findings(plugin.storage)
     alive = await plugin.scheduler_alive()
     findings.append(
         Finding(check="scheduler", verdict="ok", detail="is running")

@@ -133,13 +133,30 @@ def add_command(
 @click.option("--schedule", help='Cron expression, "every 10m" or "at 2030-01-31T09:00".')
 @click.option("--prompt", help="New prompt.")
 @click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input.")
+@click.option("--no-tags", is_flag=True, help="Take every tag away.")
+@click.option("--no-metadata", is_flag=True, help="Take all metadata away.")
 @_spec_options
-def edit_command(session: Session, job: str, prompt: str | None, prompt_file: str | None, **options: Any) -> None:
-    """Change a job; runs under way keep the version they began with.
+def edit_command(
+    session: Session,
+    job: str,
+    prompt: str | None,
+    prompt_file: str | None,
+    no_tags: bool,
+    no_metadata: bool,
+    **options: Any,
+) -> None:
+    """Change a job; runs under way keep the version they began with. Tags and metadata are replaced as a whole.
 
     Example: agentcron edit report --schedule "0 8 * * MON-FRI" --timeout 20m
     """
     values = _given({**options, "prompt": _prompt(prompt, prompt_file)})
+    if "" in values.get("tags", ()):
+        raise click.UsageError("--tag: '' is no tag; --no-tags takes every tag away")
+    for field, emptied in (("tags", no_tags), ("metadata", no_metadata)):
+        if emptied and field in values:
+            raise click.UsageError(f"give --no-{field} or --{field.removesuffix('s')}, not both")
+        if emptied:
+            values[field] = () if field == "tags" else {}
     if not values:
         raise click.UsageError("nothing to change; give at least one option, such as --prompt TEXT")
 
@@ -217,7 +234,7 @@ def show_command(session: Session, job: str) -> None:
             "overlap": found.overlap.value,
             "catch_up": found.catch_up.value,
             "timeout": span(found.timeout),
-            "created": when(found.created, found.timezone),
+            "created": when(found.created, found.timezone) + (f" by {plain(found.made_by)}" if found.made_by else ""),
             "last run": when(found.last_run, found.timezone),
         }
         lines += [f"  {name:<9} {value}" for name, value in values.items()]

@@ -19,6 +19,7 @@ from agentcron.errors import AgentDefinitionError
 if TYPE_CHECKING:
     from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.plugin import BackgroundJobsPlugin
+    from agentcron.ports import JobStore
 
 T = TypeVar("T")
 
@@ -76,23 +77,31 @@ class Session:
         except AgentDefinitionError as error:
             raise AgentDefinitionError(f"{default.origin}: scheduler.default_agent: {error}") from error
 
+    @functools.cached_property
+    def storage(self) -> JobStore:
+        """The store that the settings name, not opened."""
+        from agentcron.storage.urls import open_storage
+
+        return open_storage(self.config.store.value, self.config.store_base)
+
     def make_plugin(self) -> BackgroundJobsPlugin:
         """The facade, made from the settings."""
+        from agentcron.domain.retention import Retention
         from agentcron.plugin import BackgroundJobsPlugin
-        from agentcron.storage.urls import open_storage
 
         config = self.config
         return BackgroundJobsPlugin(
-            storage_plugin=open_storage(config.store.value, config.store_base),
+            storage_plugin=self.storage,
             agent_factory=self.factory,
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
+            retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 
-    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]]) -> T:
-        """Run ``work`` with the plugin, and close it whatever happens."""
-        self.log(logging.DEBUG if self.debug else logging.ERROR)
+    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]], *, level: int = logging.ERROR) -> T:
+        """Run ``work`` with the plugin, and close it whatever happens. Log lines of ``level`` and above are shown."""
+        self.log(logging.DEBUG if self.debug else level)
 
         async def inside() -> T:
             plugin = self.make_plugin()

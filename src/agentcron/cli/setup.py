@@ -29,6 +29,12 @@ url = "sqlite:///agentcron.sqlite"        # beside this file
 # max_concurrent_agents = 10
 # stop_grace = "30s"                      # how long running agents may go on after a stop
 
+# [retention]                             # of runs that ended; "none" takes a limit away
+# max_age = "90d"
+# max_per_job = 10000
+# max_bytes = "1GiB"                      # the whole store
+# keep_last = 50                          # of each job, whatever the limits say
+
 # Each agent is a definition that jobs name with --agent. 'agentcron agents' tells whether each can work.
 
 # [agents.writer]

@@ -17,6 +17,7 @@ _WHY: Final = {
     Reason.LIMIT: "max_runs was reached (max_runs = {max_runs})",
     Reason.CANCELED: "it was canceled before it began",
     Reason.TOO_LATE: "no scheduler could run it in time (policy catch_up = {catch_up})",
+    Reason.STORE_DOWN: "the store could not be written then, and by catch_up = {catch_up} it was not run afterwards",
     Reason.COALESCED: "it was late and a newer slot stood in its place (policy catch_up = {catch_up})",
 }
 
@@ -37,14 +38,17 @@ class Explanation:
     next_slot: datetime | None = None
 
 
-def explain(job: Job, at: datetime, row: Execution | None, now: datetime) -> Explanation:
-    """Answer from ``row``, the last slot's row that stands at or before ``at`` in the job's history."""
+def explain(
+    job: Job, at: datetime, row: Execution | None, now: datetime, begins: datetime | None = None
+) -> Explanation:
+    """Answer from ``row``, the last slot's row that stands at or before ``at`` in the job's history, which begins at
+    ``begins``."""
     is_slot = slot_after(job.spec, at - INSTANT) == at
     covered = row is not None and (row.at == at or (row.last_at is not None and row.last_at >= at))
     if row is not None and covered and (is_slot or row.at == at):
         return _answer(job, at, _became(job, row), slot=at, execution=row)
     if is_slot and at >= job.created:
-        return _answer(job, at, _not_accounted(job, at, now), slot=at)
+        return _answer(job, at, _not_accounted(job, at, now, begins), slot=at)
     if at < job.created:
         return _answer(job, at, f"nothing was due: the job was created at {_time(job.created)}")
     return _answer(job, at, "nothing was due at this instant")
@@ -88,7 +92,10 @@ def _became(job: Job, row: Execution) -> str:
             return f"{started}ended as {row.status}{reason}{took}{error}"
 
 
-def _not_accounted(job: Job, at: datetime, now: datetime) -> str:
+def _not_accounted(job: Job, at: datetime, now: datetime, begins: datetime | None) -> str:
+    if begins is not None and at < begins and (job.next_slot is None or at < job.next_slot):
+        other = ", or the job had another schedule then" if job.version > 1 else ""
+        return f"is older than what is kept (the history begins at {_time(begins)}){other}"
     if job.state is JobState.PAUSED:
         return f"will not run while the job is paused ({job.state_reason})"
     if job.state is not JobState.ACTIVE:

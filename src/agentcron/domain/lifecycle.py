@@ -30,27 +30,44 @@ class JobState(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """What a person sees: ACTIVE shows as RUNNING while an execution runs, else as WAITING."""
+    """What a person sees of a job: ACTIVE shows as RUNNING while an execution runs, else as WAITING."""
 
     WAITING = "WAITING"
+    """Active, and no execution of it runs."""
     RUNNING = "RUNNING"
+    """Active, and an execution of it runs."""
     PAUSED = "PAUSED"
+    """No slot runs until a resume; ``state_reason`` says who paused it (``person``, ``streak``)."""
     CANCELED = "CANCELED"
+    """Over for good, by a person."""
     COMPLETED = "COMPLETED"
+    """Over: ``max_runs`` or ``end_at`` is reached, or its single time has passed."""
 
 
 class ExecutionStatus(StrEnum):
-    """What became, or is becoming, of a slot or of a manual run."""
+    """What became, or is becoming, of a slot or of a manual run; ``reason`` of the execution says why.
+
+    PENDING, RUNNING and AWAITING_INPUT are open, all others final.
+    """
 
     PENDING = "PENDING"
+    """In line, or waiting for its retry."""
     RUNNING = "RUNNING"
+    """Claimed by a scheduler; an agent works on it."""
     SUCCESS = "SUCCESS"
+    """The agent finished."""
     FAILURE = "FAILURE"
+    """The agent finished and says that the work was not done, or a limit was hit."""
     INCOMPLETE = "INCOMPLETE"
+    """Interrupted: ``timeout``, ``canceled``, ``shutdown`` or ``lost`` (its scheduler was gone)."""
     ERROR = "ERROR"
+    """It could not do its work: creation, provider, a crash of the agent; ``reason`` is the kind."""
     SKIPPED = "SKIPPED"
+    """Did not run by a rule: ``overlap``, ``paused``, ``limit`` or ``canceled``. Never begun."""
     MISSED = "MISSED"
+    """Nobody could run it in time: ``too_late`` or ``coalesced``. Never begun."""
     AWAITING_INPUT = "AWAITING_INPUT"
+    """Parked until a person answers; no kind of agent asks yet."""
 
 
 _E = ExecutionStatus

@@ -10,51 +10,68 @@ from typing import Any
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
-from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.schedule import CronSchedule, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """One slot, one manual run, or one range of slots that did not run. Times are aware UTC.
-
-    ``scheduled_for`` is None for a manual run; ``at`` is the instant the row stands at in the job's history (the
-    slot, or when the run was asked for). A range ends at ``last_scheduled_for`` and stands for ``slots`` slots.
-    ``attempt`` counts fresh beginnings and ``fence`` counts claims: whoever holds an older fence may not write.
-    ``wake_at`` is when somebody looks at an open row again at the latest. ``start_time`` is the start of the latest
-    attempt. ``prompt``, ``result`` and ``conversation`` are None where they were not asked for.
-    """
+    """One slot, one manual run, or one range of slots that did not run. Times are aware UTC."""
 
     id: str
+    """Begins with the time of its making, so ids sort by it."""
     job_id: str
+    """The job's id."""
     version: int
+    """Of the job, as it was planned."""
     at: datetime
+    """Where the row stands in the job's history: the slot, or when a manual run was asked for."""
     status: ExecutionStatus
     manual: bool = False
     last_at: datetime | None = None
+    """The last slot of a range."""
     slots: int = 1
+    """How many slots the row stands for."""
     reason: str | None = None
+    """Why it ended so, in a word."""
     wake_at: datetime | None = None
+    """When somebody looks at an open row again at the latest."""
     priority: int = 0
+    """Lower numbers are started first; the job's, and 10,000 more where the slot is caught up."""
     lane: str | None = None
+    """Rows of one lane run one after another; None: beside all others."""
     owner: str | None = None
+    """The node that runs it, or ran it last."""
     fence: int = 0
+    """Counts claims: whoever holds an older fence may not write."""
     attempt: int = 0
+    """Counts fresh beginnings, from 1; 0 where none was planned."""
     retries: int = 0
+    """Attempts that failed before this one."""
     begun: bool = False
+    """Whether an agent may have been called."""
     cancel_requested: datetime | None = None
     start_time: datetime | None = None
+    """Start of the latest attempt."""
     end_time: datetime | None = None
+    """When it became final."""
     agent: str | None = None
+    """The agent definition."""
     agent_id: str | None = None
+    """The agent that ran it."""
     usage: Usage | None = None
     cost_usd: Decimal | None = None
+    """US dollars."""
     cost_basis: CostBasis = CostBasis.UNKNOWN
     error: str | None = None
+    """What went wrong, in one line."""
     prompt: str | None = None
+    """None where it was not asked for."""
     result: str | None = None
+    """The answer; None where it was not asked for."""
     conversation: Conversation | None = None
+    """None where it was not asked for: ``get_conversation``."""
 
     @property
     def scheduled_for(self) -> datetime | None:
@@ -65,6 +82,11 @@ class Execution:
     def last_scheduled_for(self) -> datetime | None:
         """The last slot of a range; None for a single slot or a manual run."""
         return self.last_at
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether it stands for a slot that passed without a scheduler; it waits behind what is on time."""
+        return self.priority >= BEHIND_FRESH - 1000
 
     @property
     def final(self) -> bool:
@@ -117,30 +139,40 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job as it stands: what a person wrote (``spec``) and where it is on its calendar. Times are aware UTC.
-
-    ``next_slot`` is the first slot not yet accounted for (kept while paused); ``next_run`` is when it is due, with
-    jitter, and None unless the job is active and waits for the clock. ``runs`` counts scheduled runs that ended,
-    for ``max_runs``. ``revision`` grows with every change of plan, ``version`` with every edit.
-    """
+    """A job as it stands: what a person wrote, and where it is on its calendar. Times are aware UTC."""
 
     id: str
     spec: JobSpec
+    """What a person wrote."""
     created: datetime
     version: int = 1
+    """Grows with every edit."""
     revision: int = 1
+    """Grows with every change of plan."""
     state: JobState = JobState.ACTIVE
+    """What is stored; people see ``status``."""
     state_reason: str | None = None
+    """Who or what paused or canceled it."""
     next_slot: datetime | None = None
+    """The first slot that is not accounted for; kept while paused."""
     next_run: datetime | None = None
+    """When it is due, with jitter; None unless the job is active and waits for the clock."""
     last_run: datetime | None = None
+    """When a run of it was started last."""
     open: int = 0
+    """Executions that are not final."""
     running: int = 0
+    """Executions that run."""
     runs: int = 0
+    """Scheduled runs that ended, for ``max_runs``."""
     streak: int = 0
+    """Failures in a row, for ``pause_after_failures``."""
     totals: Totals = Totals()
+    """Sums over all of its executions."""
     made_by: str | None = None
+    """Who created it, where that is known."""
     execution_history: tuple[Execution, ...] = ()
+    """The last 50 that ran, newest first; only ``get_job`` fills it."""
 
     @property
     def status(self) -> JobStatus:
@@ -250,19 +282,22 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatistics:
-    """Figures over jobs and executions. Skipped and missed slots are in ``executions_by_status`` alone.
-
-    ``success_rate`` is successes over executions that ran (None before the first); durations are of runs that
-    ended, ``p95_duration`` to within the width of a logarithmic bucket (a quarter of a power of two).
-    """
+    """Figures over jobs and executions. Skipped and missed slots are in ``executions_by_status`` alone."""
 
     total_jobs: int = 0
     jobs_by_status: Mapping[JobStatus, int]
     running_jobs: int = 0
+    """Jobs of which an execution runs."""
     total_executions: int = 0
+    """Executions that ran and ended."""
     executions_by_status: Mapping[ExecutionStatus, int]
     success_rate: float | None = None
+    """Successes over executions that ran, 0 to 1; None before the first."""
     mean_duration: timedelta | None = None
+    """Of the latest attempt of each."""
     p95_duration: timedelta | None = None
+    """To within the width of a logarithmic bucket: a quarter of a power of two."""
     tokens: int = 0
+    """Input and output together."""
     cost_usd: Decimal = Decimal(0)
+    """US dollars, as far as costs are known."""

@@ -11,13 +11,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a run consumed. Tokens are as the provider counts them; ``requests`` are calls to a model."""
+    """What a run consumed. Tokens are as the provider counts them."""
 
     input_tokens: int = 0
+    """Read by the model, cached ones included."""
     output_tokens: int = 0
+    """Written by the model."""
     cached_tokens: int = 0
+    """Of the input, those that the provider had cached."""
     requests: int = 0
+    """Calls to a model."""
     tool_calls: int = 0
+    """Calls of tools that the model made."""
 
     @property
     def tokens(self) -> int:
@@ -29,40 +34,49 @@ class CostBasis(StrEnum):
     """How far a cost can be trusted."""
 
     REPORTED = "reported"
+    """By the agent or its provider."""
     ESTIMATED = "estimated"
+    """From the tokens and a list of prices."""
     UNKNOWN = "unknown"
+    """There is no figure, or nobody says where it is from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """What agent and model said, in the agent's native form.
-
-    ``format`` names the form (``pydantic-ai``, ``messages``), ``format_version`` its revision, ``native`` the JSON
-    value itself. ``session`` is the agent's own name for the conversation, where it has one.
-    """
+    """What agent and model said, in the agent's native form."""
 
     kind: str
+    """The kind of agent."""
     format: str
+    """Names the form of ``native``: ``pydantic-ai``, ``messages``."""
     format_version: int
+    """Revision of the form."""
     native: Any
+    """The JSON value itself."""
     session: str | None = None
+    """The agent's own name for the conversation, where it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOutcome:
     """What an agent returns when it finished.
 
-    ``output`` is the answer. ``failed`` is set when the agent finished and the work was not done (a refusal, a limit
-    that was hit): the execution ends as FAILURE with this text as its reason. An agent that could not do its work
+    With ``failed`` the execution ends as FAILURE with this text as its reason. An agent that could not do its work
     raises ``AgentError`` instead.
     """
 
     output: str = ""
+    """The answer."""
     failed: str | None = None
+    """Set when the agent finished and the work was not done: a refusal, a limit that was hit."""
     usage: Usage | None = None
+    """What the run consumed."""
     cost_usd: Decimal | None = None
+    """What it cost, in US dollars."""
     cost_basis: CostBasis = CostBasis.UNKNOWN
+    """Where the cost is from."""
     conversation: Conversation | None = None
+    """What agent and model said."""
 
 
 class CutCause(StrEnum):

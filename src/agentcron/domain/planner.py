@@ -23,8 +23,8 @@ _MISSED: Final = ExecutionStatus.MISSED
 _SKIPPED: Final = ExecutionStatus.SKIPPED
 
 
-def plan(job: Job, now: datetime, new_id: NewId) -> Plan | None:
-    """What is to be done for this job at ``now``; None where nothing is."""
+def plan(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Plan | None:
+    """What is to be done for this job at ``now``; None where nothing is. ``down_since``: see ``Draft``."""
     if job.state is not JobState.ACTIVE:
         return None
     limit = job.spec.pause_after_failures
@@ -32,14 +32,14 @@ def plan(job: Job, now: datetime, new_id: NewId) -> Plan | None:
         paused = job.evolve(state=JobState.PAUSED, state_reason="streak", next_run=None, revision=job.revision + 1)
         told = f"paused after {job.streak} failures in a row; resume it once the cause is mended"
         return Plan(before=job, job_after=paused, now=now, notices=(told,))
-    draft = account(job, now, new_id)
+    draft = account(job, now, new_id, down_since)
     after = draft.job()
     return None if after is job else draft.plan(after)
 
 
-def account(job: Job, now: datetime, new_id: NewId) -> Draft:
+def account(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Draft:
     """Judge every slot of an active job that is due at ``now``."""
-    draft = Draft(before=job, now=now, new_id=new_id, next_slot=job.next_slot)
+    draft = Draft(before=job, now=now, new_id=new_id, next_slot=job.next_slot, down_since=down_since)
     if job.next_slot is not None and start_of(job, job.next_slot) <= now:
         if draft.spent:
             _set_aside(draft, job.next_slot, Reason.LIMIT)
@@ -114,7 +114,7 @@ def _catch_up_latest(draft: Draft, first: datetime, last: datetime) -> None:
     if older is not None and older >= first:
         draft.close(first, older, _MISSED, Reason.COALESCED)
     if draft.now <= _useful_until(job, last, draft.next_slot):
-        draft.open([last], job.id)
+        draft.open([last], job.id, late=True)
     else:
         draft.close(last, last, _MISSED, Reason.TOO_LATE)
 
@@ -132,7 +132,7 @@ def _catch_up_all(draft: Draft, first: datetime, last: datetime) -> None:
         slot = spec.schedule.previous_before(slot)
     if slot is not None and slot >= first:
         _give_up(draft, first, slot, window)
-    draft.open(chosen[::-1], job.id)
+    draft.open(chosen[::-1], job.id, late=True)
 
 
 def _give_up(draft: Draft, first: datetime, last: datetime, window: timedelta) -> None:

@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from agentcron.domain.calendar import INSTANT, start_of
+from agentcron.domain.calendar import INSTANT, first_fresh, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.policies import BEHIND_FRESH
 
 NewId = Callable[[], str]
 
@@ -27,6 +28,11 @@ class Reason(StrEnum):
     CANCELED = "canceled"
     TOO_LATE = "too_late"
     COALESCED = "coalesced"
+    STORE_DOWN = "store_down"
+
+
+# What decides about a slot that could have been judged in time. A store that failed then comes before them.
+_OF_LATENESS: Final = frozenset({Reason.OVERLAP, Reason.TOO_LATE, Reason.COALESCED})
 
 
 class ToCancel(StrEnum):
@@ -63,12 +69,17 @@ class Plan:
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """A plan in the making: how far the calendar is accounted for, and the rows so far."""
+    """A plan in the making: how far the calendar is accounted for, and the rows so far.
+
+    ``down_since`` is when the store was first found to fail, where it has failed until just now: slots that were on
+    time then, or came due later, could not be judged in time, and those that do not run are MISSED(store_down).
+    """
 
     before: Job
     now: datetime
     new_id: NewId
     next_slot: datetime | None
+    down_since: datetime | None = None
     opened: int = 0
     rows: list[Execution] = field(default_factory=list)
     to_cancel: ToCancel = ToCancel.NONE
@@ -113,8 +124,9 @@ class Draft:
             notices=tuple(self.notices),
         )
 
-    def open(self, slots: Sequence[datetime], lane: str | None) -> None:
-        """A PENDING row for each slot, in order. Where ``max_runs`` is used up the plan stops at that slot: it is
+    def open(self, slots: Sequence[datetime], lane: str | None, *, late: bool = False) -> None:
+        """A PENDING row for each slot, in order; ``late`` ones wait behind what is on time. Where ``max_runs`` is used
+        up the plan stops at that slot: it is
         judged again when an open execution has ended, because one that never begins gives its run back."""
         job, left = self.before, max(self.left, 0)
         for slot in slots[:left]:
@@ -126,7 +138,7 @@ class Draft:
                     at=slot,
                     status=ExecutionStatus.PENDING,
                     wake_at=start_of(job, slot),
-                    priority=job.spec.priority,
+                    priority=job.spec.priority + late * BEHIND_FRESH,
                     lane=lane,
                     attempt=1,
                     agent=job.spec.agent,
@@ -137,7 +149,19 @@ class Draft:
             self.next_slot = slots[left]
 
     def close(self, first: datetime, last: datetime, status: ExecutionStatus, reason: Reason) -> None:
-        """One final row for every slot from ``first`` to ``last``."""
+        """One final row for every slot from ``first`` to ``last``; two where the store failed on the way."""
+        job, down = self.before, None
+        if self.down_since is not None and reason in _OF_LATENESS:
+            down = first_fresh(job, first, self.down_since)
+        if down is None or down > last:
+            self._close(first, last, status, reason)
+            return
+        older = job.spec.schedule.previous_before(down)
+        if older is not None and older >= first:
+            self._close(first, older, status, reason)
+        self._close(down, last, ExecutionStatus.MISSED, Reason.STORE_DOWN)
+
+    def _close(self, first: datetime, last: datetime, status: ExecutionStatus, reason: Reason) -> None:
         job = self.before
         slots = 1 if first == last else job.spec.schedule.count(first, last + INSTANT)
         self.rows.append(

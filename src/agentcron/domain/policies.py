@@ -17,51 +17,69 @@ CATCH_UP_MAX = 10
 TIMEOUT = timedelta(hours=1)
 PAUSE_AFTER_FAILURES = 10
 MAX_CONCURRENT_AGENTS = 10
+# What is caught up waits behind all work that is on time: it is added to the job's priority (-1000 to 1000).
+BEHIND_FRESH = 10_000
 # How long after its deadline a run may take to give back what it holds before its row is taken from it.
 CLOSE_GRACE = timedelta(seconds=60)
 
 
 class Overlap(StrEnum):
-    """What a fresh slot does while an earlier execution of the job is open."""
+    """What a fresh slot does while an earlier execution of the job is open (Temporal Schedules, "Overlap Policy")."""
 
     SKIP = "skip"
+    """It does not run: SKIPPED(overlap)."""
     BUFFER_ONE = "buffer_one"
+    """One waits for its turn, further ones are skipped."""
     BUFFER_ALL = "buffer_all"
+    """All wait, and run one after another."""
     CANCEL_OTHER = "cancel_other"
+    """The open ones are canceled, then it runs."""
     ALLOW_ALL = "allow_all"
+    """It runs beside them."""
 
 
 class CatchUp(StrEnum):
-    """Which slots run after a time when no scheduler was up."""
+    """Which slots run after a time when no scheduler was up, of those later than the misfire grace."""
 
     SKIP = "skip"
+    """None."""
     LATEST = "latest"
+    """The newest one within the window; the older are one MISSED(coalesced) row."""
     ALL = "all"
+    """The newest ``catch_up_max`` within the window, one after another."""
 
 
 class OnInterrupt(StrEnum):
-    """What follows when a run was cut by a crash: it is never repeated without the job's permission."""
+    """What follows when a crash or a stop cut a run: it is never repeated without the job's permission."""
 
     RECORD = "record"
+    """Nothing: it ends as INCOMPLETE."""
     RETRY = "retry"
+    """A fresh attempt, with the same idempotency key."""
     RESUME = "resume"
+    """The same attempt goes on, at most 20 claims of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How often and how fast a run that failed with a retryable error is tried again.
 
-    ``attempts`` counts the first one too; ``backoff`` is the wait before the second, multiplied by ``factor`` for
-    each further one up to ``max_backoff``; ``jitter`` is the share of the wait (0 to 1) that is spread.
-    ``creation_attempts`` is how often creating the agent is tried inside one attempt.
+    Exponential backoff with jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"); the jitter is taken
+    from a hash, so a wait is the same at every asking.
     """
 
     attempts: int = 1
+    """Beginnings in all, the first one too: 1 to 100."""
     backoff: timedelta = timedelta(seconds=30)
+    """The wait before the second attempt."""
     factor: float = 2.0
+    """What each further wait is multiplied by: 1 to 100."""
     max_backoff: timedelta = timedelta(minutes=30)
+    """No wait is longer, but for the provider's Retry-After."""
     jitter: float = 0.2
+    """Share of the wait that is spread: 0 to 1."""
     creation_attempts: int = 3
+    """Tries to create the agent inside one attempt, 1 s, 2 s, 4 s, ... apart: 1 to 100."""
 
     def wait(self, retries: int, key: str) -> timedelta:
         """The wait before retry number ``retries`` (1 = the first retry), spread by a hash of ``key``."""

@@ -31,27 +31,32 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilters:
-    """Which jobs to list; all that are given must hold.
-
-    ``status``: any of these. ``name_contains``: part of the name, any case. ``cron_pattern``: part of the expression
-    as written, or an expression that means the same. ``date_range``: when the job was created. ``tag``: has it.
-    """
+    """Which jobs to list; all that are given must hold."""
 
     status: Collection[JobStatus] | None = None
+    """Any of these."""
     name_contains: str | None = None
+    """Part of the name, in any case."""
     cron_pattern: str | None = None
+    """Part of the expression as written, or an expression that means the same."""
     date_range: DateRange | None = None
+    """When the job was created."""
     tag: str | None = None
+    """Has this tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilters:
-    """Which executions to list, newest first. ``before`` is an execution's id: only older ones."""
+    """Which executions to list, newest first."""
 
     job_id: str | None = None
+    """Of this job; default: of all."""
     statuses: Collection[ExecutionStatus] | None = None
+    """Any of these; default: all, but for SKIPPED and MISSED."""
     before: str | None = None
+    """An execution's id: only older ones."""
     include_skipped: bool = False
+    """SKIPPED and MISSED too, where no statuses are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,10 @@ def _field(help_text: str, default: Any) -> Any:
 class JobSpec:
     """Name, schedule, prompt, agent and policies of a job. Immutable: an edit makes a new version.
 
-    Raises ``InvalidJobError`` naming the field that cannot be used.
+    ``create_job`` and ``update_job`` take each field as a keyword: durations as ``timedelta`` or text (``90s``,
+    ``1h30m``), instants as aware ``datetime`` or ISO 8601, policies as their value's text, ``retry`` as a number of
+    attempts or ``attempts=3,backoff=10s`` too. At most: a name of 200 characters, a prompt of 1 MiB, metadata of
+    64 KiB as JSON, a timeout of 30 days. Raises ``InvalidJobError`` naming the field that cannot be used.
     """
 
     name: str = field(metadata={"help": "Name of the job."})

@@ -47,7 +47,7 @@ class JobManager:
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._failed_since: datetime | None = None
 
     def start(self) -> None:
         """Begin to look after the calendar."""
@@ -66,24 +66,37 @@ class JobManager:
         self._alarm.ring()
 
     async def evaluate(self) -> datetime | None:
-        """Plan every job that is due; answers when the next one is."""
+        """Plan every job that is due; answers when the next one is. Raises ``StoreError``; the slots that could not be
+        judged then are told apart at the next evaluation that succeeds."""
         async with self._evaluating:
-            seen: set[tuple[str, int]] = set()
-            while True:
-                now = self._clock.now()
-                due = await self._store.due(now, BATCH)
-                # A job that was planned and is due again at the same revision would be planned for ever.
-                fresh = [job for job in due.jobs if (job.id, job.revision) not in seen]
-                if not fresh:
-                    return due.next_at
-                seen.update((job.id, job.revision) for job in fresh)
-                await self._plan(fresh, now)
+            began = self._clock.now()
+            try:
+                next_at = await self._evaluate()
+            except StoreError:
+                self._failed_since = self._failed_since or began
+                raise
+            if self._failed_since is not None:
+                self._log.info(f"the store works again; it failed since {self._failed_since.isoformat()}")
+            self._failed_since = None
+            return next_at
+
+    async def _evaluate(self) -> datetime | None:
+        seen: set[tuple[str, int]] = set()
+        while True:
+            now = self._clock.now()
+            due = await self._store.due(now, BATCH)
+            # A job that was planned and is due again at the same revision would be planned for ever.
+            fresh = [job for job in due.jobs if (job.id, job.revision) not in seen]
+            if not fresh:
+                return due.next_at
+            seen.update((job.id, job.revision) for job in fresh)
+            await self._plan(fresh, now)
 
     async def _plan(self, jobs: list[Job], now: datetime) -> None:
         plans: list[Plan] = []
         for job in jobs:
             try:
-                made = plan(job, now, self._new_id)
+                made = plan(job, now, self._new_id, self._failed_since)
             except Exception as error:  # one job that cannot be planned must not hold up all others
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
@@ -110,15 +123,14 @@ class JobManager:
     async def _loop(self) -> None:
         while True:
             until = self._clock.now() + self._interval
+            failing = self._failed_since is not None
             try:
                 next_at = await self.evaluate()
                 until = min(until, next_at) if next_at else until
                 self._on_look()
-                self._failing = False
             except StoreError as error:
-                if not self._failing:
+                if not failing:
                     self._log.error(f"the store fails, nothing is started until it works again: {error}")
-                self._failing = True
             except Exception as error:  # a loop that dies in a living process is a scheduler that stands still
                 self._log.error(f"an evaluation failed and is tried again: {error!r}")
             await self._alarm.wait(until)

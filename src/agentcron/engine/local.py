@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Final
 
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import Cut, CutCause
+from agentcron.domain.outcomes import Cut, CutCause, GivenBack
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import settle
+from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm
 from agentcron.engine.runner import Run, Runner
 from agentcron.errors import StoreError
@@ -21,6 +24,10 @@ from agentcron.ports import Clock, JobStore
 PAUSE: Final = timedelta(seconds=1)
 # How long a run that was cut may take to end before the stop goes on without it.
 LAST_GRACE: Final = timedelta(seconds=45)
+# A claim that is older is asked about again before an agent is started on it.
+FRESH_CLAIM: Final = timedelta(seconds=5)
+# A run has its own time limit; one that is so many seconds past it was not ended by it and is told once more.
+TOLD_AGAIN: Final = 30.0
 
 
 class LocalEngine:
@@ -32,6 +39,8 @@ class LocalEngine:
         self._clock = clock
         self._node = node
         self._places = places
+        # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
+        self._places_to_catch_up = (places + 1) // 2
         self._log = log
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
@@ -39,6 +48,8 @@ class LocalEngine:
         self._stopping = False
         self._hurry = asyncio.Event()
         self._failing = False
+        self._claimed: deque[Execution] = deque()
+        self._unsure = False
 
     @property
     def running(self) -> list[tuple[str, int]]:
@@ -64,15 +75,15 @@ class LocalEngine:
 
     async def finished(self, execution_ids: Collection[str]) -> None:
         """Return when none of these runs here any more."""
-        while tasks := [run.task for key in execution_ids if (run := self._runs.get(key)) and run.task]:
-            await asyncio.wait(tasks)
+        for run in [self._runs[key] for key in execution_ids if key in self._runs]:
+            await run.ended.wait()
 
     async def stop(self, grace: timedelta) -> None:
         """Claim no more; give running agents ``grace``, then cut them as INCOMPLETE(shutdown)."""
         self._stopping = True
         self._alarm.ring()
         if self._task is not None:
-            await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         await self._wait(grace, self._hurry)
         self._cut(list(self._runs), CutCause.SHUTDOWN)
@@ -86,45 +97,108 @@ class LocalEngine:
 
     async def claim(self, ids: Collection[str] | None = None) -> int:
         """Claim what is ready, these ids or any, and start it; answers how many."""
+        begun = await self._begin_claimed()
+        await self._give_back_strays()
         free = self._places - len(self._runs)
         if free <= 0:
-            return 0
-        claimed = await self._store.claim(self._node, self._clock.now(), free, ids=ids, begin=True)
-        for execution in claimed:
-            await self._begin(execution)
-        return len(claimed)
+            return begun
+        try:
+            claimed = await self._store.claim(
+                self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=self._left_to_catch_up(ids)
+            )
+        except StoreError:
+            # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
+            self._unsure = True
+            raise
+        self._claimed.extend(claimed)
+        return begun + await self._begin_claimed()
+
+    def _left_to_catch_up(self, ids: Collection[str] | None) -> int | None:
+        if ids is not None:
+            return None
+        return max(0, self._places_to_catch_up - sum(run.execution.caught_up for run in self._runs.values()))
 
     async def abandon_overdue(self) -> None:
-        """Settle the runs that go on long after their deadline: an agent that ignores its cancellation keeps
-        neither its row nor its place."""
-        now = self._clock.now()
+        """End the runs that are past their deadline, and give up those that ignore it: an agent that cannot be ended
+        keeps neither its row nor its place."""
         for run in list(self._runs.values()):
-            if now < run.deadline + CLOSE_GRACE or run.abandoned:
-                continue
-            run.abandoned = True
-            spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
-            self._runs.pop(run.execution.id, None)
-            self._alarm.ring()
-            if spec is not None:
-                cut = Cut(cause=CutCause.TIMEOUT, message="timeout: the agent ignores that it was ended")
-                await self._runner.settle(settle(run.execution, cut, now, spec), spec.name)
-            run.tell_ended()
+            if run.overdue >= CLOSE_GRACE.total_seconds():
+                await self._abandon(run)
+            elif run.overdue >= TOLD_AGAIN:
+                run.cut(CutCause.TIMEOUT)
 
-    async def _begin(self, execution: Execution) -> None:
-        spec = await self._store.get_spec(execution.job_id, execution.version)
-        if spec is None:
-            # The job was deleted between the claim and this look.
+    async def renew(self) -> None:
+        """Tell the store until when the runs here are to be believed, after the clock was set."""
+        for run in list(self._runs.values()):
+            left = timedelta(seconds=run.deadline - self._clock.steady())
+            await self._store.renew(run.execution.id, run.execution.fence, self._clock.now() + left + CLOSE_GRACE)
+
+    async def _abandon(self, run: Run) -> None:
+        spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
+        run.abandoned = True
+        cause = run.cause or CutCause.TIMEOUT
+        if spec is not None and cause is not CutCause.LOST:
+            cut = Cut(cause=cause, message=f"{cause.value}: the agent ignores that it was ended")
+            await self._runner.settle(settle(run.execution, cut, self._clock.now(), spec), spec.name)
+        self._forget(run)
+
+    async def _begin_claimed(self) -> int:
+        """Start what was claimed; a store that fails meanwhile leaves the rest to the next look."""
+        begun = 0
+        while self._claimed:
+            execution = self._claimed[0]
+            try:
+                spec = await self._store.get_spec(execution.job_id, execution.version)
+            except ValueError as error:
+                # One job that this release cannot read must not keep the others from running.
+                self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
+                spec = None
+            still_ours = await self._still_ours(execution)
+            self._claimed.popleft()
+            # None: the job was deleted between the claim and this look.
+            if spec is not None and still_ours:
+                self._begin(execution, spec)
+                begun += 1
+        return begun
+
+    async def _still_ours(self, execution: Execution) -> bool:
+        """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""
+        now = self._clock.now()
+        if execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM:
+            return True
+        if await self._store.begin(execution.id, execution.fence, now):
+            return True
+        self._unsure = True
+        return False
+
+    async def _give_back_strays(self) -> None:
+        """Return what a claim without an answer may have taken: nobody began it, so it is asked of nobody."""
+        if not self._unsure:
             return
-        run = Run(execution=execution, deadline=self._clock.now() + spec.timeout)
+        now = self._clock.now()
+        for row in await self._store.open_executions():
+            if row.status is ExecutionStatus.RUNNING and row.owner == self._node and row.id not in self._runs:
+                spec = await self._store.get_spec(row.job_id, row.version)
+                if spec is not None:
+                    await self._store.settle([settle(row, GivenBack(ready_at=now), now, spec)])
+        self._unsure = False
+
+    def _begin(self, execution: Execution, spec: JobSpec) -> None:
+        deadline = self._clock.steady() + spec.timeout.total_seconds()
+        run = Run(execution=execution, clock=self._clock, deadline=deadline)
         self._runs[execution.id] = run
         run.task = asyncio.create_task(self._runner.run(run, spec), name=f"agentcron-{execution.id}")
         run.task.add_done_callback(lambda task: self._ended(run, task))
 
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
-        if self._runs.get(run.execution.id) is run:
-            del self._runs[run.execution.id]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+        self._forget(run)
+
+    def _forget(self, run: Run) -> None:
+        if self._runs.get(run.execution.id) is run:
+            del self._runs[run.execution.id]
+        run.ended.set()
         self._alarm.ring()
 
     def _cut(self, execution_ids: Collection[str], cause: CutCause) -> None:
@@ -149,7 +223,7 @@ class LocalEngine:
             try:
                 if len(self._runs) < self._places:
                     until = await self._store.ready_at()
-                    if until is not None and until <= now:
+                    if self._claimed or self._unsure or (until is not None and until <= now):
                         # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.
                         until = now + PAUSE if await self.claim() == 0 else now
                 self._failing = False
@@ -157,5 +231,8 @@ class LocalEngine:
                 if not self._failing:
                     self._log.error(f"nothing can be claimed: {error}")
                 self._failing = True
+                until = now + PAUSE
+            except Exception as error:  # an engine that dies in a living process is a scheduler that starts nothing
+                self._log.error(f"a look at the queue failed and is tried again: {error!r}")
                 until = now + PAUSE
             await self._alarm.wait(until)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
@@ -25,25 +25,39 @@ STORE_RETRY: Final = timedelta(seconds=1)
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """An execution that runs here, and why it is to end before it is done, if it is."""
+    """An execution that runs here, and why it is to end before it is done, if it is.
+
+    ``deadline`` and ``told_at`` (when it was told to end) are steady seconds: a clock that is set ends no run.
+    ``ended`` is set when its row is settled or left to others.
+    """
 
     execution: Execution
-    deadline: datetime
+    clock: Clock
+    deadline: float
     task: asyncio.Task[None] | None = None
+    working: bool = False
+    judged: bool = False
     cause: CutCause | None = None
+    told_at: float | None = None
     abandoned: bool = False
-    entry: Entry | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def cut(self, cause: CutCause) -> None:
         """End the run. The first cause holds."""
         if self.cause is None and self.task is not None:
-            self.cause = cause
-            self.task.cancel()
+            self.cause, self.told_at = cause, self.clock.steady()
+            # A task that is cancelled before its first step never takes one, and its row would stay open.
+            if self.working:
+                self.task.cancel()
 
-    def tell_ended(self) -> None:
-        """Its row is settled or left to others: whoever waits for its end waits no longer."""
-        if self.entry is not None:
-            self.entry.ended.set()
+    @property
+    def overdue(self) -> float:
+        """For how many seconds it should have ended; below 0 where it may go on. What it came to once is known and
+        only has to be written is never given up: it was paid for."""
+        if self.judged:
+            return -1.0
+        end = self.deadline if self.told_at is None else min(self.deadline, self.told_at)
+        return self.clock.steady() - end
 
 
 class Runner:
@@ -69,26 +83,27 @@ class Runner:
 
     async def run(self, run: Run, spec: JobSpec) -> None:
         """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
-        try:
-            await self._run(run, spec)
-        finally:
-            run.tell_ended()
-
-    async def _run(self, run: Run, spec: JobSpec) -> None:
         execution = run.execution
         outcome, agent_id = await self._work(run, spec)
+        run.judged = True
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return
         execution = execution.evolve(agent_id=agent_id)
-        await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
+        try:
+            await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
+        except Exception as error:  # an answer that no store can keep would leave its row open
+            told = f"what the agent answered cannot be kept: {type(error).__name__}: {self._redactor.text(str(error))}"
+            lost = Errored(kind="answer", message=" ".join(told.split()))
+            await self.settle(settle(execution, lost, self._clock.now(), spec), spec.name)
 
     async def settle(self, settlement: Settlement, name: str) -> bool:
         """Write the settlement, and go on trying while the store cannot: the outcome was paid for."""
         failing = False
         while True:
             try:
-                kept = (await self._store.settle([settlement]))[0]
+                # An answer that was lost on the way may have been a yes: the second try is refused by the first.
+                kept = (await self._store.settle([settlement]))[0] or (failing and await self._is_kept(settlement))
                 break
             except StoreError as error:
                 if not failing:
@@ -102,6 +117,13 @@ class Runner:
         self._tell(settlement, name)
         self._on_settled(settlement)
         return True
+
+    async def _is_kept(self, settlement: Settlement) -> bool:
+        after = settlement.after
+        row = await self._store.get_execution(after.id)
+        return row is not None and (row.status, row.fence, row.attempt, row.end_time) == (
+            after.status, after.fence, after.attempt, after.end_time,
+        )  # fmt: skip
 
     def _tell(self, settlement: Settlement, name: str) -> None:
         """One line a run: what it came to, and why where it did not succeed."""
@@ -119,12 +141,16 @@ class Runner:
         tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
+        if (asked := run.cause) is not None:
+            return Cut(cause=asked, message=_CUT[asked]), None
+        run.working = True
         agent: BackgroundAgent | None = None
+        entry: Entry | None = None
         limit = asyncio.timeout(spec.timeout.total_seconds())
         try:
             async with limit:
                 agent = await self._create(run.execution, spec)
-                self._register(run, spec, agent)
+                entry = self._register(run, spec, agent)
                 answer = await agent.run(spec.prompt)
             outcome: Outcome = _judged(answer)
         except asyncio.CancelledError:
@@ -147,23 +173,24 @@ class Runner:
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
                 # What was used before the end was paid for, and is what one reads to understand the end.
-                outcome = replace(outcome, answer=agent.so_far())
+                outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
             await self._close(agent, run.execution, spec)
-            if self._manager is not None and run.entry is not None:
-                self._manager.unregister(run.entry)
+            if self._manager is not None and entry is not None:
+                self._manager.unregister(entry)
         return outcome, agent_id
 
-    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> None:
-        if self._manager is not None:
-            live = LiveAgent(
-                agent_id=agent.agent_id,
-                definition=spec.agent,
-                execution_id=run.execution.id,
-                job_id=run.execution.job_id,
-                job_name=spec.name,
-                since=self._clock.now(),
-            )
-            run.entry = self._manager.register(live, lambda: run.cut(CutCause.CANCEL))
+    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry | None:
+        if self._manager is None:
+            return None
+        live = LiveAgent(
+            agent_id=agent.agent_id,
+            definition=spec.agent,
+            execution_id=run.execution.id,
+            job_id=run.execution.job_id,
+            job_name=spec.name,
+            since=self._clock.now(),
+        )
+        return self._manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
         context = RunContext(
@@ -180,7 +207,7 @@ class Runner:
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
-                return await self._factory.create(spec.agent, context)
+                return _checked(await self._factory.create(spec.agent, context))
             except AgentDefinitionError:
                 raise
             except Exception as error:
@@ -197,6 +224,14 @@ class Runner:
         agent_id = f"{execution.agent}-{execution.id}-{execution.attempt}"
         if not await self._store.note_agent(execution.id, execution.fence, agent_id, process):
             raise AgentError("the execution belongs to another scheduler", kind="fenced")
+
+    def _so_far(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> AgentOutcome | None:
+        try:
+            told = agent.so_far()
+        except Exception as error:  # the end that is being told matters more than what was used until then
+            self._log.warning(f"{spec.name}: the agent of {execution.id} cannot tell what it did until then: {error!r}")
+            return None
+        return told if isinstance(told, AgentOutcome) else None
 
     async def _close(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> None:
         try:
@@ -237,7 +272,24 @@ _CUT: Final = {
 }
 
 
-def _judged(answer: AgentOutcome) -> Outcome:
+def _checked(agent: BackgroundAgent) -> BackgroundAgent:
+    """Factories are other people's code. An agent without its parts would fail where nobody can tell why."""
+    if all(hasattr(agent, part) for part in ("agent_id", "run", "so_far", "close")):
+        return agent
+    raise TypeError(
+        f"the factory answered with {type(agent).__name__}, which is no agent (agent_id, run, so_far, close)"
+    )
+
+
+def _judged(answer: Any) -> Outcome:
+    """What an agent answered, which may be anything: agents are other people's code."""
+    if not isinstance(answer, AgentOutcome):
+        word = type(answer).__name__
+        raise AgentError(f"the agent answered with {word}; it must return an AgentOutcome", kind="answer")
+    output: Any = answer.output
+    if not isinstance(output, str):
+        word = type(output).__name__
+        raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
     if answer.failed is not None:
         kind = "limit" if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)

@@ -9,6 +9,7 @@ from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.retention import Retention
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -33,6 +34,7 @@ class Scheduler:
         log: Log,
         on_planned: Callable[[Plan], Awaitable[None]],
         agents: AgentManagerPlugin | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -41,7 +43,7 @@ class Scheduler:
         runner = Runner(store, factory, clock, redactor, log, manager=agents)
         self.engine = LocalEngine(store, runner, clock, node.id, factory.max_concurrent_agents, log)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine.wake)
-        self._upkeep = Upkeep(store, self.engine, runner, clock, node.id, log)
+        self._upkeep = Upkeep(store, self.engine, runner, clock, node.id, log, retention)
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Needless, Outcome, Unneeded
 from agentcron.domain.planner import is_too_late
+from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.local import LocalEngine
@@ -20,20 +21,38 @@ from agentcron.ports import Clock, JobStore
 
 BEAT: Final = timedelta(seconds=1)
 LAPSE_EVERY: Final = 5
+# By how much clock and steady time may part between two beats before the clock is taken to have been set.
+STEP: Final = 2.0
+# How many seconds live owners have to renew their rows after a step, and after this process began: it may follow one.
+RENEWAL: Final = 4.0
+PRUNE_EVERY: Final = timedelta(hours=1)
 BATCH: Final = 500
 
 
 class Upkeep:
     """Beats each second and every fifth time looks for rows that lapsed (P3)."""
 
-    def __init__(self, store: JobStore, engine: LocalEngine, runner: Runner, clock: Clock, node: str, log: Log) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        engine: LocalEngine,
+        runner: Runner,
+        clock: Clock,
+        node: str,
+        log: Log,
+        retention: Retention | None = None,
+    ) -> None:
         self._store = store
         self._engine = engine
         self._runner = runner
         self._clock = clock
         self._node = node
         self._log = log
+        self._retention = retention
+        self._pruned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
+        self._offset = self._clock_offset()
+        self._believing_until = clock.steady() + RENEWAL
 
     def start(self) -> None:
         """Begin to look after open rows."""
@@ -48,6 +67,12 @@ class Upkeep:
 
     async def beat(self) -> None:
         """Say that this process lives and obey what it hears."""
+        offset = self._clock_offset()
+        if abs(offset - self._offset) > STEP:
+            self._log.warning(f"the clock was set by {offset - self._offset:+.0f} s, or the machine slept")
+            self._believing_until = self._clock.steady() + RENEWAL
+            await self._engine.renew()
+        self._offset = offset
         orders = await self._store.beat(self._node, self._clock.now(), self._engine.running)
         await self._engine.cancel(orders.cancel)
         await self._engine.lose(orders.lost)
@@ -60,7 +85,10 @@ class Upkeep:
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
         settled = 0
         for execution in lapsed:
-            settled += await self._settle(execution, self._why(execution, alive))
+            cut = self._why(execution, alive)
+            # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
+            if cut.cause is not CutCause.TIMEOUT or self._clock.steady() >= self._believing_until:
+                settled += await self._settle(execution, cut)
         return settled
 
     async def give_up_late(self) -> int:
@@ -80,6 +108,20 @@ class Upkeep:
                 kept.add(execution.lane)
         return settled
 
+    async def prune(self) -> int:
+        """Remove history beyond the retention, batch by batch; answers how many executions."""
+        if self._retention is None:
+            return 0
+        removed, after = 0, None
+        while True:
+            batch = await self._store.prune(self._retention, self._clock.now(), after=after)
+            removed, after = removed + batch.rows, batch.after
+            if after is None:
+                break
+        if removed:
+            self._log.info(f"pruned {removed} executions beyond the retention")
+        return removed
+
     async def _spec_of(self, execution: Execution) -> JobSpec | None:
         try:
             return await self._store.get_spec(execution.job_id, execution.version)
@@ -87,6 +129,9 @@ class Upkeep:
             # One job that this release cannot read must not keep the scheduler from starting.
             self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
             return None
+
+    def _clock_offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.steady()
 
     def _why(self, execution: Execution, alive: set[str]) -> Cut:
         if execution.cancel_requested is not None:
@@ -126,6 +171,9 @@ class Upkeep:
                 turn += 1
                 if turn % LAPSE_EVERY == 0:
                     await self.settle_lapsed()
+                if self._pruned is None or abs(self._clock.now() - self._pruned) >= PRUNE_EVERY:
+                    self._pruned = self._clock.now()
+                    await self.prune()
             except StoreError as error:
                 self._log.debug(f"upkeep waits for the store: {error}")
             except Exception as error:  # upkeep that dies in a living process leaves rows open for ever

@@ -137,7 +137,10 @@ def _plan(expression: str, timezone: str) -> _Plan:
 
 @dataclass(frozen=True, slots=True)
 class CronSchedule:
-    """A cron expression in a zone. Schedules are equal when they mean the same in the same zone.
+    """A cron expression in a zone: 5 fields, or 6 with seconds first. Equal are those that mean the same in one zone.
+
+    The dialect is Vixie cron's with ``L``, ``W``, ``#``, ``?`` and aliases; the rule when the clock jumps is that of
+    Debian's cron(8), "Notes". Raises ``InvalidScheduleError`` that names the field, the value and what is allowed.
 
     Instants are aware; answers are in UTC. The ``_us`` methods do the same on microseconds since the epoch.
     """
@@ -188,11 +191,11 @@ class CronSchedule:
         return self._plan.count(-(-a // _SECOND), -(-b // _SECOND))
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first slot strictly after ``instant``."""
+        """The first slot strictly after ``instant``; None when there is none."""
         return from_us(self.next_us(to_us(instant)))
 
     def previous_before(self, instant: datetime) -> datetime | None:
-        """The last slot strictly before ``instant``."""
+        """The last slot strictly before ``instant``; None when there is none."""
         return from_us(self.previous_us(to_us(instant)))
 
     def count(self, a: datetime, b: datetime) -> int:

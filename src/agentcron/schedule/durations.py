@@ -40,7 +40,11 @@ _HINT: Final = "write a number and a unit, such as 30s, 5m, 2h, 1d or 1h30m"
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read ``3s``, ``5m``, ``2h``, ``1d``, ``1w``, ``250ms``, ``1h30m``, ``1.5h``, ``2 hours 30 minutes``."""
+    """Read ``3s``, ``5m``, ``2h``, ``1d``, ``1w``, ``250ms``, ``1h30m``, ``1.5h``, ``2 hours 30 minutes``.
+
+    A day is 24 hours. Raises ``InvalidScheduleError`` (kind ``bad_interval``), for months and years too: they have no
+    fixed length.
+    """
     if not isinstance(text, str):
         raise _refusal(f"text is needed, not {type(text).__name__}")
     rest = text.strip(" \t").lower()

@@ -40,6 +40,7 @@ def parse_instant(text: str, timezone: str = "UTC") -> datetime:
     """Read an ISO 8601 time, as UTC. Without an offset it is read on the wall clock of ``timezone``.
 
     A wall time that the clock skips means the first instant after the gap; one that comes twice, its first.
+    Raises ``InvalidScheduleError`` (kind ``bad_instant``).
     """
     clock = clock_of(timezone)
     if not isinstance(text, str):

@@ -106,7 +106,8 @@ class _OnDatetimes:
 class EverySchedule(_OnDatetimes):
     """Every ``interval`` of real time after ``anchor``: the first slot is one interval later, none drifts.
 
-    Without an anchor it is a rule without slots; ``anchored`` gives it one.
+    An interval is 1 s to 3653 days. Without an anchor it is a rule without slots; ``anchored`` gives it one: a job
+    takes its ``start_at``, else its creation. Raises ``InvalidScheduleError``.
     """
 
     interval: timedelta
@@ -178,7 +179,7 @@ class EverySchedule(_OnDatetimes):
 
 @dataclass(frozen=True, slots=True)
 class OnceSchedule(_OnDatetimes):
-    """One slot, at ``at``. ``timezone`` is the zone it is shown in."""
+    """One slot, at ``at`` (aware). ``timezone`` is the zone it is shown in. Raises ``InvalidScheduleError``."""
 
     at: datetime
     timezone: str = "UTC"
@@ -221,7 +222,10 @@ class OnceSchedule(_OnDatetimes):
 
 
 def parse_schedule(text: str, timezone: str = "UTC") -> Schedule:
-    """Read any schedule: cron (``0 9 * * *``, ``@daily``), ``every 10s``, ``at 2026-12-01T09:00``."""
+    """Read any schedule: cron (``0 9 * * *``, ``@daily``), ``every 10s``, ``at 2026-12-01T09:00``.
+
+    A time without an offset is on the wall clock of ``timezone``. Raises ``InvalidScheduleError``.
+    """
     if not isinstance(text, str):
         raise InvalidScheduleError(f"schedule: text is needed, not {type(text).__name__}")
     trimmed = text.strip(" \t")

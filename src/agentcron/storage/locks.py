@@ -7,6 +7,7 @@ would not do: it is given to another process sooner or later.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,16 @@ class NodeLocks:
                 f"{self._folder}: cannot hold the lock of this scheduler ({error}); check the folder's permissions"
             ) from error
         self._held[node_id] = lock
+
+    @contextlib.contextmanager
+    def holding(self, node_id: str) -> Iterator[None]:
+        """Take the node's lock, and let go of it where the block fails: a scheduler that is not known lives not."""
+        self.hold(node_id)
+        try:
+            yield
+        except BaseException:
+            self.release(node_id)
+            raise
 
     def release(self, node_id: str) -> None:
         """Let go of the node's lock and remove its file."""

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
@@ -17,10 +19,13 @@ from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec
+from agentcron.errors import StoreError
 from agentcron.storage.filters import matches
 
+PRUNED_AT_ONCE: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
 _E: Final = ExecutionStatus
 
@@ -52,13 +57,14 @@ class Tally:
 
 
 class MemoryStorage:
-    """Jobs and executions of this process alone."""
+    """Jobs and executions of this process alone, lost with it: for tests and trials."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._specs: dict[tuple[str, int], JobSpec] = {}
         self._executions: dict[str, Execution] = {}
         self._history: dict[str, list[str]] = {}
+        self._manual: dict[str, set[datetime]] = {}
         self._attempts: dict[str, list[Execution]] = {}
         self._processes: dict[str, str] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
@@ -150,19 +156,28 @@ class MemoryStorage:
         for job in added.values():
             self._jobs[job.id] = job.evolve(open=0, running=0, execution_history=())
             self._specs[job.id, job.version] = job.spec
-        for row in executions:
-            if row.job_id in added and row.id not in self._executions:
-                self._keep(row)
+        self._keep([row for row in executions if row.job_id in added])
         return len(added)
 
-    def _keep(self, row: Execution) -> None:
-        """A row as it is, but for an instant that another row of its job stands at."""
+    def _keep(self, rows: Sequence[Execution]) -> None:
+        """Rows as they are, but for an instant that another row of the job stands at."""
+        # Gathered once: looked up anew for each row, a history of thousands would take minutes.
+        taken = {
+            job_id: {self._executions[key].at for key in self._history.get(job_id, ())}
+            for job_id in {row.job_id for row in rows}
+        }
+        for row in rows:
+            self._manual.pop(row.job_id, None)
+            if row.id not in self._executions:
+                self._keep_row(row, taken[row.job_id])
+
+    def _keep_row(self, row: Execution, taken: set[datetime]) -> None:
         job = self._jobs[row.job_id]
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at for key in history}
         at = row.at
         while at in taken:
             at += _INSTANT
+        taken.add(at)
         version = row.version if (job.id, row.version) in self._specs else job.version
         row = self._executions[row.id] = replace(row, at=at, version=version)
         history.append(row.id)
@@ -178,6 +193,9 @@ class MemoryStorage:
             taken = {self._executions[key].at for key in history}
             while at in taken or at == job.next_slot:
                 at += _INSTANT
+            self._asked_at(job.id).add(at)
+        elif at in self._asked_at(job.id):
+            self._give_way(job.id, at)
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
             row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
         row = replace(row, at=at)
@@ -188,6 +206,24 @@ class MemoryStorage:
         else:
             self._change_job(job.id, open=self._jobs[job.id].open + 1)
 
+    def _asked_at(self, job_id: str) -> set[datetime]:
+        """The instants of the job's manual runs: with them a slot's row is added without a look through history."""
+        if job_id not in self._manual:
+            rows = (self._executions[key] for key in self._history.get(job_id, ()))
+            self._manual[job_id] = {row.at for row in rows if row.manual}
+        return self._manual[job_id]
+
+    def _give_way(self, job_id: str, at: datetime) -> None:
+        """A slot stands at its own instant; a manual run that was asked for at the very same one moves on."""
+        taken = {self._executions[key].at: key for key in self._history[job_id]}
+        if (key := taken.get(at)) is not None:
+            free = at
+            while free in taken:
+                free += _INSTANT
+            self._executions[key] = self._executions[key].evolve(at=free)
+            self._manual[job_id].add(free)
+        self._manual[job_id].discard(at)
+
     def _count_row(self, row: Execution, job: Job) -> None:
         totals = self._jobs[job.id].totals
         name = row.status.value.lower()
@@ -197,6 +233,7 @@ class MemoryStorage:
     def _remove(self, job_id: str, now: datetime) -> None:
         job = self._jobs.pop(job_id)
         self._tombstones[job_id] = (job.name, now)
+        self._manual.pop(job_id, None)
         for key in self._history.pop(job_id, []):
             self._executions.pop(key, None)
             self._attempts.pop(key, None)
@@ -227,7 +264,14 @@ class MemoryStorage:
         return min(waiting, default=None)
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -245,6 +289,9 @@ class MemoryStorage:
             and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))
         ]
         ready.sort(key=lambda row: (row.priority, row.wake_at or now))
+        if caught_up is not None:
+            fresh = [row for row in ready if not row.caught_up]
+            ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
         for row in ready[:limit]:
             taken = row.evolve(
@@ -279,6 +326,13 @@ class MemoryStorage:
     def _held(self, execution_id: str, fence: int) -> Execution | None:
         row = self._executions.get(execution_id)
         return row if row is not None and row.fence == fence and row.status is _E.RUNNING else None
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        row = self._held(execution_id, fence)
+        if row is None:
+            return False
+        self._executions[row.id] = row.evolve(wake_at=wake_at)
+        return True
 
     async def process_of(self, execution_id: str) -> str | None:
         return self._processes.get(execution_id)
@@ -395,18 +449,48 @@ class MemoryStorage:
         if wanted is None:
             wanted = list(_E) if filters.include_skipped else [status for status in _E if status not in NOT_RUN]
         found = [row for row in newest if row.status in wanted]
-        page = [replace(self._with_prompt(row), conversation=None) for row in found[:limit]]
+        page = [self._with_prompt(row).evolve(conversation=None) for row in found[:limit]]
         return Page(items=page, after=page[-1].id if len(found) > limit else None)
 
     def _with_prompt(self, row: Execution) -> Execution:
         prompt = row.prompt or self._specs[row.job_id, row.version].prompt
-        return replace(row, prompt=prompt, result=row.result or ("" if row.ran else None))
+        return row.evolve(prompt=prompt, result=row.result or ("" if row.ran else None))
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         slots = [row for key in self._history.get(job_id, []) if not (row := self._executions[key]).manual]
         slots.sort(key=lambda row: row.at)
         place = bisect_right(slots, instant, key=lambda row: row.at)
         return slots[place - 1] if place else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        return min((self._executions[key].at for key in self._history.get(job_id, [])), default=None)
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        gone: dict[str, Execution] = {}
+        spare: list[Execution] = []
+        for history in self._history.values():
+            rows = sorted((self._executions[key] for key in history), key=lambda row: row.at)
+            gone |= {row.id: row for row in beyond(rows, retention, now)}
+            spare += (row for row in rows[: -retention.keep_last] if row.final and row.id not in gone)
+        if retention.max_bytes is not None:
+            size = sum(size_of(row) for key, row in self._executions.items() if key not in gone)
+            for row in sorted(spare, key=ended_at):
+                if size <= retention.max_bytes:
+                    break
+                size -= size_of(row)
+                gone[row.id] = row
+        batch = dict(islice(gone.items(), PRUNED_AT_ONCE))
+        for key in batch:
+            del self._executions[key]
+            self._attempts.pop(key, None)
+        for job_id in {row.job_id for row in batch.values()}:
+            self._history[job_id] = [key for key in self._history[job_id] if key not in batch]
+            # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.
+            self._change_job(job_id)
+        return Pruned(rows=len(batch), after=None if len(batch) == len(gone) else "more")
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        raise StoreError("memory: a store in memory has nothing to copy; name a file with --store")
 
     async def statistics(self) -> JobStatistics:
         jobs = dict.fromkeys(JobStatus, 0)

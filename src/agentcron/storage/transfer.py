@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters, JobFilters
-from agentcron.errors import StoreUnavailable
+from agentcron.errors import ConfigError, ConflictError, StoreError, StoreUnavailable
 from agentcron.ports import JobStore
 from agentcron.storage.json_files import StorageFsPlugin
-from agentcron.storage.json_files.files import folder_of
+from agentcron.storage.json_files.files import Folder, folder_of
 
 # So many jobs go into one write.
 _AT_ONCE: Final = 100
@@ -21,27 +21,41 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What was moved: ``jobs`` added, ``known`` left out because their id was taken, and what could not be read."""
+    """What was moved: how many ``jobs`` with how many ``executions``.
 
-    jobs: int
-    known: int
+    ``known`` are the ids of the jobs that the target had already; they and their executions are left as they are.
+    ``problems`` are what could not be read, a line each.
+    """
+
+    jobs: int = 0
+    executions: int = 0
+    known: Sequence[str] = ()
     problems: Sequence[str] = ()
+
+
+def folder_with_jobs(directory: str | Path) -> Folder:
+    """The folder that can be read from. Raises ``StoreUnavailable`` where there is none or it holds no jobs."""
+    folder = folder_of(directory)
+    if not folder.path.is_dir():
+        raise StoreUnavailable(f"{folder.path}: there is no such folder; name the one that holds background-jobs")
+    if not any(path.exists() for path in (folder.jobs, folder.snapshot, folder.log)):
+        raise StoreUnavailable(f"{folder.path}: there is no jobs.json in it; name the folder that the plugin wrote to")
+    return folder
 
 
 async def import_original(directory: str | Path, store: JobStore, *, timezone: str = "UTC") -> Moved:
     """Add the jobs and executions of a folder to ``store``, which is open. The folder's data stays as it is.
 
     ``timezone`` is the zone of jobs that name none. Raises ``StoreUnavailable`` where the folder is missing or damaged
-    as a whole.
+    as a whole, ``ConfigError`` where it is the store itself, and what ``store`` raises for a change; the message then
+    says how many jobs were added before.
     """
-    folder = folder_of(directory)
-    if not folder.path.is_dir():
-        raise StoreUnavailable(f"{folder.path}: there is no such folder; name the one that holds background-jobs")
-    source = StorageFsPlugin(directory, timezone=timezone)
+    source = StorageFsPlugin(folder_with_jobs(directory).path, timezone=timezone)
+    _refuse_itself(source, store)
     await source.open()
     try:
-        jobs, known = await _copy(source, store)
-        return Moved(jobs=jobs, known=known, problems=tuple(source.problems))
+        moved = await _copy(source, store)
+        return replace(moved, problems=[*source.problems, *moved.problems])
     finally:
         await source.close()
 
@@ -49,33 +63,59 @@ async def import_original(directory: str | Path, store: JobStore, *, timezone: s
 async def export_original(store: JobStore, directory: str | Path) -> Moved:
     """Write the jobs and executions of ``store``, which is open, into a folder that the original can read.
 
-    Jobs that the folder has already are left as they are. Raises ``ConflictError`` while a process writes there.
+    Jobs that the folder has already are left as they are. Raises ``ConflictError`` while a process writes there,
+    ``StoreUnavailable`` where the files cannot be written, and ``ConfigError`` where the folder is the store itself.
     """
     target = StorageFsPlugin(directory)
+    _refuse_itself(target, store)
     await target.open()
     try:
-        jobs, known = await _copy(store, target)
+        moved = await _copy(store, target)
         # Told before the files are written whole: closing does that, and forgets.
-        problems = tuple(target.problems)
+        moved = replace(moved, problems=[*target.problems, *moved.problems])
     finally:
         await target.close()
-    return Moved(jobs=jobs, known=known, problems=problems)
+    if target.problems:
+        # What only the log holds is durable, and nothing that the original could read.
+        raise StoreUnavailable(target.problems[-1])
+    return moved
 
 
-async def _copy(source: JobStore, target: JobStore) -> tuple[int, int]:
-    added = seen = 0
+def _refuse_itself(folder: StorageFsPlugin, store: JobStore) -> None:
+    if isinstance(store, StorageFsPlugin) and store.folder.path.resolve() == folder.folder.path.resolve():
+        raise ConfigError(f"{folder.folder.path}: is the store itself; name another folder")
+
+
+async def _copy(source: JobStore, target: JobStore) -> Moved:
+    expected = (await source.statistics()).total_jobs
+    moved, known = Moved(), list[str]()
     after: str | None = None
     while True:
         page = await source.list_jobs(JobFilters(), after=after, limit=_AT_ONCE)
-        rows = [row for job in page.items async for row in _rows(source, job)]
-        added += await target.restore(page.items, rows)
-        seen += len(page.items)
+        fresh: list[Job] = []
+        for job in page.items:
+            if await target.get_job(job.id) is None:
+                fresh.append(job)
+            else:
+                known.append(job.id)
+        try:
+            rows = [row for job in fresh async for row in _rows(source, job, target)]
+            added = await target.restore(fresh, rows) if fresh else 0
+        except (StoreError, ConflictError) as error:
+            if not moved.jobs:
+                raise
+            before = f"{moved.jobs} jobs were moved before that; repeat it for the rest"
+            raise type(error)(f"{error} ({before})") from error
+        moved = replace(moved, jobs=moved.jobs + added, executions=moved.executions + len(rows))
         after = page.after
         if after is None:
-            return added, seen - added
+            break
+    unread = expected - moved.jobs - len(known)
+    problem = f"{source.url}: {unread} of its jobs could not be read, left out; see 'agentcron doctor'"
+    return replace(moved, known=known, problems=[problem] if unread > 0 else [])
 
 
-async def _rows(source: JobStore, job: Job) -> AsyncIterator[Execution]:
+async def _rows(source: JobStore, job: Job, target: JobStore) -> AsyncIterator[Execution]:
     """The job's executions, oldest first, with everything that was said in them."""
     ids: list[str] = []
     before: str | None = None
@@ -89,4 +129,7 @@ async def _rows(source: JobStore, job: Job) -> AsyncIterator[Execution]:
         row = await source.get_execution(key)
         if row is not None:
             prompt = None if row.prompt == job.prompt else row.prompt
-            yield row.evolve(prompt=prompt, result=row.result or None)
+            taken = await target.get_execution(row.id)
+            # Ids are unique in a store; the original may have numbered the runs of each folder or job.
+            own = row.id if taken is None or taken.id != row.id else f"{job.id}-{row.id}"
+            yield row.evolve(id=own, prompt=prompt, result=row.result or None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.errors import StoreError
 from agentcron.plugin import BackgroundJobsPlugin
@@ -19,6 +17,8 @@ from agentcron.storage.memory import MemoryStorage
 from agentcron.testing.agents import FakeAgentFactory, create_mock_agent_factory
 from agentcron.testing.clock import FakeClock, settle_loop
 from agentcron.testing.storage import create_mock_storage_plugin
+
+STILL: Final = 4
 
 
 @dataclass(kw_only=True)
@@ -60,26 +60,24 @@ class Environment:
 
     async def _settled(self) -> None:
         # The JSON folder is a memory store that answers from a thread: what it was asked is not done at once.
-        if isinstance(self.storage, StorageFsPlugin) or not isinstance(self.storage, MemoryStorage):
+        alone = isinstance(self.storage, MemoryStorage) and not isinstance(self.storage, StorageFsPlugin)
+        if not alone and await self.plugin.scheduler_alive():
             with contextlib.suppress(StoreError):
                 await self._stored()
         await settle_loop(30)
 
     async def _stored(self) -> None:
-        """Give a store with a thread of its own the real time that it needs: until nothing is due, nothing can begin,
-        and what runs is with an agent that lives. Rows of a busy lane look ready too: they are not
-        waited for long."""
-        turns = 0
-        while await self.plugin.scheduler_alive() and turns < 1000:
-            await asyncio.sleep(0.002)
-            now = self.clock.now()
+        """Give a store with a thread of its own the real time that it needs: until several changes in a row, each of
+        which waits for those before it, find nothing moved."""
+        seen: object = None
+        same = 0
+        while same < STILL:
+            await self.storage.ask_cancel([], self.clock.now())
+            await settle_loop()
             rows = await self.storage.open_executions()
-            running = sum(row.status is ExecutionStatus.RUNNING for row in rows)
-            ready = await self.storage.ready_at()
-            moving = (await self.storage.due(now, 1)).jobs or running != self.agent_factory.live
-            if not moving and (ready is None or ready > now):
-                return
-            turns += 1 if moving else 20
+            found = (self.agent_factory.live, [(row.id, row.status, row.fence, row.cancel_requested) for row in rows])
+            same = same + 1 if found == seen else 0
+            seen = found
 
 
 def create_test_environment(

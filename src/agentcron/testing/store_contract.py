@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause,
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
+from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.ports import JobStore
@@ -121,6 +123,21 @@ class StoreContract:
             old = await bench.store.get_spec(job.id, 1)
             assert old is not None
             assert old.prompt == "old"
+
+    async def test_who_made_a_job_stays_with_it(self) -> None:
+        async with self.opened() as bench:
+            made = changes.create(
+                read_spec({"name": "n", "prompt": "p", "schedule": "every 1m"}), "one", NOW, made_by="a:b"
+            )
+            assert await bench.commit(made)
+            assert made.job_after is not None
+            job = await bench.read(made.job_after)
+            assert await bench.commit(changes.edit(job, read_spec({"prompt": "new"}, base=job.spec), NOW, bench.new_id))
+            await bench.run_due(await bench.read(job), NOW + MINUTE)
+            assert await bench.store.restore([job.evolve(id="two")], []) == 1
+            listed = (await bench.store.list_jobs(JobFilters())).items
+            assert [(found.id, found.made_by) for found in listed] == [("one", "a:b"), ("two", "a:b")]
+            assert (await bench.job()).made_by is None
 
     async def test_a_plan_made_from_an_older_state_is_refused(self) -> None:
         async with self.opened() as bench:
@@ -229,6 +246,22 @@ class StoreContract:
             claimed = await bench.store.claim("me", NOW + MINUTE, 10)
             assert [execution.job_id for execution in claimed] == [urgent.id, usual.id]
 
+    async def test_what_is_caught_up_is_claimed_behind_all_that_is_on_time_and_no_more_than_allowed(self) -> None:
+        async with self.opened() as bench:
+            late = [await bench.job("every 1h", priority=-1000) for _ in range(3)]
+            now = NOW + 90 * MINUTE
+            for job in late:
+                assert await bench.tick(job, now)
+            fresh = changes.create(read_spec({"name": "f", "prompt": "x", "schedule": "* * * * *"}), "f" * 16, now)
+            assert fresh.job_after is not None
+            assert await bench.commit(fresh)
+            assert await bench.tick(fresh.job_after, now + MINUTE)
+            first = await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=1)
+            assert [row.job_id == "f" * 16 for row in first] == [True, False]
+            assert [row.caught_up for row in first] == [False, True]
+            assert await bench.store.claim("me", now + MINUTE, 10, begin=True, caught_up=0) == []
+            assert len(await bench.store.claim("me", now + MINUTE, 10, begin=True)) == 2
+
     async def test_an_execution_that_was_not_begun_is_begun_by_its_fence_only(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()
@@ -312,6 +345,18 @@ class StoreContract:
             assert await bench.tick(looked, now)
             assert (await bench.read(job)).status is JobStatus.COMPLETED
 
+    async def test_a_last_run_that_ends_while_the_last_slot_is_planned_still_makes_the_planner_look(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(end_at=(NOW + 2 * MINUTE).isoformat())
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            now = NOW + 2 * MINUTE
+            made = plan(await bench.read(job), now, bench.new_id)
+            await bench.end(execution, DONE, now)
+            assert await bench.commit(made)
+            [looked] = (await bench.store.due(now, 10)).jobs
+            assert await bench.tick(looked, now)
+            assert (await bench.read(job)).status is JobStatus.COMPLETED
+
     async def test_rows_of_a_lane_run_one_after_another(self) -> None:
         async with self.opened() as bench:
             job = await bench.job(overlap="buffer_all")
@@ -361,6 +406,15 @@ class StoreContract:
             rows = await bench.store.open_executions(job.id)
             assert len({row.at for row in rows}) == 2
             assert all(row.scheduled_for is None for row in rows)
+
+    async def test_a_manual_run_gives_way_to_a_slot_of_the_very_same_instant(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(schedule="every 30s", overlap="allow_all")
+            assert await bench.commit(changes.run_now(job, NOW + MINUTE, "manual"))
+            assert await bench.tick(await bench.read(job), NOW + MINUTE)
+            rows = {row.at: row.id for row in await bench.store.open_executions(job.id)}
+            assert rows.pop(NOW + MINUTE + timedelta(microseconds=1)) == "manual"
+            assert set(rows) == {NOW + MINUTE / 2, NOW + MINUTE}
 
     async def test_history_is_read_newest_first_in_pages(self) -> None:
         async with self.opened() as bench:
@@ -446,6 +500,17 @@ class StoreContract:
             [execution] = await bench.run_due(job, NOW + MINUTE)
             assert await bench.store.lapsed(NOW + MINUTE + timedelta(seconds=10), 10) == []
             assert [row.id for row in await bench.store.lapsed(NOW + 3 * MINUTE, 10)] == [execution.id]
+
+    async def test_a_running_row_is_renewed_by_its_fence_only(self) -> None:
+        async with self.opened() as bench:
+            [execution] = await bench.run_due(await bench.job(timeout="10m"), NOW + MINUTE)
+            later = NOW + 60 * MINUTE
+            assert not await bench.store.renew(execution.id, execution.fence - 1, later)
+            assert len(await bench.store.lapsed(NOW + 59 * MINUTE, 10)) == 1
+            assert await bench.store.renew(execution.id, execution.fence, later)
+            assert await bench.store.lapsed(NOW + 59 * MINUTE, 10) == []
+            await bench.end(execution, DONE, NOW + 2 * MINUTE)
+            assert not await bench.store.renew(execution.id, execution.fence, later)
 
     async def test_the_process_of_an_open_attempt_is_remembered(self) -> None:
         async with self.opened() as bench:
@@ -538,6 +603,75 @@ class StoreContract:
             assert (figures.total_executions, figures.tokens) == (1, 14)
             assert (await bench.read(job)).totals.tokens == 14
 
+    async def test_history_beyond_its_age_is_pruned_and_still_counted(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.history(8)
+            before = await bench.read(job)
+            sums = await bench.store.statistics()
+            await bench.prune(Retention(max_age=3 * MINUTE, keep_last=2), NOW + 8 * MINUTE)
+            assert await bench.slots(job) == [5, 6, 7, 8]
+            assert await bench.store.history_begins(job.id) == NOW + 5 * MINUTE
+            assert await bench.store.slot_at(job.id, NOW + 4 * MINUTE) is None
+            assert await bench.read(job) == before
+            assert await bench.store.statistics() == sums
+
+    async def test_rows_beyond_their_number_are_pruned_oldest_first(self) -> None:
+        async with self.opened() as bench:
+            job, other = await bench.history(6), await bench.history(3)
+            await bench.prune(Retention(max_per_job=4, keep_last=1), NOW + 6 * MINUTE)
+            assert await bench.slots(job) == [3, 4, 5, 6]
+            assert await bench.slots(other) == [1, 2, 3]
+
+    async def test_the_newest_rows_of_each_job_are_kept_whatever_the_limits_say(self) -> None:
+        async with self.opened() as bench:
+            job, other = await bench.history(6), await bench.history(2)
+            limits = Retention(max_age=MINUTE, max_per_job=1, max_bytes=1, keep_last=3)
+            await bench.prune(limits, NOW + 1000 * MINUTE)
+            assert await bench.slots(job) == [4, 5, 6]
+            assert await bench.slots(other) == [1, 2]
+
+    async def test_a_store_that_is_too_large_loses_its_oldest_rows(self) -> None:
+        async with self.opened() as bench:
+            small, large = await bench.history(4), await bench.history(40, text=40_000)
+            await bench.prune(Retention(max_bytes=500_000, keep_last=4), NOW + 40 * MINUTE)
+            left = await bench.slots(large)
+            assert 4 < len(left) < 25
+            assert left == list(range(41 - len(left), 41))
+            assert await bench.slots(small) == [1, 2, 3, 4]
+            newest = (await bench.store.list_executions(ExecutionFilters(job_id=large.id), 1)).items[0]
+            assert len(newest.result or "") >= 40_000
+
+    async def test_nothing_is_pruned_within_the_limits_or_without_any(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.history(5)
+            later = NOW + timedelta(days=80)
+            assert await bench.prune(Retention(keep_last=1), later) == 0
+            none = Retention(max_age=None, max_per_job=None, max_bytes=None, keep_last=1)
+            assert await bench.prune(none, NOW + timedelta(days=9000)) == 0
+            assert await bench.slots(job) == [1, 2, 3, 4, 5]
+
+    async def test_an_open_row_is_never_pruned(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="allow_all")
+            [running] = await bench.run_due(job, NOW + MINUTE)
+            for minute in range(2, 6):
+                [row] = await bench.run_due(await bench.read(job), NOW + minute * MINUTE)
+                await bench.end(row, DONE, NOW + minute * MINUTE)
+            limits = Retention(max_age=MINUTE, max_per_job=1, max_bytes=1, keep_last=1)
+            await bench.prune(limits, NOW + 1000 * MINUTE)
+            assert await bench.slots(job) == [1, 5]
+            await bench.end(running, DONE, NOW + 1000 * MINUTE)
+
+    async def test_a_long_history_is_pruned_in_batches(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.history(0)
+            copy = await bench.longer(job, 2500)
+            first = await bench.store.prune(Retention(max_per_job=10, keep_last=1), NOW)
+            assert 0 < first.rows <= 1000
+            assert first.after is not None
+            await bench.prune(Retention(max_per_job=10, keep_last=1), NOW)
+            assert len(await bench.slots(copy)) == 10
+
     async def test_clear_leaves_nothing_but_tombstones(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()
@@ -583,6 +717,41 @@ class _Bench:
     async def run_due(self, job: Job, now: datetime) -> list[Execution]:
         assert await self.tick(job, now)
         return await self.store.claim("me", now, 1, begin=True)
+
+    async def history(self, count: int, text: int = 4) -> Job:
+        """A job that ran so many times, one minute after another, with answers of that length."""
+        job = await self.job()
+        for minute in range(1, count + 1):
+            [row] = await self.run_due(await self.read(job), NOW + minute * MINUTE)
+            answer = hashlib.shake_256(row.id.encode()).hexdigest(text // 2)
+            await self.end(row, Done(answer=AgentOutcome(output=answer)), NOW + minute * MINUTE)
+        return await self.read(job)
+
+    async def longer(self, job: Job, count: int) -> Job:
+        """A copy of the job with so many executions that ended."""
+        copy = job.evolve(id=f"{job.id}-copy", totals=replace(job.totals, success=count), runs=count)
+        ended = [
+            Execution(
+                id=self.new_id(), job_id=copy.id, version=1, at=NOW + number * MINUTE, status=_E.SUCCESS, attempt=1,
+                begun=True, start_time=NOW + number * MINUTE, end_time=NOW + number * MINUTE, agent="echo",
+            )
+            for number in range(count)
+        ]  # fmt: skip
+        assert await self.store.restore([copy], ended) == 1
+        return copy
+
+    async def prune(self, retention: Retention, now: datetime) -> int:
+        rows, after = 0, None
+        while True:
+            batch = await self.store.prune(retention, now, after=after)
+            rows, after = rows + batch.rows, batch.after
+            if after is None:
+                return rows
+
+    async def slots(self, job: Job) -> list[int]:
+        """The minutes of the rows that are kept, oldest first."""
+        page = await self.store.list_executions(ExecutionFilters(job_id=job.id, include_skipped=True), 5000)
+        return [(row.at - NOW) // MINUTE for row in page.items][::-1]
 
     async def end(self, execution: Execution, outcome: Any, now: datetime) -> None:
         spec = await self.store.get_spec(execution.job_id, execution.version)

@@ -101,15 +101,17 @@ def apply(change: Change, to: MemoryStorage) -> None:
         else:
             to._jobs[key] = job
             to._specs.setdefault((key, job.version), job.spec)
+    shorter: set[str] = set()
     for key, row in change.rows.items():
         if row is None:
             gone = to._executions.pop(key, None)
-            if gone is not None and key in to._history.get(gone.job_id, ()):
-                to._history[gone.job_id].remove(key)
+            shorter |= {gone.job_id} if gone is not None else set()
         else:
             if key not in to._executions:
                 to._history.setdefault(row.job_id, []).append(key)
             to._executions[key] = row
+    for job_id in shorter & to._history.keys():
+        to._history[job_id] = [key for key in to._history[job_id] if key in to._executions]
     to._tombstones.update(change.deleted)
     to._nodes.update(change.nodes)
     for key, process in change.processes.items():

@@ -48,7 +48,7 @@ def take_edits(found: Loaded, base: Mapping[str, Job], foreign: Objects, *, know
         for job_id in gone:
             state._apply(changes.delete(state._jobs[job_id], now))
         if gone:
-            found.problems.append(f"jobs.json: another program removed {len(gone)} jobs ({', '.join(gone[:5])})")
+            found.notes.append(f"jobs.json: another program removed {len(gone)} jobs ({', '.join(gone[:5])})")
     adopted = [key for job_id in list(state._jobs) for key in _take_rows(found, job_id, foreign, known)]
     found.edits = state.taken()
     if found.edits is not None:
@@ -82,7 +82,8 @@ def _take_rows(found: Loaded, job_id: str, foreign: Objects, known: bool) -> lis
             found.names[filed[number].id] = execution_name(job_id, row.id)
     keys = {row.id for row in filed} | {part["id"] for part in foreign.get(job_id, ())}
     inline = [row for row in _inline(found, job, entry) if row.id not in keys]
-    inline = [row for row in inline if row.id not in state._executions]
+    # jobs.json may be older than the log: what was pruned since must not come back out of it.
+    inline = [row for row in inline if row.id not in state._executions and row.id not in found.pruned]
     if not filed and not inline:
         return []
     rows = sorted([*filed, *inline], key=lambda row: row.at)
@@ -92,8 +93,7 @@ def _take_rows(found: Loaded, job_id: str, foreign: Objects, known: bool) -> lis
     elif filed:
         state._jobs[job_id] = counted(job, filed)
     tally = state._tally.copy()
-    for row in rows:
-        state._keep(row)
+    state._keep(rows)
     if known:
         state._tally = tally
         for row in filed:
@@ -132,7 +132,7 @@ def _edit(found: Loaded, base: Job, entry: Mapping[str, Any], now: datetime) -> 
         if wanted.state is not base.state and wanted.state is not job.state:
             _apply(found, job, _move(job, wanted.state, now), wanted.state.value)
     except (AgentcronError, ValueError, TypeError, OverflowError) as error:
-        found.problems.append(f"jobs.json: the edit of job {base.id} is not taken: {error}")
+        found.notes.append(f"jobs.json: the edit of job {base.id} is not taken: {error}")
     job = state._jobs[base.id]
     followed = _follow(found, job, base, entry) if "schedule" not in changed else job
     if followed is not job:
@@ -142,7 +142,7 @@ def _edit(found: Loaded, base: Job, entry: Mapping[str, Any], now: datetime) -> 
 
 def _apply(found: Loaded, job: Job, plan: Plan | None, what: str) -> None:
     if plan is None:
-        found.problems.append(f"jobs.json: job {job.id} is {job.status.value} and cannot be {what}")
+        found.notes.append(f"jobs.json: job {job.id} is {job.status.value} and cannot be {what}")
         return
     found.state._apply(plan)
     found.stale_jobs.add(job.id)
@@ -168,7 +168,7 @@ def _follow(found: Loaded, job: Job, base: Job, entry: Mapping[str, Any]) -> Job
         last = instant(entry["lastRun"]) if entry.get("lastRun") else None
         slot = instant(entry["nextRun"]) if entry.get("nextRun") else None
     except (ValueError, OverflowError) as error:
-        found.problems.append(f"jobs.json: the run times of job {job.id} are not taken: {error}")
+        found.notes.append(f"jobs.json: the run times of job {job.id} are not taken: {error}")
         return job
     if last is not None and (job.last_run is None or iso(last) > iso(job.last_run)):
         job = job.evolve(last_run=last)

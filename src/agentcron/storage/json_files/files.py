@@ -21,6 +21,8 @@ _REMEDIES: Final = {
     errno.EROFS: "the file system is read-only: mount it writable or choose another folder",
     errno.EACCES: "check the permissions of the file and its folder",
     errno.EPERM: "check the permissions of the file and its folder",
+    errno.EEXIST: "something that is no folder stands there: choose another folder",
+    errno.ENOTDIR: "a part of the path is no folder: choose another one",
     errno.EIO: "the disk reports a fault: check it, and restore the folder from a backup where files are damaged",
 }
 Mark = tuple[int, int, int] | None
@@ -173,6 +175,11 @@ def keep_entry(folder: Folder, kind: str, data: bytes) -> Path | None:
     except OSError:
         return None
     return copy
+
+
+def kept(copy: Path | None) -> str:
+    """Where damaged bytes are, in words; None where they could not be copied."""
+    return f"its bytes are kept in {copy}" if copy else "its bytes could not be copied: the folder cannot be written"
 
 
 def explain(error: OSError, path: Path) -> StoreUnavailable:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentcron.domain.model import Job
-from agentcron.storage.json_files.files import Folder, encode, keep_entry, parse, read_bytes, set_aside
+from agentcron.storage.json_files.files import Folder, encode, keep_entry, kept, parse, read_bytes, set_aside
 from agentcron.storage.original import job_of, says_upper
 
 
@@ -76,7 +76,7 @@ def _read_entry(
         copy = keep_entry(folder, "job", encode(entry).encode())
         name = entry.get("name") if isinstance(entry, dict) else None
         what = f"job {key}" + (f" ({name!r})" if isinstance(name, str) else "")
-        found.problems.append(f"{folder.jobs}: {what} is set aside: {error}; {_kept(copy)}")
+        found.problems.append(f"{folder.jobs}: {what} is set aside: {error}; {kept(copy)}")
         return
     found.objects[job.id] = entry
     found.jobs[job.id] = job
@@ -85,12 +85,8 @@ def _read_entry(
 
 def _damaged(folder: Folder, found: JobsFile, data: bytes, why: str) -> None:
     copy = set_aside(folder.jobs, data)
-    found.damaged = f"{folder.jobs} is damaged ({why}); {_kept(copy)}"
+    found.damaged = f"{folder.jobs} is damaged ({why}); {kept(copy)}"
     found.problems = [found.damaged]
-
-
-def _kept(copy: object) -> str:
-    return f"its bytes are kept in {copy}" if copy else "its bytes could not be copied: the folder cannot be written"
 
 
 def assemble(texts: Iterable[tuple[str, str]], shape: Shape) -> bytes:

@@ -11,7 +11,7 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreTooNew, StoreUnavailable
 from agentcron.storage.json_files.change import Ahead, Change, apply, read_change, read_tally
 from agentcron.storage.json_files.edits import take_edits
-from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry, parse, read_bytes, set_aside
+from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry, kept, parse, read_bytes, set_aside
 from agentcron.storage.json_files.jobs_file import JobsFile, read_jobs
 from agentcron.storage.json_files.log import Replay, read_log, unseal
 from agentcron.storage.original import OWN, execution_of
@@ -23,7 +23,10 @@ _BAD: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 @dataclass(slots=True)
 class Loaded:
-    """The state of a folder. ``edits`` is what is not written down here yet; ``stale`` what the projections lack."""
+    """The state of a folder. ``edits`` is what is not written down here yet; ``stale`` what the projections lack.
+
+    ``problems`` is what is damaged, ``notes`` what is sound and was not taken, or not by us.
+    """
 
     state: Ahead
     jobs_file: JobsFile
@@ -32,10 +35,12 @@ class Loaded:
     adopted: set[str] = field(default_factory=set)
     stale_jobs: set[str] = field(default_factory=set)
     stale_rows: set[str] = field(default_factory=set)
+    pruned: set[str] = field(default_factory=set)
     names: dict[str, str] = field(default_factory=dict)
     log_length: int = 0
     behind: bool = False
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def load(folder: Folder, timezone: str) -> Loaded:
@@ -68,6 +73,7 @@ def _load(folder: Folder, timezone: str) -> Loaded:
         apply(change, state)
         found.stale_jobs |= change.jobs.keys() | {row.job_id for row in change.rows.values() if row is not None}
         found.stale_rows |= change.rows.keys() - set(change.adopted)
+        found.pruned |= {key for key, row in change.rows.items() if row is None}
         found.adopted |= set(change.adopted)
     _lose_strays(state, jobs_file)
     state.taken()
@@ -111,7 +117,7 @@ def _read_snapshot(folder: Folder, found: Loaded) -> dict[str, Any] | None:
         found.adopted = set()
         copy = set_aside(folder.snapshot, data)
         found.problems.append(
-            f"{folder.snapshot} is damaged ({error}); its bytes are kept in {copy}; rebuilt from {folder.jobs.name}, "
+            f"{folder.snapshot} is damaged ({error}); {kept(copy)}; rebuilt from {folder.jobs.name}, "
             "the executions and the log: sums may differ, and slots that did not run are not listed"
         )
         return None
@@ -138,7 +144,7 @@ def _changes(folder: Folder, replay: Replay, found: Loaded) -> list[Change]:
 
 def _damaged_line(folder: Folder, found: Loaded, line: bytes, why: str) -> None:
     copy = keep_entry(folder, "line", line)
-    found.problems.append(f"{folder.log}: a line is damaged ({why}); its bytes are kept in {copy}")
+    found.problems.append(f"{folder.log}: a line is damaged ({why}); {kept(copy)}")
 
 
 def _read_rows(
@@ -174,7 +180,7 @@ def _read_rows(
             row = execution_of(entry := {**entry, "id": key}, jobs[job_id])
         except _BAD as error:
             copy = keep_entry(folder, "execution", data)
-            found.problems.append(f"{path}: is set aside: {error}; its bytes are kept in {copy}")
+            found.problems.append(f"{path}: is set aside: {error}; {kept(copy)}")
             continue
         holders[key] = job_id
         if entry.get(OWN) or row.id in found.adopted:
@@ -182,7 +188,7 @@ def _read_rows(
         else:
             foreign.setdefault(job_id, []).append(entry)
     if strays:
-        found.problems.append(f"{folder.executions}: {strays} files belong to no job; they are left as they are")
+        found.notes.append(f"{folder.executions}: {strays} files belong to no job; they are left as they are")
     return rows, foreign
 
 

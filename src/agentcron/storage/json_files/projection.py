@@ -32,7 +32,7 @@ from agentcron.storage.json_files.jobs_file import assemble, indented
 from agentcron.storage.json_files.loading import FORMAT, Loaded
 from agentcron.storage.json_files.log import Log, seal
 from agentcron.storage.memory import MemoryStorage
-from agentcron.storage.original import INLINE, KNOWN, execution_object, job_object
+from agentcron.storage.original import INLINE, KNOWN, execution_object, job_object, says_upper
 from agentcron.storage.records import job_record, node_record, row_record
 
 _SEPARATOR: Final = ","
@@ -75,6 +75,10 @@ class Projection:
         self.stale_jobs |= change.jobs.keys()
         self.stale_jobs |= {row.job_id for row in change.rows.values() if row is not None}
         self.stale_rows |= change.rows.keys()
+
+    def found(self) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """The jobs' objects as they are written, and the executions' file names."""
+        return dict(self._objects), dict(self._names)
 
     def gather(self, state: MemoryStorage, adopted: Iterable[str], lines: int) -> Work:
         """What is to be written now. Nothing is stale afterwards, unless ``failed`` says so."""
@@ -125,7 +129,8 @@ class Projection:
         for row, prompt in work.rows:
             name = self._names.get(row.id) or execution_name(row.job_id, row.id)
             found = _object_in(folder / name)
-            upper = self._shape.upper
+            entry = self._objects.get(row.job_id, {})
+            upper = says_upper(entry) if "status" in entry else self._shape.upper
             written = execution_object(row, prompt, found, upper=upper)
             if written != found:
                 write_whole(folder / name, (encode(written) + "\n").encode())

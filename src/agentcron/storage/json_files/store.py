@@ -12,11 +12,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron import observability
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.storage.json_files.backup import back_up, back_up_closed, moment
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
 from agentcron.storage.json_files.files import explain, folder_of
 from agentcron.storage.json_files.loading import Loaded, load
@@ -30,6 +33,7 @@ T = TypeVar("T")
 # Up to so many jobs the files are rewritten after each change; above, at most once a second.
 SMALL: Final = 200
 PAUSE: Final = 1.0
+NAME: Final = "storage"
 
 
 class StorageFsPlugin(MemoryStorage):
@@ -60,6 +64,11 @@ class StorageFsPlugin(MemoryStorage):
         self._lines = 0
         self._fault: str | None = None
         self._told: set[str] = set()
+        self._said = observability.Log(observability.get_logger(), NAME)
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = observability.Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -68,9 +77,14 @@ class StorageFsPlugin(MemoryStorage):
     @property
     def problems(self) -> Sequence[str]:
         """What is wrong with the folder, a line each: damage that was set aside, edits not taken, files behind."""
-        found = list(self._loaded.problems) if self._loaded is not None else []
+        found = [*self.damage, *self._loaded.notes] if self._loaded is not None else []
         found += self._projection.problems if self._projection is not None else []
         return [*found, self._fault] if self._fault else found
+
+    @property
+    def damage(self) -> Sequence[str]:
+        """Those of the problems that are damage: jobs, executions or changes that could not be read."""
+        return self._loaded.problems if self._loaded is not None else ()
 
     async def open(self) -> None:
         if self._loaded is not None:
@@ -106,10 +120,10 @@ class StorageFsPlugin(MemoryStorage):
         found = self._loaded = load(self.folder, self._timezone)
         self._ahead, self._adopted = found.state, found.adopted
         copy(self._ahead, self)
-        for problem in found.problems:
+        for problem in (*found.problems, *found.notes):
             if problem not in self._told:
                 self._told.add(problem)
-                logging.getLogger("agentcron").error("[storage] %s", problem)
+                self._said.error(problem)
 
     def _refresh(self) -> None:
         """A process that does not write looks whether the one that does has been at work."""
@@ -128,6 +142,13 @@ class StorageFsPlugin(MemoryStorage):
             for node in await super().nodes()
         ]
 
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        if self._loaded is None:
+            return await back_up_closed(StorageFsPlugin(self._directory, timezone=self._timezone), path, overwrite)
+        self._refresh()
+        found = moment(self, self._loaded, self._projection, self._adopted)
+        return await asyncio.to_thread(back_up, found, self.folder, path, overwrite=overwrite)
+
     # --- changing -------------------------------------------------------------------------------------------------
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
@@ -137,15 +158,27 @@ class StorageFsPlugin(MemoryStorage):
         return await self._change(lambda ahead: ahead.restore(jobs, executions))
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
-        return await self._change(lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin))
+        return await self._change(
+            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+        )
 
     async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
         return await self._change(lambda ahead: ahead.begin(execution_id, fence, now))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         return await self._change(lambda ahead: ahead.note_agent(execution_id, fence, agent_id, process))
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        return await self._change(lambda ahead: ahead.renew(execution_id, fence, wake_at))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._change(lambda ahead: ahead.settle(settlements))
@@ -157,10 +190,13 @@ class StorageFsPlugin(MemoryStorage):
     async def clear(self, now: datetime) -> int:
         return await self._change(lambda ahead: ahead.clear(now))
 
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._change(lambda ahead: ahead.prune(retention, now, after=after))
+
     async def join(self, node: Node) -> None:
         self._become_writer()
-        self._node_locks.hold(node.id)
-        await self._change(lambda ahead: ahead.join(node))
+        with self._node_locks.holding(node.id):
+            await self._change(lambda ahead: ahead.join(node))
 
     async def leave(self, node_id: str, now: datetime) -> None:
         await self._change(lambda ahead: ahead.leave(node_id, now))
@@ -282,7 +318,7 @@ class StorageFsPlugin(MemoryStorage):
             projection.failed(work)
             why = error if isinstance(error, StoreError) else explain(error, self.folder.path)
             self._fault = f"{why}. The JSON files are behind the log; nothing is lost, they follow once writing works"
-            logging.getLogger("agentcron").error("[storage] %s", self._fault)
+            self._said.error(self._fault)
             return False
         self._fault = None
         return True
@@ -301,6 +337,6 @@ def _refreshed(name: str) -> Any:
 
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
-    "lapsed", "get_execution", "list_executions", "slot_at", "statistics",
+    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

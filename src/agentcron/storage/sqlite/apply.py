@@ -113,6 +113,8 @@ def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, n
         following = maybe_us(job.next_slot)
         while at == following or tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
             at += 1
+    else:
+        _make_way(tx, job_seq, at)
     tx.execute(
         statement("execution_insert"),
         {
@@ -138,6 +140,15 @@ def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, n
         tx.tally.add(tally_scopes(job.spec), to_us(now), row.status, slots=row.slots)
 
 
+def _make_way(tx: Transaction, job_seq: int, at: int) -> None:
+    """A manual run that was asked for at the very instant of the slot moves on: the slot would never get its row."""
+    found = tx.execute(statement("execution_manual_at"), {"job": job_seq, "at": at}).fetchone()
+    if found is not None:
+        while tx.execute(statement("execution_slot_taken"), {"job": job_seq, "at": at}).fetchone():
+            at += 1
+        tx.execute(statement("execution_move"), {"seq": found[0], "at": at})
+
+
 def _delete(tx: Transaction, plan: Plan) -> bool:
     before = plan.before
     assert before is not None
@@ -149,7 +160,14 @@ def _delete(tx: Transaction, plan: Plan) -> bool:
 
 
 def claim(
-    tx: Transaction, owner: str, now: datetime, limit: int, ids: Collection[str] | None, begin: bool, spec_of: SpecOf
+    tx: Transaction,
+    owner: str,
+    now: datetime,
+    limit: int,
+    ids: Collection[str] | None,
+    begin: bool,
+    caught_up: int | None,
+    spec_of: SpecOf,
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     now_us = to_us(now)
@@ -159,8 +177,14 @@ def claim(
     else:
         ready = tx.execute(statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}).fetchall()
     claimed: list[Execution] = []
+    left = limit if caught_up is None else caught_up
     for row in ready:
-        seq, job_seq = row[0], row[27]
+        seq, job_seq, found = row[0], row[27], rows.execution(row)
+        if found.caught_up:
+            # They stand behind all others in the order, so none is passed over for them.
+            left -= 1
+            if left < 0:
+                break
         try:
             wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
         except ValueError:
@@ -171,7 +195,6 @@ def claim(
             {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
         )
         tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
-        found = rows.execution(row)
         claimed.append(
             found.evolve(
                 status=ExecutionStatus.RUNNING,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -14,10 +13,14 @@ from agentcron.errors import StoreError, StoreTooNew, StoreUnavailable
 APPLICATION_ID: Final = 0x61676372
 BUSY_MS: Final = 10_000
 
+# What SQLite raises; of a damaged schema Python cannot even read the message.
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+
 _HERE: Final = Path(__file__).parent
 _DISK_FULL: Final = 13
 _CORRUPT: Final = (11, 26)
 _READ_ONLY: Final = 8
+_DISK_FAULT: Final = 10
 
 
 @cache
@@ -35,6 +38,7 @@ def migrations() -> tuple[str, ...]:
 def connect(path: Path, *, write: bool) -> sqlite3.Connection:
     """A connection for one thread at a time. Checkpoints are the caller's: two at once can corrupt a WAL file
     before SQLite 3.51.3 (its "WAL-reset" bug)."""
+    connection = None
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -45,21 +49,11 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         if not write:
             connection.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
+        if connection is not None:
+            connection.close()
         raise explain(error, path) from error
     return connection
-
-
-def create_file(path: Path) -> None:
-    """Make an empty file that only its owner may read; SQLite gives -wal and -shm the same mode."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: cannot be made or written ({error.strerror}); check the folder and its permissions, "
-            "or name another place with --store"
-        ) from error
 
 
 def schema_number(connection: sqlite3.Connection, path: Path) -> int:
@@ -68,7 +62,7 @@ def schema_number(connection: sqlite3.Connection, path: Path) -> int:
         number: int = connection.execute("PRAGMA user_version").fetchone()[0]
         owner: int = connection.execute("PRAGMA application_id").fetchone()[0]
         tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, path) from error
     if tables and owner != APPLICATION_ID:
         raise StoreError(f"{path}: is a SQLite file of another program; name another place with --store")
@@ -98,19 +92,25 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
                 raise
             if number + 1 >= len(migrations()):
                 return
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, path) from error
 
 
-def explain(error: sqlite3.Error, path: Path) -> StoreError:
+def explain(error: Exception, path: Path) -> StoreError:
     """The same fault with the path and what to do about it."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
+        code = _CORRUPT[0]
     if code == _DISK_FULL:
         return StoreUnavailable(f"{path}: the disk is full; free some space, nothing that was acknowledged is lost")
     if code in _CORRUPT:
         return StoreUnavailable(
             f"{path}: is damaged or not a SQLite file ({error}); run 'agentcron doctor', restore a backup, "
             "and keep the damaged file"
+        )
+    if code == _DISK_FAULT:
+        return StoreUnavailable(
+            f"{path}: the disk reports a fault ({error}); check it and its free space, then run 'agentcron doctor'"
         )
     if code == _READ_ONLY:
         return StoreUnavailable(f"{path}: is read-only; check the permissions of the file and of its folder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,31 +16,34 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
-from agentcron.observability import get_logger
+from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
+    SQLITE_ERRORS,
     connect,
-    create_file,
     explain,
     migrate,
     migrations,
     schema_number,
     statement,
 )
+from agentcron.storage.sqlite.making import make_where_missing
+from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
 
-_LOG: Final = get_logger()
-
+NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
@@ -60,8 +64,13 @@ class SqliteStorage:
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._unreadable: set[str] = set()
+        self._said = Log(get_logger(), NAME)
         self._node: str | None = None
         self._seen: datetime | None = None
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = Log(logger, NAME)
 
     @property
     def url(self) -> str:
@@ -75,7 +84,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._reader is not None:
             return
-        create_file(self.path)
+        make_where_missing(self.path)
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
@@ -140,7 +149,9 @@ class SqliteStorage:
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        found = [job for row in self._all("jobs_due", now=to_us(now), limit=limit) if (job := self._readable(row))]
+        # Jobs that cannot be read stay due: they must not take the places of those that can.
+        due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
@@ -150,7 +161,7 @@ class SqliteStorage:
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
-                _LOG.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
+                self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False]
             return [(await self.commit([plan]))[0] for plan in plans]
         for plan, done in zip(plans, applied, strict=True):
@@ -169,11 +180,18 @@ class SqliteStorage:
         return maybe_instant(row[0]) if row else None
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, lambda job_id, version: self._spec(tx, job_id, version)
+                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
             )
         )
 
@@ -183,6 +201,10 @@ class SqliteStorage:
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}
         return await self._write(lambda tx: tx.execute(statement("execution_note_agent"), values).rowcount > 0)
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        values = {"id": execution_id, "fence": fence, "wake_at": to_us(wake_at)}
+        return await self._write(lambda tx: tx.execute(statement("execution_renew"), values).rowcount > 0)
 
     async def process_of(self, execution_id: str) -> str | None:
         row = self._one("execution_process", id=execution_id)
@@ -198,17 +220,17 @@ class SqliteStorage:
             tx.execute(statement("executions_ask_cancel"), {"ids": ids, "now": to_us(now)})
             return tx.execute(statement("executions_by_ids"), {"ids": ids}).fetchall()
 
-        return [rows.execution(row) for row in await self._write(ask)]
+        return [self._execution(row) for row in await self._write(ask)]
 
     async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
         found = self._all("executions_open") if job_id is None else self._all("executions_open_of_job", id=job_id)
-        return [rows.execution(row) for row in found]
+        return [self._execution(row) for row in found]
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
         owners = [row[0] for row in self._all("executions_owners")]
         gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
         found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
-        return [rows.execution(row) for row in found]
+        return [self._execution(row) for row in found]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
         row = self._one("execution_get", id=execution_id)
@@ -226,7 +248,16 @@ class SqliteStorage:
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
-        return rows.execution(row) if row else None
+        return self._execution(row) if row else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        return maybe_instant(self._one("history_begins", id=job_id)[0])
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._write(lambda tx: prune(tx, retention, now, after))
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
@@ -242,7 +273,6 @@ class SqliteStorage:
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     async def join(self, node: Node) -> None:
-        self._locks.hold(node.id)
         values = {
             "id": node.id,
             "host": node.host,
@@ -251,7 +281,8 @@ class SqliteStorage:
             "started_at": to_us(node.started_at),
             "seen_at": to_us(node.seen_at),
         }
-        await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
+        with self._locks.holding(node.id):
+            await self._write(lambda tx: tx.execute(statement("node_join"), values).rowcount)
         self._node, self._seen = node.id, node.seen_at
         assert self._writer is not None
         self._writer.checkpoints = True
@@ -305,6 +336,14 @@ class SqliteStorage:
             spec = self._remember((row[1], row[2]), found[0])
         return rows.job(row, spec)
 
+    def _execution(self, row: rows.Row) -> Execution:
+        try:
+            return rows.execution(row)
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise StoreError(
+                f"{self.path}: execution {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
+            ) from error
+
     def _readable(self, row: rows.Row) -> Job | None:
         """The job, or None and a word in the log: one that this release cannot read must not stop all others."""
         try:
@@ -312,7 +351,7 @@ class SqliteStorage:
         except (ValueError, StoreError) as error:
             if row[1] not in self._unreadable:
                 self._unreadable.add(row[1])
-                _LOG.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
+                self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
@@ -333,11 +372,16 @@ class SqliteStorage:
         return spec
 
     async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
-        texts = self._read(lambda connection: reads.texts(connection, [row[0] for row in found], parts))
+        try:
+            texts = self._read(lambda connection: reads.texts(connection, [row[0] for row in found], parts))
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            raise StoreError(f"{self.path}: {error}") from error
         executions = []
         for row in found:
             mine = texts.get(row[0], {})
-            execution = rows.execution(row)
+            execution = self._execution(row)
             prompt = mine.get("prompt")
             if prompt is None:
                 spec = await self.get_spec(execution.job_id, execution.version)
@@ -363,7 +407,7 @@ class SqliteStorage:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
             return query(self._reader)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise explain(error, self.path) from error
 
     async def _write(self, unit: Callable[[Transaction], T]) -> T:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agentcron.errors import StoreUnavailable
-from agentcron.storage.sqlite.connection import connect, explain
+from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain
 from agentcron.storage.sqlite.tally import Tally
 
 if TYPE_CHECKING:
@@ -111,9 +111,11 @@ class Writer:
             with self._lock or contextlib.nullcontext(), _transaction(connection):
                 tally = Tally(self._node)
                 transaction = Transaction(connection, tally)
+                changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
                 tally.flush(connection)
-            self.commits += 1
+                wrote = connection.total_changes > changed
+            self.commits += wrote
         except Exception as error:
             if len(group) == 1 or isinstance(error, OSError):
                 return [(future, self._told(error)) for _, future in group]
@@ -128,7 +130,7 @@ class Writer:
         if isinstance(error, OSError):
             # The lock beside the file: held for too long by a process that stands still, or not to be opened.
             return StoreUnavailable(f"{self._path}: cannot be locked ({error}); look for a process that is stopped")
-        return explain(error, self._path) if isinstance(error, sqlite3.Error) else error
+        return explain(error, self._path) if isinstance(error, SQLITE_ERRORS) else error
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         """Move the log into the file once it is large. Only the scheduler does it, from this one thread."""

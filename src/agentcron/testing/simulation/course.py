@@ -172,9 +172,9 @@ class _Course:
 
     async def _look(self) -> None:
         world = self._world
-        free = sum(max(world.scenario.places - process.running, 0) for process in world.processes)
-        names = {process.name for process in world.processes}
-        world.trace.stuck.update(await find_stuck(world.ground, world.clock.now(), names, free))
+        running = {process.name: process.running for process in world.processes}
+        stuck = await find_stuck(world.ground, world.clock.now(), running, world.scenario.places)
+        world.trace.stuck.update(stuck)
         self._looks += 1
         if self._looks % _CHANGES_EVERY == 0:
             await find_changed(world.ground, world.trace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,8 +15,13 @@ from agentcron.testing.simulation.trace import Trace
 _LIMIT: Final = timedelta(seconds=8)
 
 
-async def find_stuck(ground: Ground, now: datetime, alive: set[str], free: int) -> dict[str, tuple[Execution, str]]:
-    """Open rows that nobody looks after, with the reason, by id: P3 at a moment without any fault."""
+async def find_stuck(
+    ground: Ground, now: datetime, running: Mapping[str, int], places: int
+) -> dict[str, tuple[Execution, str]]:
+    """Open rows that nobody looks after, with the reason, by id: P3 at a moment without any fault.
+
+    ``running`` is how many executions each living scheduler runs, ``places`` how many it may.
+    """
     rows = await ground.open_rows()
     busy = {row.lane for row in rows if row.status is ExecutionStatus.RUNNING}
     heads: dict[str | None, str] = {}
@@ -29,13 +35,18 @@ async def find_stuck(ground: Ground, now: datetime, alive: set[str], free: int) 
             found[row.id] = (row, "is open without a wake_at")
         elif row.status is ExecutionStatus.RUNNING and over:
             found[row.id] = (row, f"runs past its wake_at {row.wake_at.isoformat()}")
-        elif row.status is ExecutionStatus.RUNNING and row.owner not in alive:
+        elif row.status is ExecutionStatus.RUNNING and row.owner not in running:
             found[row.id] = (row, f"belongs to {row.owner}, which is gone")
         elif row.status is ExecutionStatus.PENDING and row.cancel_requested is not None:
             canceled_at = row.cancel_requested
             if canceled_at + _LIMIT < now:
                 found[row.id] = (row, f"waits, though it was canceled at {canceled_at.isoformat()}")
-        elif row.status is ExecutionStatus.PENDING and over and free and _may_run(row, busy, heads):
+        elif (
+            row.status is ExecutionStatus.PENDING
+            and over
+            and _may_run(row, busy, heads)
+            and any(number < places and _may_catch_up(row, rows, name, places) for name, number in running.items())
+        ):
             found[row.id] = (row, f"could run since {row.wake_at.isoformat()} and does not")
     for job in await ground.jobs():
         if job.state is JobState.ACTIVE and job.next_run is not None and job.next_run + _LIMIT < now:
@@ -46,6 +57,12 @@ async def find_stuck(ground: Ground, now: datetime, alive: set[str], free: int) 
 
 def _may_run(row: Execution, busy: set[str | None], heads: dict[str | None, str]) -> bool:
     return row.lane is None or (row.lane not in busy and heads[row.lane] == row.id)
+
+
+def _may_catch_up(row: Execution, rows: Sequence[Execution], name: str, places: int) -> bool:
+    """Whether the row is on time, or the scheduler has a place for it: what is caught up holds half, rounded up."""
+    others = [other for other in rows if other.owner == name and other.status is ExecutionStatus.RUNNING]
+    return not row.caught_up or sum(other.caught_up for other in others) < (places + 1) // 2
 
 
 async def find_changed(ground: Ground, trace: Trace) -> None:

@@ -78,9 +78,24 @@ class ShakyStore:
         return applied
 
     async def claim(
-        self, owner: str, now: datetime, limit: int, *, ids: Collection[str] | None = None, begin: bool = False
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
     ) -> list[Execution]:
-        return await self._write("claim", lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin))
+        return await self._write(
+            "claim", lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+        )
+
+    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+        return await self._write("begin", lambda: self.store.begin(execution_id, fence, now))
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        return await self._write("renew", lambda: self.store.renew(execution_id, fence, wake_at))
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         async def settled() -> list[bool]:

@@ -62,6 +62,10 @@ class VirtualClock:
         """The present instant of the wall clock, aware, UTC."""
         return self._start + self._loop.elapsed_us * _MICROSECOND
 
+    def steady(self) -> float:
+        """Seconds that passed on the loop; no step moves it."""
+        return self._loop.time()
+
     async def sleep_until(self, instant: datetime) -> None:
         """Return when the wall clock, were it not stepped, shows ``instant``."""
         await asyncio.sleep(max(0.0, (instant - self.now()) / _SECOND))

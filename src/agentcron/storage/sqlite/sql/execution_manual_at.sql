@@ -1,0 +1,1 @@
+SELECT seq FROM executions WHERE job = :job AND at = :at AND manual = 1

@@ -1,0 +1,1 @@
+UPDATE executions SET at = :at WHERE seq = :seq

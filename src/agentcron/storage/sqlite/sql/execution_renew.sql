@@ -1,0 +1,2 @@
+UPDATE executions SET wake_at = :wake_at
+WHERE id = :id AND fence = :fence AND status = 'RUNNING'
