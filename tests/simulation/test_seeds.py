@@ -49,19 +49,18 @@ def test_a_month_that_was_broken_once_keeps_every_promise(seed: int) -> None:
     assert_kept(judge(seed))
 
 
-@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.LOOPS], 0, 4])
+@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.LOOPS], 4])
 def test_the_schedulers_own_loops_keep_every_promise(seed: int) -> None:
     assert_kept(judge(seed, Variant.LOOPS))
 
 
-@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.SQLITE], 0, 4])
+@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.SQLITE], 0])
 def test_days_on_a_sqlite_file_keep_every_promise(seed: int) -> None:
     assert_kept(judge(seed, Variant.SQLITE))
 
 
-@pytest.mark.parametrize("variant", [Variant.MONTH, Variant.LOOPS])
-def test_the_same_seed_is_the_same_story(variant: Variant) -> None:
-    assert live(draw(3, variant)).digest == live(draw(3, variant)).digest
+def test_the_same_seed_is_the_same_story() -> None:
+    assert live(draw(3, days=10)).digest == live(draw(3, days=10)).digest
 
 
 def test_another_seed_is_another_story() -> None:

@@ -22,7 +22,8 @@ _LOOKS: Final = 120
 _CHANGES_EVERY: Final = 8
 _QUIET_US: Final = 600_000_000
 _REST: Final = 600.0
-_DRAIN_US: Final = 20 * 86_400_000_000
+# Longer than any run with its retries: what does not move for so long does not move at all.
+_STANDSTILL_US: Final = 6 * 3_600_000_000
 _NOW: Final = timedelta(0)
 
 
@@ -191,9 +192,11 @@ class _Course:
         world.trace.end = world.clock.now()
         for number in range(len(world.job_ids)):
             await self._do(Happening(at=_NOW, what=points.PAUSE, job=number))
-        begun = world.loop.elapsed_us
-        while await self._open() and world.loop.elapsed_us - begun < _DRAIN_US:
+        moved, since = 0, world.loop.elapsed_us
+        while await self._open() and world.loop.elapsed_us - since < _STANDSTILL_US:
             await self._pass(timedelta(seconds=world.loop.time() + 60))
+            done = len(world.trace.starts) + len(world.trace.kept)
+            moved, since = done, since if moved == done else world.loop.elapsed_us
         for row in await world.ground.open_rows():
             world.trace.stuck.setdefault(row.id, (row, "is open after the drain"))
         self._over = True

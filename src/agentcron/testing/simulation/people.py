@@ -13,7 +13,8 @@ from agentcron.testing.simulation import points
 from agentcron.testing.simulation.agents import SimulatedAgents
 from agentcron.testing.simulation.scenario import Happening
 from agentcron.testing.simulation.shaky_store import NodeGone, ShakyStore
-from agentcron.testing.simulation.world import PERSON, World
+from agentcron.testing.simulation.trace import PERSON
+from agentcron.testing.simulation.world import World
 
 
 class Person:

@@ -48,7 +48,10 @@ class Variant(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One run of the simulation. ``schedulers`` share one store; ``places`` bound the agents of each at once."""
+    """One run of the simulation. ``schedulers`` share one store; ``places`` bound the agents of each at once.
+
+    ``crash_at`` ends the scheduler that does the n-th write of all, ``before`` or ``after`` it takes effect.
+    """
 
     seed: int
     jobs: tuple[JobSpec, ...]
@@ -59,6 +62,7 @@ class Scenario:
     schedulers: int = 1
     places: int = 10
     variant: Variant = Variant.MONTH
+    crash_at: tuple[int, str] | None = None
 
     @property
     def end(self) -> datetime:

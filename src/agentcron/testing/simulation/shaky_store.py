@@ -14,6 +14,7 @@ from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreUnavailable
 from agentcron.ports import JobStore
 from agentcron.testing.simulation import points
+from agentcron.testing.simulation.trace import PERSON
 
 if TYPE_CHECKING:
     from agentcron.testing.simulation.world import World
@@ -127,10 +128,14 @@ class ShakyStore:
         if pause is not None:
             await asyncio.sleep(pause)
             self._live()
+        world.trace.writes += 1
+        number = world.trace.writes
+        self._crash_at(number, "before")
         if world.armed:
             await self._faults("before", name)
         done = await effect()
         self._live()
+        self._crash_at(number, "after")
         if world.armed:
             await self._faults("after", name)
         return done
@@ -144,6 +149,10 @@ class ShakyStore:
         if world.fires(f"error {place}", self.owner):
             raise StoreUnavailable(f"simulated: the store failed {place}")
         if world.fires(f"crash {place}", self.owner):
+            self._end()
+
+    def _crash_at(self, number: int, when: str) -> None:
+        if self._world.scenario.crash_at == (number, when) and self.owner != PERSON:
             self._end()
 
     def _live(self) -> None:

@@ -6,10 +6,14 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.testing.simulation.scenario import Scenario
+
+# Who does what people do, in the log.
+PERSON: Final = "person"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class Trace:
     ``kept`` is the settlement of each execution that was acknowledged as final first, ``late`` names those that were
     acknowledged once more. ``stuck`` are rows found open past their time, ``changed`` final rows that were found
     different from before; ``jobs`` and ``rows`` are what the store held at the end.
+    ``writes`` counts what schedulers and people asked the store to write.
     """
 
     scenario: Scenario
@@ -99,6 +104,7 @@ class Trace:
     rows: list[Execution] = field(default_factory=list)
     end: datetime | None = None
     crashes: int = 0
+    writes: int = 0
 
     @property
     def digest(self) -> str:

@@ -16,7 +16,7 @@ from agentcron.ports import RunContext
 from agentcron.testing.simulation import points
 from agentcron.testing.simulation.ground import Ground
 from agentcron.testing.simulation.scenario import Happening, Scenario
-from agentcron.testing.simulation.trace import Deed, Event, Start, Trace, Trouble
+from agentcron.testing.simulation.trace import PERSON, Deed, Event, Start, Trace, Trouble
 from agentcron.testing.simulation.virtual_time import VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SECOND: Final = timedelta(seconds=1)
 # Lines of events that are kept in a long run: what a violation is told with are the last ones.
 _KEPT: Final = 200_000
-PERSON: Final = "person"
 
 
 class World:
@@ -157,6 +156,9 @@ class World:
         after = settlement.after
         word = after.status.value + (f" ({after.reason})" if after.reason else "")
         self.note(who, f"{after.id} fence {after.fence}: {word}{'' if ok else ', refused'}")
+        if ok and settlement.before.owner not in (None, who):
+            # Its owner hears with its next beat that the run is no longer its own.
+            self.ring_all()
         if ok and settlement.ended:
             if after.id in self.trace.kept:
                 self.trace.late.append(after)
