@@ -36,7 +36,7 @@ _PAGES: Final = (
     (
         "executions",
         "Executions",
-        ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Usage", "CostBasis",
+        ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Policy", "Usage", "CostBasis",
          "Conversation"),
     ),
     (
