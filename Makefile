@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint types floors unit bench docs clean
+.PHONY: demo test lint types floors unit deep bench docs clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -23,6 +23,11 @@ floors: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+deep: $(VENV)/.dev  ## what takes an hour or more: ten thousand simulated months, the own loops, SQLite files
+	$(BIN)/python -m agentcron.testing.simulation --count 10000
+	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant loops
+	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_calendar.py

@@ -10,7 +10,9 @@ from typing import Any
 
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.outcomes import Cut, CutCause
 from agentcron.domain.queries import Node
+from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -50,15 +52,16 @@ class Deaf:
 
 
 class Faulty(MockStorage):
-    """Fails the next calls of a method: before it takes effect, or after, when its answer is lost on the way."""
+    """Fails each call of a method, the next one before it takes effect, or the next one after: its answer is lost."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.failing: dict[str, Exception] = {}
         self.before: dict[str, Exception] = {}
         self.after: dict[str, Exception] = {}
 
     async def _asked(self, name: str, method: Any, *args: Any, **options: Any) -> Any:
-        if (error := self.before.pop(name, None)) is not None:
+        if (error := self.failing.get(name) or self.before.pop(name, None)) is not None:
             raise error
         answer = await super()._asked(name, method, *args, **options)
         if (error := self.after.pop(name, None)) is not None:
@@ -220,6 +223,21 @@ async def test_a_claimed_run_begins_once_the_store_tells_what_it_is_to_do() -> N
         assert storage.before == {}
         assert [(run.status, run.attempt) for run in await env.runs()] == [(_E.SUCCESS, 1)]
         assert len(env.agent_factory.contexts) == 1
+
+
+async def test_a_claim_that_somebody_settled_before_it_could_begin_starts_no_agent() -> None:
+    storage = Faulty()
+    storage.failing["get_spec"] = StoreUnavailable("away")
+    async with running(storage=storage) as env:
+        [row] = await storage.open_executions()
+        [job] = await env.plugin.get_jobs()
+        await env.advance(10)
+        lost = Cut(cause=CutCause.LOST, message="taken for gone")
+        assert await storage.settle([settle(row, lost, env.clock.now(), job.spec)]) == [True]
+        storage.failing.clear()
+        await env.advance(5)
+        assert [(run.status, run.reason) for run in await env.runs()] == [(_E.INCOMPLETE, "lost")]
+        assert env.agent_factory.contexts == []
 
 
 async def test_an_outcome_whose_answer_was_lost_is_not_called_too_late(caplog: Any) -> None:

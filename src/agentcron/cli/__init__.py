@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "logs": ("runs", "Answer and conversation of an execution."),
     "next": ("times", "The next times of a schedule or job."),
     "why": ("times", "Why a job ran, or did not run, at a time."),
+    "simulate": ("simulate", "What the jobs would do in the days to come."),
     "start": ("start", "Run due jobs in the foreground."),
     "agents": ("setup", "List agent definitions and whether each can work."),
     "import": ("transfer", "Add jobs and history from another program's files."),

@@ -24,6 +24,8 @@ from agentcron.ports import Clock, JobStore
 PAUSE: Final = timedelta(seconds=1)
 # How long a run that was cut may take to end before the stop goes on without it.
 LAST_GRACE: Final = timedelta(seconds=45)
+# A claim that is older is asked about again before an agent is started on it.
+FRESH_CLAIM: Final = timedelta(seconds=5)
 # A run has its own time limit; one that is so many seconds past it was not ended by it and is told once more.
 TOLD_AGAIN: Final = 30.0
 
@@ -151,12 +153,23 @@ class LocalEngine:
                 # One job that this release cannot read must not keep the others from running.
                 self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
                 spec = None
+            still_ours = await self._still_ours(execution)
             self._claimed.popleft()
             # None: the job was deleted between the claim and this look.
-            if spec is not None:
+            if spec is not None and still_ours:
                 self._begin(execution, spec)
                 begun += 1
         return begun
+
+    async def _still_ours(self, execution: Execution) -> bool:
+        """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""
+        now = self._clock.now()
+        if execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM:
+            return True
+        if await self._store.begin(execution.id, execution.fence, now):
+            return True
+        self._unsure = True
+        return False
 
     async def _give_back_strays(self) -> None:
         """Return what a claim without an answer may have taken: nobody began it, so it is asked of nobody."""

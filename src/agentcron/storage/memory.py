@@ -64,6 +64,7 @@ class MemoryStorage:
         self._specs: dict[tuple[str, int], JobSpec] = {}
         self._executions: dict[str, Execution] = {}
         self._history: dict[str, list[str]] = {}
+        self._manual: dict[str, set[datetime]] = {}
         self._attempts: dict[str, list[Execution]] = {}
         self._processes: dict[str, str] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
@@ -166,6 +167,7 @@ class MemoryStorage:
             for job_id in {row.job_id for row in rows}
         }
         for row in rows:
+            self._manual.pop(row.job_id, None)
             if row.id not in self._executions:
                 self._keep_row(row, taken[row.job_id])
 
@@ -186,12 +188,14 @@ class MemoryStorage:
 
     def _insert(self, row: Execution, job: Job, now: datetime) -> None:
         history = self._history.setdefault(job.id, [])
-        taken = {self._executions[key].at: key for key in history}
         at = row.at
-        while row.manual and (at in taken or at == job.next_slot):
-            at += _INSTANT
-        if at in taken:
-            self._give_way(taken[at], taken)
+        if row.manual:
+            taken = {self._executions[key].at for key in history}
+            while at in taken or at == job.next_slot:
+                at += _INSTANT
+            self._asked_at(job.id).add(at)
+        elif at in self._asked_at(job.id):
+            self._give_way(job.id, at)
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
             row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
         row = replace(row, at=at)
@@ -202,12 +206,23 @@ class MemoryStorage:
         else:
             self._change_job(job.id, open=self._jobs[job.id].open + 1)
 
-    def _give_way(self, key: str, taken: Collection[datetime]) -> None:
+    def _asked_at(self, job_id: str) -> set[datetime]:
+        """The instants of the job's manual runs: with them a slot's row is added without a look through history."""
+        if job_id not in self._manual:
+            rows = (self._executions[key] for key in self._history.get(job_id, ()))
+            self._manual[job_id] = {row.at for row in rows if row.manual}
+        return self._manual[job_id]
+
+    def _give_way(self, job_id: str, at: datetime) -> None:
         """A slot stands at its own instant; a manual run that was asked for at the very same one moves on."""
-        at = self._executions[key].at
-        while at in taken:
-            at += _INSTANT
-        self._executions[key] = self._executions[key].evolve(at=at)
+        taken = {self._executions[key].at: key for key in self._history[job_id]}
+        if (key := taken.get(at)) is not None:
+            free = at
+            while free in taken:
+                free += _INSTANT
+            self._executions[key] = self._executions[key].evolve(at=free)
+            self._manual[job_id].add(free)
+        self._manual[job_id].discard(at)
 
     def _count_row(self, row: Execution, job: Job) -> None:
         totals = self._jobs[job.id].totals
@@ -218,6 +233,7 @@ class MemoryStorage:
     def _remove(self, job_id: str, now: datetime) -> None:
         job = self._jobs.pop(job_id)
         self._tombstones[job_id] = (job.name, now)
+        self._manual.pop(job_id, None)
         for key in self._history.pop(job_id, []):
             self._executions.pop(key, None)
             self._attempts.pop(key, None)

@@ -1,10 +1,11 @@
 """What users' tests and ours are made with: a clock that stands still, agents that do as they are told, a store that
-fails on request, a plugin over them, and the suites that every store and every engine must pass."""
+fails on request, a plugin over them, a simulation of months, and the suites that every store and engine must pass."""
 
 from agentcron.testing.agents import Delay, FakeAgent, FakeAgentFactory, Gate, create_mock_agent_factory
 from agentcron.testing.clock import FakeClock
 from agentcron.testing.engine_contract import EngineBench, EngineContract
 from agentcron.testing.environment import Environment, create_test_environment
+from agentcron.testing.simulation import simulate
 from agentcron.testing.storage import MockStorage, create_mock_storage_plugin
 from agentcron.testing.store_contract import StoreContract
 
@@ -22,4 +23,5 @@ __all__ = [
     "create_mock_agent_factory",
     "create_mock_storage_plugin",
     "create_test_environment",
+    "simulate",
 ]

@@ -1,0 +1,86 @@
+"""Fifty months of twenty jobs each, with crashes, faults and people, and no promise broken.
+
+``AGENTCRON_SIMULATIONS=N`` lives through N months instead of fifty; ``make deep`` does ten thousand on all cores.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+
+import pytest
+
+from agentcron.domain.spec import JobSpec
+from agentcron.testing.simulation import FAULT_POINTS, Figures, Variant, draw, judge, live
+
+from .findings import outrun, unknown
+
+MONTHS = int(os.environ.get("AGENTCRON_SIMULATIONS", "50"))
+# Seeds that once showed a bug, of this software or of the checker.
+REGRESSIONS = {
+    Variant.MONTH: (77,),
+    Variant.LOOPS: (1,),
+    Variant.SQLITE: (1,),
+}
+
+
+def assert_kept(figures: Figures) -> None:
+    broken = unknown(figures.violations)
+    assert not broken, "\n\n".join(["", *map(str, broken[:5])])
+
+
+# One test and not one a seed: whether every fault fired can be told of all of them together alone.
+@pytest.mark.timeout(1200)
+def test_every_promise_is_kept_for_months_and_every_named_fault_fires(capsys: pytest.CaptureFixture[str]) -> None:
+    total = Figures()
+    for seed in range(MONTHS):
+        total += judge(seed)
+    with capsys.disabled():
+        sys.stdout.write(f"\nsimulated: {total.told()}\n")
+    assert_kept(total)
+    assert [point for point in FAULT_POINTS if not total.fired[point]] == []
+    assert (total.seeds, total.jobs, total.days) == (MONTHS, MONTHS * 20, MONTHS * 30)
+    assert total.slots / total.days >= 15
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS[Variant.MONTH])
+def test_a_month_that_was_broken_once_keeps_every_promise(seed: int) -> None:
+    assert_kept(judge(seed))
+
+
+@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.LOOPS], 4])
+def test_the_schedulers_own_loops_keep_every_promise(seed: int) -> None:
+    assert_kept(judge(seed, Variant.LOOPS))
+
+
+@pytest.mark.parametrize("seed", [*REGRESSIONS[Variant.SQLITE], 0])
+def test_days_on_a_sqlite_file_keep_every_promise(seed: int) -> None:
+    assert_kept(judge(seed, Variant.SQLITE))
+
+
+def test_the_same_seed_is_the_same_story() -> None:
+    assert live(draw(3, days=10)).digest == live(draw(3, days=10)).digest
+
+
+def test_another_seed_is_another_story() -> None:
+    assert live(draw(3, days=3)).digest != live(draw(4, days=3)).digest
+
+
+def test_every_kind_of_job_from_each_minute_to_each_month_is_in_a_scenario() -> None:
+    jobs = draw(0).jobs
+    assert len(jobs) == 20
+    periods = [period(job) for job in jobs]
+    assert min(periods) <= timedelta(minutes=1)
+    assert max(periods) >= timedelta(days=28)
+
+
+def period(job: JobSpec) -> timedelta:
+    """The shortest time between two slots, zero for a single one."""
+    microseconds = job.schedule.period_us()
+    return timedelta(microseconds=microseconds or 0)
+
+
+def test_nothing_that_was_found_is_left_unmended() -> None:
+    if outrun():
+        pytest.xfail("LocalEngine.abandon_overdue gives a run up after a step of the clock and lets its agent go on")
