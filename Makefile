@@ -26,6 +26,7 @@ unit: $(VENV)/.dev
 
 deep: $(VENV)/.dev  ## what takes an hour or more: ten thousand simulated months, the own loops, SQLite files
 	$(BIN)/python -m agentcron.testing.simulation --count 10000
+	$(BIN)/python -m agentcron.testing.simulation --count 20 --variant year
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant loops
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 
