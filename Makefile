@@ -26,6 +26,7 @@ unit: $(VENV)/.dev
 
 deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thousand kills of each store, long stories
 	$(BIN)/python -m agentcron.testing.simulation --count 10000
+	$(BIN)/python -m agentcron.testing.simulation --count 20 --variant year
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant loops
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives

@@ -56,7 +56,8 @@ def _skipped(job: Job, row: Execution, rows: Sequence[Execution], targets: Targe
                 yield Rule.CAUSE, job.id, row.at, f"{row.id} is SKIPPED (limit), max_runs is {job.spec.max_runs}"
         case "overlap" if not trace.fired[CLOCK_BACK]:
             # Where the clock was set back, a run may have ended before the slots that it stood in the way of.
-            end = row.end_time or row.at
+            # A manual run of the same moment stands a few microseconds aside of the slot.
+            end = (row.end_time or row.at) + _MOMENT
             before = [one for one in rows if one is not row and one.at <= end and one.attempt]
             if not any(one.end_time is None or one.end_time >= row.at - _MOMENT for one in before):
                 yield Rule.CAUSE, job.id, row.at, f"{row.id} is SKIPPED (overlap), and nothing was open"

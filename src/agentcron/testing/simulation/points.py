@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-STORE_WRITES: Final = ("commit", "claim", "settle", "beat", "join", "leave")
+STORE_WRITES: Final = ("commit", "claim", "begin", "settle", "beat", "renew", "join", "leave")
 STORE_READS: Final = ("due", "ready_at", "lapsed", "get_spec")
 
 # At a write of the store, before it takes effect or after: the scheduler dies, the store fails, the answer is slow.
@@ -12,6 +12,7 @@ CRASHES: Final = tuple(f"crash {when} {write}" for write in STORE_WRITES for whe
 ERRORS: Final = tuple(f"error {when} {write}" for write in STORE_WRITES for when in ("before", "after"))
 SLOW: Final = tuple(f"slow {when} {write}" for write in ("commit", "claim", "settle") for when in ("before", "after"))
 READ_ERRORS: Final = tuple(f"error at {read}" for read in STORE_READS)
+SLOW_CLAIM: Final = "slow after claim"
 HALVED: Final = "crash amid commit"
 AT_THE_STORE: Final = (*CRASHES, *ERRORS, *SLOW, *READ_ERRORS, HALVED)
 

@@ -50,6 +50,7 @@ class Process:
         )
         self.upkeep = Upkeep(self.store, self.engine, runner, world.clock, name, world.log)
         self._rung = asyncio.Event()
+        self._failed = False
         self._beat_at: int | None = None
         self._look_due: int | None = None
         self._task: asyncio.Task[None] | None = None
@@ -130,8 +131,10 @@ class Process:
         try:
             next_at = await self.manager.evaluate()
             ready_at = await self.store.ready_at()
-            if ready_at is not None and ready_at <= clock.now():
+            if self._failed or (ready_at is not None and ready_at <= clock.now()):
+                # After a failure rows may be claimed that nobody runs: the engine's next claim gives them back.
                 await self.engine.claim()
+                self._failed = False
             if self._beat_at is not None and world.loop.elapsed_us >= self._beat_at:
                 self._beat_at = None
                 await self.upkeep.beat()
@@ -140,6 +143,7 @@ class Process:
             until = min([until, *(wake for wake in wakes if wake is not None)])
         except StoreError as error:
             world.note(self.name, f"the store fails: {error}")
+            self._failed = True
             self._look_in(_INTERVAL)
         await self._wait(until)
 
@@ -151,6 +155,8 @@ class Process:
                 found.append(row.wake_at + (_MOMENT if row.status is ExecutionStatus.RUNNING else _NOTHING))
             elif row.status is ExecutionStatus.RUNNING:
                 self._look_in(_UPKEEP)
+        if any(run.overdue >= 0 for run in self.engine._runs.values()):
+            self._look_in(_UPKEEP)
         return found
 
     async def _wait(self, until: datetime) -> None:

@@ -38,10 +38,11 @@ class Happening:
 
 
 class Variant(StrEnum):
-    """How a scenario is lived through: for a month in memory; by the schedulers' own loops, each second of a eighth of
-    a day; for some days on a SQLite file. Deeds and faults come as much faster as the time is shorter."""
+    """How a scenario is lived through: twenty jobs for a month in memory, fifty for a year; by the schedulers' own
+    loops, each second of an eighth of a day; for some days on a SQLite file. The shorter, the denser are the faults."""
 
     MONTH = "month"
+    YEAR = "year"
     LOOPS = "loops"
     SQLITE = "sqlite"
 
@@ -70,17 +71,22 @@ class Scenario:
         return self.start + timedelta(days=self.days)
 
 
-_DAYS: Final = {Variant.MONTH: 30.0, Variant.LOOPS: 0.125, Variant.SQLITE: 3.0}
+# Jobs, days, and how many deeds and faults there are a day, by and large.
+_USUAL: Final = {
+    Variant.MONTH: (20, 30.0, 1.0),
+    Variant.YEAR: (50, 365.0, 1.0),
+    Variant.LOOPS: (20, 0.125, 240.0),
+    Variant.SQLITE: (20, 3.0, 10.0),
+}
 
 
-def draw(seed: int, variant: Variant = Variant.MONTH, *, jobs: int = 20, days: float | None = None) -> Scenario:
+def draw(seed: int, variant: Variant = Variant.MONTH, *, days: float | None = None) -> Scenario:
     """The scenario of a number. Every fifth has one scheduler and no fault but its agents': the rest must not be
     needed to find what goes wrong in fair weather. The others have about a deed and a fault and a half a day."""
     luck = Random(f"agentcron {seed}")  # noqa: S311 - a simulation is to be repeated, not kept secret
     calm = seed % 5 == 4
-    usual = _DAYS[variant]
+    jobs, usual, density = _USUAL[variant]
     days = usual if days is None else days
-    density = 30 / usual
     drawn = tuple(_job(luck, number, days) for number in range(jobs))
     happenings = [*_deeds(luck, drawn, days, density)]
     if not calm:
@@ -195,7 +201,13 @@ def _faults(luck: Random, days: float, density: float) -> list[Happening]:
     for _ in range(round(days * density)):
         what = luck.choice(points.AT_THE_STORE)
         seconds = luck.choice((0.05, 1, 20, 70)) if what.startswith("slow") else luck.choice((1, 5, 30, 600))
-        found.append(Happening(at=luck.uniform(0, days) * _DAY, what=what, length=timedelta(seconds=seconds)))
+        fault = Happening(at=luck.uniform(0, days) * _DAY, what=what, length=timedelta(seconds=seconds))
+        found.append(fault)
+        # A scheduler asks for a run again only where its claim took long, and renews only after a step of the clock.
+        if what.endswith(" begin"):
+            found.append(Happening(at=fault.at, what=points.SLOW_CLAIM, length=timedelta(seconds=20)))
+        elif what.endswith(" renew"):
+            found.append(Happening(at=fault.at, what=points.CLOCK_FORWARD, length=timedelta(seconds=10)))
     for _ in range(round(days * density / 2)):
         what = luck.choice(points.AT_AN_INSTANT)
         hours = {
