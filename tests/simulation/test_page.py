@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 PAGE = (Path(__file__).parents[2] / "docs" / "simulation.md").read_text("utf-8")
 
 
