@@ -24,11 +24,13 @@ floors: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
-deep: $(VENV)/.dev  ## what takes an hour or more: ten thousand simulated months, the own loops, SQLite files
+deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thousand kills of each store, long stories
 	$(BIN)/python -m agentcron.testing.simulation --count 10000
 	$(BIN)/python -m agentcron.testing.simulation --count 20 --variant year
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant loops
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
+	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives
+	AGENTCRON_EXAMPLES=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/stores
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/bench_calendar.py

@@ -36,8 +36,8 @@ _PAGES: Final = (
     (
         "executions",
         "Executions",
-        ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Usage", "CostBasis",
-         "Conversation"),
+        ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Policy", "Usage",
+         "CostBasis", "Conversation"),
     ),
     (
         "agents",

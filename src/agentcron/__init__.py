@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agentcron.agent_core import Agent, Plugin
     from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.agents.manager import AgentManagerPlugin
-    from agentcron.domain.explain import Explanation
+    from agentcron.domain.explain import Explanation, Policy
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
@@ -50,7 +50,7 @@ _HOMES = {
     "agentcron.agent_core": ("Agent", "Plugin"),
     "agentcron.agents.factory": ("AgentFactoryPlugin",),
     "agentcron.agents.manager": ("AgentManagerPlugin",),
-    "agentcron.domain.explain": ("Explanation",),
+    "agentcron.domain.explain": ("Explanation", "Policy"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
@@ -120,6 +120,7 @@ __all__ = [
     "OnceSchedule",
     "Overlap",
     "Plugin",
+    "Policy",
     "Retention",
     "RetryPolicy",
     "RunContext",

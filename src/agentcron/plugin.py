@@ -424,8 +424,16 @@ class BackgroundJobsPlugin:
         if at.microsecond == 0:
             slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
             at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
-        begins = await store.history_begins(job_id)
-        return explain(job, at, await store.slot_at(job_id, at), self._clock.now(), begins)
+        row = await store.slot_at(job_id, at)
+        return explain(
+            job,
+            at,
+            row,
+            self._clock.now(),
+            begins=await store.history_begins(job_id),
+            spec=await store.get_spec(job_id, row.version) if row is not None else None,
+            nodes=await store.nodes(),
+        )
 
     async def scheduler_alive(self) -> bool:
         """Whether any process runs due jobs of this store."""

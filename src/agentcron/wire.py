@@ -6,6 +6,7 @@ writes them; money is US dollars as a number.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -100,6 +101,9 @@ def explanation_object(explanation: Explanation, job: Job) -> dict[str, Any]:
         "at": instant(explanation.at),
         "slot": instant(explanation.slot),
         "sentence": explanation.sentence,
+        "status": row.status.value if row is not None else None,
+        "reason": row.reason if row is not None else None,
+        "policy": dataclasses.asdict(explanation.policy) if explanation.policy is not None else None,
         "execution": execution_object(row, job.name) if row is not None else None,
         "next_slot": instant(explanation.next_slot),
     }

@@ -149,6 +149,7 @@ def test_why_answers_for_the_future_and_for_nothing(agentcron: Command, job: dic
     assert (told["slot"] is not None, "is due then" in told["sentence"]) == (True, True)
     between = datetime.fromisoformat(job["next_runs"][0]) + timedelta(minutes=1)
     assert "nothing was due" in agentcron("why", "report", between.isoformat()).out
+    assert (told["status"], told["reason"], told["policy"]) == (None, None, None)
 
 
 def test_init_writes_settings_that_can_be_read_and_never_over_others(agentcron: Command, tmp_path: Path) -> None:

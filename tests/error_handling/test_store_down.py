@@ -70,10 +70,20 @@ async def test_nothing_begins_while_the_store_is_down_and_the_schedule_goes_on_a
         assert [row.status for row in rows].count("SUCCESS") >= 3
 
 
-async def test_slots_that_fell_due_while_the_store_was_down_say_so_and_the_latest_is_caught_up() -> None:
+@pytest.mark.parametrize(
+    ("catch_up", "expected"),
+    [
+        ("skip", [("MISSED", "store_down", 4)]),
+        ("latest", [("MISSED", "store_down", 3), ("SUCCESS", None, 1)]),
+        ("all", [("SUCCESS", None, 1)] * 4),
+    ],
+)
+async def test_slots_that_fell_due_while_the_store_was_down_and_do_not_run_say_so(
+    catch_up: str, expected: list[tuple[str, str | None, int]]
+) -> None:
     env, store = environment()
     async with env:
-        job_id = await env.plugin.create_job("tick", "* * * * *", "p", misfire_grace="1s")
+        job_id = await env.plugin.create_job("tick", "* * * * *", "p", misfire_grace="1s", catch_up=catch_up)
         await env.plugin.start_background_execution()
         await env.advance(3)
         store.failure = FULL
@@ -81,10 +91,7 @@ async def test_slots_that_fell_due_while_the_store_was_down_say_so_and_the_lates
         store.failure = None
         await env.advance(5)
         rows = await env.runs(job_id, include_skipped=True)
-        assert [(row.status.value, row.reason, row.slots) for row in rows][1:] == [
-            ("MISSED", "store_down", 3),
-            ("SUCCESS", None, 1),
-        ]
+        assert [(row.status.value, row.reason, row.slots) for row in rows][1:] == expected
 
 
 async def test_an_outcome_waits_for_the_store_and_is_kept() -> None:

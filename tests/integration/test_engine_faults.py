@@ -52,15 +52,16 @@ class Deaf:
 
 
 class Faulty(MockStorage):
-    """Fails the next calls of a method: before it takes effect, or after, when its answer is lost on the way."""
+    """Fails each call of a method, the next one before it takes effect, or the next one after: its answer is lost."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.failing: dict[str, Exception] = {}
         self.before: dict[str, Exception] = {}
         self.after: dict[str, Exception] = {}
 
     async def _asked(self, name: str, method: Any, *args: Any, **options: Any) -> Any:
-        if (error := self.before.pop(name, None)) is not None:
+        if (error := self.failing.get(name) or self.before.pop(name, None)) is not None:
             raise error
         answer = await super()._asked(name, method, *args, **options)
         if (error := self.after.pop(name, None)) is not None:
@@ -226,16 +227,14 @@ async def test_a_claimed_run_begins_once_the_store_tells_what_it_is_to_do() -> N
 
 async def test_a_claim_that_somebody_settled_before_it_could_begin_starts_no_agent() -> None:
     storage = Faulty()
-    storage.before["get_spec"] = StoreUnavailable("away")
+    storage.failing["get_spec"] = StoreUnavailable("away")
     async with running(storage=storage) as env:
         [row] = await storage.open_executions()
         [job] = await env.plugin.get_jobs()
-        for _ in range(10):
-            storage.before["get_spec"] = StoreUnavailable("away")
-            await env.advance(1)
+        await env.advance(10)
         lost = Cut(cause=CutCause.LOST, message="taken for gone")
         assert await storage.settle([settle(row, lost, env.clock.now(), job.spec)]) == [True]
-        storage.before.clear()
+        storage.failing.clear()
         await env.advance(5)
         assert [(run.status, run.reason) for run in await env.runs()] == [(_E.INCOMPLETE, "lost")]
         assert env.agent_factory.contexts == []

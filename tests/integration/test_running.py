@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from agentcron.domain.explain import Policy
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.outcomes import AgentOutcome, Usage
 from agentcron.domain.planner import plan
@@ -448,7 +449,7 @@ async def test_why_tells_what_became_of_a_slot(world: World) -> None:
     expected = {
         start + minute: "ended as SUCCESS",
         start + 2 * minute: "is running since",
-        start + 3 * minute: "was skipped: an earlier run was still open (policy overlap = skip)",
+        start + 3 * minute: "was skipped: an earlier run was still open (policy overlap = skip, the default)",
         start + 10 * minute: "is due then",
         start + 1.5 * minute: "nothing was due at this instant; next slot is",
         start - minute: "nothing was due: the job was created at",
@@ -456,6 +457,46 @@ async def test_why_tells_what_became_of_a_slot(world: World) -> None:
     for at, words in expected.items():
         assert words in (await world.plugin.explain(job_id, at)).sentence
     gate.opened.set()
+
+
+async def test_why_names_the_policy_that_decided_and_the_version_it_was_set_in(world: World) -> None:
+    job_id = await world.plugin.create_job("why", "every 1h", "hello", catch_up="skip")
+    start = world.clock.now()
+    world.clock.set(start + timedelta(hours=5, minutes=30))
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    assert await world.plugin.update_job(job_id, catch_up="all")
+    told = await world.plugin.explain(job_id, start + timedelta(hours=2))
+    assert told.policy == Policy(name="catch_up", value="skip", version=1, default=False)
+    assert told.sentence == (
+        "why at 2026-01-01T02:00:00+00:00: was missed, one of 5 slots to 2026-01-01T05:00:00+00:00: no scheduler could "
+        "run it in time (policy catch_up = skip, set in version 1 of the job); no scheduler was up until "
+        "2026-01-01T05:30:00+00:00."
+    )
+
+
+async def test_why_tells_between_which_schedulers_nobody_was_up(world: World) -> None:
+    job_id = await world.plugin.create_job("why", "every 1h", "hello")
+    start = world.clock.now()
+    await world.plugin.start_background_execution()
+    await world.advance(2)
+    await world.plugin.stop_background_execution()
+    world.clock.set(start + timedelta(hours=3))
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    sentence = (await world.plugin.explain(job_id, start + timedelta(hours=1))).sentence
+    assert "no scheduler was up from 2026-01-01T00:00:02+00:00 until 2026-01-01T03:00:00+00:00" in sentence
+
+
+async def test_why_of_a_run_that_took_too_long_names_its_timeout(world: World) -> None:
+    world.factory.then(Gate())
+    job_id = await world.plugin.create_job("why", "every 1m", "hello", timeout="10s", max_runs=1)
+    start = world.clock.now()
+    await world.plugin.start_background_execution()
+    await world.advance(120)
+    told = await world.plugin.explain(job_id, start + timedelta(minutes=1))
+    assert "ended as INCOMPLETE (timeout)" in told.sentence
+    assert told.policy == Policy(name="timeout", value="10s", version=1, default=False)
 
 
 async def test_a_preview_uses_the_same_calendar_as_the_scheduler(world: World) -> None:

@@ -16,11 +16,9 @@ from agentcron.domain.planner import plan
 from agentcron.domain.spec_fields import read_spec
 from agentcron.testing import MockStorage, create_mock_agent_factory, create_test_environment
 
+Say = Callable[[str], None]
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"\n{text}\n")
 
 
 def calls(work: Callable[[], Any]) -> int:
@@ -40,7 +38,7 @@ def calls(work: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("catch_up", ["skip", "latest", "all"])
 @pytest.mark.parametrize("schedule", ["every 1s", "* * * * * *", "*/5 * * * *", "0 9 * * MON-FRI"])
-def test_a_year_without_a_scheduler_is_planned_by_arithmetic(schedule: str, catch_up: str) -> None:
+def test_a_year_without_a_scheduler_is_planned_by_arithmetic(schedule: str, catch_up: str, say: Say) -> None:
     zone = {} if schedule.startswith("every") else {"timezone": "Europe/Berlin"}
     spec = read_spec({"name": "j", "prompt": "p", "schedule": schedule, "catch_up": catch_up, **zone})
     job = changes.create(spec, "job", NOW).job_after
@@ -50,12 +48,12 @@ def test_a_year_without_a_scheduler_is_planned_by_arithmetic(schedule: str, catc
         look = partial(plan, job, NOW + gap, lambda: "id")
         look()  # the zone's transitions are found once
         told[gap.days] = calls(look)
-    say(f"{schedule}, catch_up={catch_up}: {told[7]:,} calls after a week, {told[366]:,} after a year")
+    say(f"planning {schedule}, catch_up={catch_up}: {told[7]:,} calls after a week, {told[366]:,} after a year")
     # Days on which the clock changes and the days of a month are gone through, slots are not.
     assert told[366] < told[7] + 200
 
 
-async def test_an_idle_scheduler_asks_the_store_a_fixed_number_of_questions_a_second() -> None:
+async def test_an_idle_scheduler_asks_the_store_a_fixed_number_of_questions_a_second(say: Say) -> None:
     told = {}
     for jobs in (1, 500):
         store = MockStorage()
@@ -72,7 +70,7 @@ async def test_an_idle_scheduler_asks_the_store_a_fixed_number_of_questions_a_se
     assert told[1] <= 20 * 8
 
 
-async def test_a_burst_asks_the_store_a_few_questions_a_run() -> None:
+async def test_a_burst_asks_the_store_a_few_questions_a_run(say: Say) -> None:
     store, jobs = MockStorage(), 300
     factory = create_mock_agent_factory(max_concurrent_agents=25)
     start = datetime(2026, 3, 1, 11, 59, 50, tzinfo=UTC)

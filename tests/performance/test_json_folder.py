@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +18,9 @@ from agentcron import JobFilters, StorageFsPlugin
 from agentcron.storage.json_files import store as store_module
 from agentcron.testing import create_test_environment
 
+Say = Callable[[str], None]
+
 LOG = "agentcron.jsonl"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"\n{text}\n")
 
 
 def written_by_the_original(folder: Path, jobs: int) -> Path:
@@ -85,7 +82,7 @@ def watched(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
         os.close(reading)
 
 
-async def loaded(path: Path, form: str) -> int:
+async def loaded(path: Path, form: str, say: Say) -> int:
     """How many jobs a store finds there."""
     store = StorageFsPlugin(path)
     began = time.process_time()
@@ -94,12 +91,13 @@ async def loaded(path: Path, form: str) -> int:
     jobs = (await store.list_jobs(JobFilters(), limit=20_000)).items
     assert store.problems == []
     await store.close()
-    say(f"{len(jobs):,} jobs in {form} form: {used:.2f} s of CPU to load")
+    if len(jobs) > 10:
+        say(f"JSON folder, {len(jobs):,} jobs in {form} form: {used:.2f} s of CPU to load")
     return len({job.id for job in jobs})
 
 
 async def test_ten_thousand_jobs_load_whole_and_a_change_is_one_line_and_one_flush_as_with_ten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say
 ) -> None:
     # The files follow once and then wait: what is counted is what a change waits for.
     monkeypatch.setattr(store_module, "SMALL", 0)
@@ -107,7 +105,7 @@ async def test_ten_thousand_jobs_load_whole_and_a_change_is_one_line_and_one_flu
     told: dict[int, dict[str, int]] = {}
     for jobs in (10, 10_000):
         path = written_by_the_original(tmp_path / str(jobs), jobs)
-        assert await loaded(path, "the original's") == jobs
+        assert await loaded(path, "the original's", say) == jobs
         async with create_test_environment(storage_plugin=StorageFsPlugin(path)) as env:
             # The first change takes the lock and writes down what was found.
             (path / LOG).touch()
@@ -129,16 +127,16 @@ async def test_ten_thousand_jobs_load_whole_and_a_change_is_one_line_and_one_flu
                     assert (name, log.lines, log.flushes, len(log.writes)) == (name, 1, 1, 1)
                 told[jobs][name] = log.size
         # One was created and one deleted.
-        assert await loaded(path, "ours") == jobs
-    say("JSON folder, bytes of log for one change with 10 and with 10,000 jobs:")
-    say("\n".join(f"  {name:8} {told[10][name]:6,} {told[10_000][name]:6,}" for name in told[10]))
+        assert await loaded(path, "ours", say) == jobs
+    sizes = ", ".join(f"{name} {told[10][name]} / {told[10_000][name]}" for name in told[10])
+    say(f"JSON folder, bytes of log for one change with 10 / 10,000 jobs: {sizes}")
     for name, size in told[10].items():
         assert size < 4096
         assert abs(told[10_000][name] - size) < 100
 
 
 async def test_a_run_among_many_rewrites_its_own_file_and_no_other_execution(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say
 ) -> None:
     async with create_test_environment(storage_plugin=StorageFsPlugin(tmp_path)) as env:
         job_id = await env.plugin.create_job("a", "0 9 * * *", "p")
@@ -155,7 +153,7 @@ async def test_a_run_among_many_rewrites_its_own_file_and_no_other_execution(
         run = await env.plugin.run_job_now(job_id)
         monkeypatch.setattr(Path, "replace", replace)
         assert (await env.plugin.run_here(run)).result == "done"
-    say(f"files replaced for one run after 30 others: {sorted(replaced)}")
+    say(f"JSON folder, files replaced for one run after 30 others: {sorted(replaced)}")
     assert len(list((tmp_path / "background-jobs" / "executions").iterdir())) == 31
     # At most once for each change of the run: queued, claimed, settled, and the node that comes and goes.
     assert 1 <= replaced.count("executions") <= 5

@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
+import contextlib
 import logging
-import os
-import shutil
-import sqlite3
-import stat
-import zoneinfo
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentcron.cli.session import Session, command
 from agentcron.errors import AgentcronError
-from agentcron.ports import SystemClock
-from agentcron.storage.sqlite import SqliteStorage
-from agentcron.storage.sqlite.writer import SAFE_WAL_VERSION
 
 if TYPE_CHECKING:
     from agentcron.agents.factory import AgentFactoryPlugin
-    from agentcron.plugin import BackgroundJobsPlugin
+    from agentcron.domain.model import Job
+    from agentcron.ports import JobStore
 
 ENOUGH_SPACE: Final = 100 << 20
-_SLACK: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: ``ok``, ``warn`` or ``fail``, and what to do."""
+    """One thing that was looked at: ``ok``, ``warn`` or ``fail``, where, and what to do."""
 
     check: str
     verdict: str
     detail: str
     fix: str = ""
+    where: str = ""
 
 
 @command("doctor")
 def doctor_command(session: Session) -> int:
-    """Check settings, store, clock data and agents; exit code 1 where something fails.
+    """Check settings, store, clock, zones and agents, changing nothing; exit code 1 where something fails.
 
     Example: agentcron doctor --json
     """
-    findings = [_settings(session), *_zones()]
-    if findings[0].verdict != "fail":
-        findings += _store(session)
+    from agentcron.cli.doctor_machine import machine_findings
+
+    findings = [_settings(session), *machine_findings()]
+    findings += _below(session)
     rows = [(finding.verdict, finding.check, finding.detail, finding.fix) for finding in findings]
     session.emit(
         [vars(finding) for finding in findings],
@@ -58,132 +52,123 @@ def doctor_command(session: Session) -> int:
 
 def _settings(session: Session) -> Finding:
     try:
-        config = session.config
+        place = str(session.config.file or "")
         session.factory  # noqa: B018 - reads the definitions
     except AgentcronError as error:
         return Finding(check="settings", verdict="fail", detail=str(error), fix="correct the file or the variable")
-    return Finding(check="settings", verdict="ok", detail=str(config.file or "no agentcron.toml; defaults hold"))
+    return Finding(check="settings", verdict="ok", detail=place or "no agentcron.toml; defaults hold", where=place)
 
 
-def _zones() -> Iterator[Finding]:
+def _below(session: Session) -> Iterator[Finding]:
+    """What the settings name: the store, whatever the agents are like, and the agents, whatever the store is like."""
+    jobs: list[Job] = []
     try:
-        zoneinfo.ZoneInfo("Europe/Berlin")
-    except zoneinfo.ZoneInfoNotFoundError:
-        yield Finding(check="zone data", verdict="fail", detail="no IANA zones", fix="pip install tzdata")
-    else:
-        yield Finding(check="zone data", verdict="ok", detail=f"{len(zoneinfo.available_timezones())} zones")
-
-
-def _store(session: Session) -> Iterator[Finding]:
-    from agentcron.cli.doctor_folder import folder_findings, missing
-    from agentcron.storage.json_files import StorageFsPlugin
-
-    level = logging.ERROR
+        session.config  # noqa: B018 - told as settings
+    except AgentcronError:
+        return
     try:
         storage = session.storage
-        place = storage.path if isinstance(storage, SqliteStorage) else None
+    except AgentcronError as error:
+        yield Finding(check="store", verdict="fail", detail=str(error), fix="correct --store or store.url")
+        return
+    except OSError as error:
+        yield _unreachable(error)
+        return
+    for finding in _store(session, storage, jobs):
+        yield finding if finding.where else replace(finding, where=storage.url)
+    with contextlib.suppress(AgentcronError):  # told as settings
+        yield from _agents(
+            session.factory, {job.agent for job in jobs if job.status.value not in ("CANCELED", "COMPLETED")}
+        )
+
+
+def _store(session: Session, storage: JobStore, jobs: list[Job]) -> Iterator[Finding]:
+    """What the store is like from outside, then, where it can be opened, from inside; its ``jobs`` are added."""
+    from agentcron.cli.doctor_folder import folder_findings, missing
+    from agentcron.storage.json_files import StorageFsPlugin
+    from agentcron.storage.sqlite import SqliteStorage
+
+    level, place = logging.ERROR, None
+    try:
+        if isinstance(storage, SqliteStorage):
+            place = storage.path
         if isinstance(storage, StorageFsPlugin):
             place, level = storage.folder.path, logging.CRITICAL  # what it would log is found here
         if place is not None and not place.exists():
             # Opening would make it.
             yield missing(place)
-            yield from _agents(session.factory, set())
             return
         if isinstance(storage, StorageFsPlugin):
             yield from folder_findings(storage.folder)
-        yield from session.call(functools.partial(_inside, session), level=level)
+        if isinstance(storage, SqliteStorage):
+            from agentcron.cli.doctor_file import file_findings
+
+            outside = list(file_findings(storage.path))
+            yield from outside
+            if any(finding.check == "store" and finding.verdict != "ok" for finding in outside):
+                return
+        session.log(logging.DEBUG if session.debug else level)
+        yield from asyncio.run(_inside(storage, jobs))
     except AgentcronError as error:
         yield Finding(check="store", verdict="fail", detail=str(error), fix="see the message")
     except OSError as error:
-        detail = f"{str(error.filename)[:200]}: {error.strerror}"
-        yield Finding(check="store", verdict="fail", detail=detail, fix="check the place and its permissions")
+        yield _unreachable(error)
 
 
-async def _inside(session: Session, plugin: BackgroundJobsPlugin) -> list[Finding]:
-    jobs = await plugin.get_jobs()
-    findings = [Finding(check="store", verdict="ok", detail=f"{plugin.storage.url}, {len(jobs)} jobs")]
-    if isinstance(plugin.storage, SqliteStorage):
-        findings += _file(plugin.storage.path)
-    else:
-        from agentcron.cli.doctor_folder import damage_findings
-
-        findings += damage_findings(plugin.storage)
-    alive = await plugin.scheduler_alive()
-    findings.append(
-        Finding(check="scheduler", verdict="ok", detail="is running")
-        if alive
-        else Finding(check="scheduler", verdict="warn", detail="is not running", fix="agentcron start")
-    )
-    orphans = [run for run in await plugin.storage.open_executions() if run.status.value == "RUNNING"]
-    if orphans and not alive:
-        detail = f"{len(orphans)} runs were cut when their scheduler ended"
-        findings.append(Finding(check="open runs", verdict="warn", detail=detail, fix="agentcron start settles them"))
-    findings += _agents(
-        session.factory, {job.agent for job in jobs if job.status.value not in ("CANCELED", "COMPLETED")}
-    )
-    return findings
+def _unreachable(error: OSError) -> Finding:
+    detail = f"{str(error.filename)[:200]}: {error.strerror}"
+    return Finding(check="store", verdict="fail", detail=detail, fix="check the place and its permissions")
 
 
-def _file(path: Path) -> Iterator[Finding]:
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        detail = f"{path} or its folder cannot be written"
-        yield Finding(check="store", verdict="fail", detail=detail, fix="chown it to the user who runs agentcron")
-    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    if written > SystemClock().now() + _SLACK:
-        detail = f"stands before the last write to the store ({written:%Y-%m-%d %H:%M} UTC)"
-        yield Finding(check="clock", verdict="warn", detail=detail, fix="set the clock of this machine")
-    else:
-        yield Finding(check="clock", verdict="ok", detail="stands after the last write to the store")
-    free = shutil.disk_usage(path.parent).free
+async def _inside(storage: JobStore, jobs: list[Job]) -> list[Finding]:
+    from agentcron.cli.doctor_folder import damage_findings
+    from agentcron.cli.doctor_jobs import job_findings, run_findings
+
+    await storage.open()
+    try:
+        jobs += await _all_jobs(storage)
+        found = [Finding(check="store", verdict="ok", detail=f"{storage.url}, {len(jobs)} jobs")]
+        found += damage_findings(storage)
+        found += job_findings(jobs)
+        found += [finding async for finding in run_findings(storage)]
+    finally:
+        await storage.close()
+    return found
+
+
+async def _all_jobs(storage: JobStore) -> list[Job]:
+    from agentcron.domain.queries import JobFilters
+
+    found: list[Job] = []
+    after: str | None = None
+    while True:
+        page = await storage.list_jobs(JobFilters(), after=after, limit=1000)
+        found += page.items
+        if (after := page.after) is None:
+            return found
+
+
+def space(place: Path) -> Finding:
+    """Whether there is room for what is to come."""
+    import shutil
+
+    free = shutil.disk_usage(place).free
     told = f"{free >> 20} MiB free"
     if free < ENOUGH_SPACE:
-        yield Finding(check="disk", verdict="warn", detail=told, fix=f"free some space in {path.parent}")
-    else:
-        yield Finding(check="disk", verdict="ok", detail=told)
-    for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
-        if name.exists() and (mode := stat.S_IMODE(name.stat().st_mode)) & 0o077:
-            yield Finding(
-                check="file modes",
-                verdict="warn",
-                detail=f"{name} can be read by others ({mode:o})",
-                fix=f"chmod 600 {name}",
-            )
-    version = sqlite3.sqlite_version
-    if sqlite3.sqlite_version_info < SAFE_WAL_VERSION:
-        detail = f"{version} has the WAL-reset bug (until 3.51.2); writers and checkpoints share a lock here"
-        yield Finding(check="SQLite", verdict="ok", detail=detail, fix="a Python with SQLite 3.51.3 needs no lock")
-    else:
-        yield Finding(check="SQLite", verdict="ok", detail=version)
-    yield _integrity(path)
-
-
-def _integrity(path: Path) -> Finding:
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            schema = connection.execute("PRAGMA user_version").fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        verdict, schema = str(error), None
-    if verdict == "ok":
-        return Finding(check="integrity", verdict="ok", detail=f"quick check passed, schema {schema}")
-    return Finding(check="integrity", verdict="fail", detail=verdict, fix="restore a backup; keep the damaged file")
+        return Finding(check="disk", verdict="warn", detail=told, fix=f"free some space in {place}", where=str(place))
+    return Finding(check="disk", verdict="ok", detail=told, where=str(place))
 
 
 def _agents(factory: AgentFactoryPlugin, used: set[str]) -> Iterator[Finding]:
     rows = factory.describe()
     for row in rows:
         needed = row["name"] in used
+        where = f"agents.{row['name']}"
         if row["problem"] is None:
-            yield Finding(check=f"agent {row['name']}", verdict="ok", detail=row["kind"])
+            yield Finding(check=f"agent {row['name']}", verdict="ok", detail=row["kind"], where=where)
         elif needed or row["source"] != "built-in":
-            verdict = "fail" if needed else "warn"
-            yield Finding(
-                check=f"agent {row['name']}", verdict=verdict, detail=row["problem"], fix="correct its definition"
-            )
+            verdict, fix = "fail" if needed else "warn", "correct its definition"
+            yield Finding(check=f"agent {row['name']}", verdict=verdict, detail=row["problem"], fix=fix, where=where)
     for name in sorted(used - {row["name"] for row in rows}):
-        yield Finding(
-            check=f"agent {name}", verdict="fail", detail="jobs use it and it is not defined", fix=f"[agents.{name}]"
-        )
+        detail, fix = "jobs use it and it is not defined", f"[agents.{name}]"
+        yield Finding(check=f"agent {name}", verdict="fail", detail=detail, fix=fix, where=f"agents.{name}")

@@ -1,33 +1,59 @@
-"""Why a job ran, or did not run, at a time: an answer from its rows and its calendar."""
+"""Why a job ran, or did not run, at a time: an answer from its rows, its calendar and who was up."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from agentcron.domain.calendar import INSTANT, slot_after
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import CutCause
 from agentcron.domain.plans import Reason
+from agentcron.domain.queries import Node
+from agentcron.domain.spec import JobSpec
+from agentcron.schedule import format_duration
 
+# Why a slot did not run, and the policy that decided it.
 _WHY: Final = {
-    Reason.PAUSED: "the job was paused",
-    Reason.OVERLAP: "an earlier run was still open (policy overlap = {overlap})",
-    Reason.LIMIT: "max_runs was reached (max_runs = {max_runs})",
-    Reason.CANCELED: "it was canceled before it began",
-    Reason.TOO_LATE: "no scheduler could run it in time (policy catch_up = {catch_up})",
-    Reason.STORE_DOWN: "the store could not be written then, and by catch_up = {catch_up} it was not run afterwards",
-    Reason.COALESCED: "it was late and a newer slot stood in its place (policy catch_up = {catch_up})",
+    Reason.PAUSED: ("the job was paused", None),
+    Reason.OVERLAP: ("an earlier run was still open", "overlap"),
+    Reason.LIMIT: ("its number of runs was reached", "max_runs"),
+    Reason.CANCELED: ("it was canceled before it began", None),
+    Reason.TOO_LATE: ("no scheduler could run it in time", "catch_up"),
+    Reason.STORE_DOWN: ("the store could not be written then, and it was not caught up", "catch_up"),
+    Reason.COALESCED: ("it was late and a newer slot stood in its place", "catch_up"),
 }
+_CUTS: Final = {CutCause.TIMEOUT: "timeout", CutCause.LOST: "on_interrupt", CutCause.SHUTDOWN: "on_interrupt"}
+_DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(JobSpec)}
+# A living scheduler's time in the store may be so old.
+_SEEN: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Which of the job's policies decided: its field, its value as text, the job's version that the slot was judged
+    by, and whether that is the default."""
+
+    name: str
+    value: str
+    version: int
+    default: bool
+
+    def __str__(self) -> str:
+        where = "the default" if self.default else f"set in version {self.version} of the job"
+        return f"policy {self.name} = {self.value}, {where}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """What became, or will become, of the slot at ``at``; ``slot`` is None where nothing was due at that instant.
 
-    ``execution`` is the row that accounts for it (a range row for several slots at once); ``next_slot`` is the
-    first slot after ``at``.
+    ``execution`` is the row that accounts for it (a range row for several slots at once); ``policy`` decided, where
+    one did; ``next_slot`` is the first slot after ``at``.
     """
 
     job_id: str
@@ -35,18 +61,32 @@ class Explanation:
     sentence: str
     slot: datetime | None = None
     execution: Execution | None = None
+    policy: Policy | None = None
     next_slot: datetime | None = None
 
 
 def explain(
-    job: Job, at: datetime, row: Execution | None, now: datetime, begins: datetime | None = None
+    job: Job,
+    at: datetime,
+    row: Execution | None,
+    now: datetime,
+    *,
+    begins: datetime | None = None,
+    spec: JobSpec | None = None,
+    nodes: Sequence[Node] = (),
 ) -> Explanation:
     """Answer from ``row``, the last slot's row that stands at or before ``at`` in the job's history, which begins at
-    ``begins``."""
+    ``begins``. ``spec`` is that of the row's version (default: the job's), ``nodes`` are all schedulers there were."""
     is_slot = slot_after(job.spec, at - INSTANT) == at
     covered = row is not None and (row.at == at or (row.last_at is not None and row.last_at >= at))
     if row is not None and covered and (is_slot or row.at == at):
-        return _answer(job, at, _became(job, row), slot=at, execution=row)
+        policy = _policy(row, spec or job.spec)
+        told = _became(row)
+        if policy is not None:
+            told += f" ({policy})"
+        if row.status is ExecutionStatus.MISSED:
+            told += _nobody_up(nodes, at, now)
+        return _answer(job, at, told, slot=at, execution=row, policy=policy)
     if is_slot and at >= job.created:
         return _answer(job, at, _not_accounted(job, at, now, begins), slot=at)
     if at < job.created:
@@ -55,7 +95,13 @@ def explain(
 
 
 def _answer(
-    job: Job, at: datetime, told: str, *, slot: datetime | None = None, execution: Execution | None = None
+    job: Job,
+    at: datetime,
+    told: str,
+    *,
+    slot: datetime | None = None,
+    execution: Execution | None = None,
+    policy: Policy | None = None,
 ) -> Explanation:
     following = slot_after(job.spec, at) if job.state in (JobState.ACTIVE, JobState.PAUSED) else None
     after = f"; next slot is {_time(following)}" if following is not None and slot is None else ""
@@ -64,13 +110,36 @@ def _answer(
         at=at,
         slot=slot,
         execution=execution,
+        policy=policy,
         next_slot=following,
         sentence=f"{job.name} at {_time(at)}: {told}{after}.",
     )
 
 
-def _became(job: Job, row: Execution) -> str:
-    spec = job.spec
+def _policy(row: Execution, spec: JobSpec) -> Policy | None:
+    if row.reason in set(Reason) and not row.ran:
+        name = _WHY[Reason(row.reason)][1]
+    else:
+        name = _CUTS.get(CutCause(row.reason)) if row.ran and row.reason in set(CutCause) else None
+    if name is None:
+        return None
+    value = getattr(spec, name)
+    told = format_duration(value) if isinstance(value, timedelta) else str(value)
+    return Policy(name=name, value=told, version=row.version, default=value == _DEFAULTS[name])
+
+
+def _nobody_up(nodes: Sequence[Node], at: datetime, now: datetime) -> str:
+    """From when to when no scheduler was up around ``at``; empty where one was."""
+    spans = [(node.started_at, now if node.alive else node.stopped_at or node.seen_at + _SEEN) for node in nodes]
+    if any(start <= at <= end for start, end in spans):
+        return ""
+    since = max((end for _, end in spans if end < at), default=None)
+    until = min((start for start, _ in spans if start > at), default=None)
+    told = [f"from {_time(since)}" if since else "", f"until {_time(until)}" if until else ""]
+    return f"; no scheduler was up {' '.join(filter(None, told))}" if since or until else ""
+
+
+def _became(row: Execution) -> str:
     match row.status:
         case ExecutionStatus.PENDING:
             return "is waiting to start" if row.retries == 0 else f"is waiting for retry {row.retries}"
@@ -79,8 +148,7 @@ def _became(job: Job, row: Execution) -> str:
         case ExecutionStatus.AWAITING_INPUT:
             return "is waiting for an answer"
         case ExecutionStatus.SKIPPED | ExecutionStatus.MISSED:
-            why = _WHY.get(Reason(row.reason), "") if row.reason in list(Reason) else row.reason or ""
-            why = why.format(overlap=spec.overlap, catch_up=spec.catch_up, max_runs=spec.max_runs)
+            why = _WHY[Reason(row.reason)][0] if row.reason in set(Reason) else row.reason or ""
             many = f", one of {row.slots} slots to {_time(row.last_at)}" if row.last_at else ""
             word = "was skipped" if row.status is ExecutionStatus.SKIPPED else "was missed"
             return f"{word}{many}: {why}"

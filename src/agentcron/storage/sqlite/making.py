@@ -24,15 +24,23 @@ def make_where_missing(path: Path) -> None:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make(path)
-        elif path.stat().st_size == 0:
-            _judge_empty(path)
         else:
-            _judge_length(path)
+            judge(path)
+            if path.stat().st_size == 0:
+                get_logger().warning(f"{path}: is an empty file; a new store is made in it")
     except OSError as error:
         raise StoreUnavailable(
             f"{path}: cannot be made or written ({error.strerror}); check the folder and its permissions, "
             "or name another place with --store"
         ) from error
+
+
+def judge(path: Path) -> None:
+    """Raise ``StoreUnavailable`` for a file that was cut short: SQLite takes what is left of some for a new one."""
+    if path.stat().st_size == 0:
+        _judge_empty(path)
+    else:
+        _judge_length(path)
 
 
 def _make(path: Path) -> None:
@@ -99,4 +107,3 @@ def _judge_empty(path: Path) -> None:
             f"{path}: is empty, and it was a store; restore a backup, or remove it with what stands beside it "
             "(-wal, -shm, -nodes) to start a new one"
         )
-    get_logger().warning(f"{path}: is an empty file; a new store is made in it")

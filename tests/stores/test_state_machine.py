@@ -1,0 +1,68 @@
+"""Whatever is done to a store, in whatever order, it answers as the plain model does."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.stores.machine import StoreMachine
+
+# SQLite takes three times as long for a step as memory does.
+EXAMPLES = {"memory": 300, "sqlite": 150, "json": 300}
+ASKED = os.environ.get("AGENTCRON_EXAMPLES")
+STEPS = 50
+# What must have happened now and then, or the machine proves less than it says.
+SOMETIMES = {
+    "create", "edit", "pause", "resume", "cancel", "delete", "run", "tick", "claim", "begin", "process", "ask cancel",
+    "beat", "clock back", "commit late", "refused plans", "refused settlements", "settled as SUCCESS",
+    "settled as FAILURE", "settled as ERROR", "settled as INCOMPLETE", "settled as SKIPPED", "settled as MISSED",
+    "settled as PENDING",
+}  # fmt: skip
+DURABLE = {"close", "crash"}
+SHM = Path("/dev/shm")
+
+
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the system has one: each step waits for a flush."""
+    if not (SHM.is_dir() and os.access(SHM, os.W_OK)):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=SHM, prefix="agentcron-") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.timeout(600 + int(ASKED or 0))
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "json"])
+def test_a_store_answers_as_the_model(
+    kind: str, quick_folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    examples = int(ASKED or EXAMPLES[kind])
+    steps: Counter[str] = Counter()
+    chosen = settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        # The test command must not depend on chance; the deep run looks where nobody has looked.
+        derandomize=ASKED is None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        print_blob=True,
+    )
+    began = time.process_time()
+    machine: Any = lambda: StoreMachine(kind, quick_folder, steps)  # noqa: E731
+    run_state_machine_as_test(machine, settings=chosen)
+    spent = time.process_time() - began
+    done = ", ".join(f"{count} {name}" for name, count in sorted(steps.items()))
+    record_property("figures", f"state machine, {kind}: {examples} x {STEPS} steps in {spent:.1f} s of CPU ({done})")
+    assert {name for name, count in steps.items() if count} >= (SOMETIMES if kind == "memory" else SOMETIMES | DURABLE)
