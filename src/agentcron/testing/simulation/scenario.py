@@ -136,16 +136,18 @@ def _schedule(luck: Random, number: int, days: float) -> tuple[str, dict[str, An
     """Text of a schedule, bounds, and a period that jitter may be a share of. Each number has its kind, so that every
     scenario holds all of them; the frequent ones are bounded to a part of the time, for the sake of speed."""
     minute, hour, weekday = luck.randrange(60), luck.randrange(24), luck.randrange(7)
-    begin = START + luck.uniform(0, max(days - 1, 0)) * _DAY
+    # A year has more room for the frequent ones than twelve months have.
+    months = days / 10 if days > 30 else 1
+    begin = START + luck.uniform(0, max(days - months * 5, 0)) * _DAY
     match number % 20:
         case 0:
-            return "* * * * *", _stretch(begin, luck.uniform(1.5, 4.5)), timedelta(minutes=1)
+            return "* * * * *", _stretch(begin, luck.uniform(1.5, 4.5) * months), timedelta(minutes=1)
         case 1:
-            return f"every {luck.choice(('45s', '90s', '7m'))}", _stretch(begin, luck.uniform(1, 3)), None
+            return f"every {luck.choice(('45s', '90s', '7m'))}", _stretch(begin, luck.uniform(1, 3) * months), None
         case 2:
             return f"*/{luck.choice((5, 10, 15))} {hour} * * {weekday}", {}, None
         case 3:
-            return f"{minute} * * * *", _stretch(begin, luck.uniform(48, 120)), timedelta(hours=1)
+            return f"{minute} * * * *", _stretch(begin, luck.uniform(48, 120) * months), timedelta(hours=1)
         case 4:
             return f"every {luck.choice(('6h', '9h', '25h'))}", {}, timedelta(hours=6)
         case 5 | 6:
