@@ -452,7 +452,8 @@ async def test_why_tells_what_became_of_a_slot(world: World) -> None:
         start + 3 * minute: "was skipped: an earlier run was still open (policy overlap = skip, the default)",
         start + 10 * minute: "is due then",
         start + 1.5 * minute: "nothing was due at this instant; next slot is",
-        start - minute: "nothing was due: the job was created at",
+        start - minute: f"nothing was due: the job was created at {start.isoformat()}; next slot is "
+        f"{(start + minute).isoformat()}",
     }
     for at, words in expected.items():
         assert words in (await world.plugin.explain(job_id, at)).sentence

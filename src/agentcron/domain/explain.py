@@ -103,7 +103,8 @@ def _answer(
     execution: Execution | None = None,
     policy: Policy | None = None,
 ) -> Explanation:
-    following = slot_after(job.spec, at) if job.state in (JobState.ACTIVE, JobState.PAUSED) else None
+    since = max(at, job.created)
+    following = slot_after(job.spec, since) if job.state in (JobState.ACTIVE, JobState.PAUSED) else None
     after = f"; next slot is {_time(following)}" if following is not None and slot is None else ""
     return Explanation(
         job_id=job.id,
