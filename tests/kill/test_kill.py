@@ -29,7 +29,8 @@ def test_a_store_survives_every_kill(kind: str, tmp_path: Path, record_property:
     record_property("figures", f"kill -9, {kind}, seed {SEED!r}: {report}")
     assert report.verdict.problems == []
     assert report.kills == KILLS
-    assert report.verdict.looked_at["slots"] >= KILLS
+    # Slots come with the seconds of the clock on the wall, not with the kills: a fast machine sees few.
+    assert report.verdict.looked_at["slots"] > 0
     assert report.verdict.looked_at["starts"] >= KILLS
     assert report.verdict.looked_at["acknowledged writes"] >= KILLS
     if KILLS >= MANY:
