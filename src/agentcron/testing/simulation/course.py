@@ -87,7 +87,7 @@ class _Course:
             return
         self._number += 1
         process = make_process(world, f"node-{self._number}", await world.ground.connect())
-        if not world.processes:
+        if not world.planned_for:
             down = abs(world.clock.now() - world.down_since)
             world.trouble(down, down, "no scheduler was up")
         world.processes.append(process)

@@ -165,13 +165,24 @@ class World:
             else:
                 self.trace.kept[after.id] = after
 
+    @property
+    def planned_for(self) -> bool:
+        """Whether a scheduler looks after the calendar."""
+        return not all(process.stopping for process in self.processes)
+
+    def no_longer_plans(self, process: Process) -> None:
+        """A process is about to stop. It may wait long for its agents, and plans nothing meanwhile."""
+        process.stopping = True
+        if not self.planned_for:
+            self.down_since = self.clock.now()
+
     def process_ended(self, process: Process, how: str) -> None:
         """A process is gone; another one takes its place after a while."""
         self.note(process.name, how)
+        if not process.stopping:
+            self.no_longer_plans(process)
         self.processes.remove(process)
         self.trace.crashes += how == "dies"
-        if not self.processes:
-            self.down_since = self.clock.now()
         if self.on_death is not None:
             self.spawn(self.on_death(process))
 
