@@ -137,7 +137,8 @@ class World:
 
     def saw_plan(self, who: str, plan: Plan) -> None:
         """A plan took effect."""
-        rows = ", ".join(f"{row.id[-6:]} {row.status} {row.reason or ''} {row.at:%d %H:%M:%S}" for row in plan.rows)
+        # Spelled by hand: every slot is told here, and strftime would be the dearest part of it.
+        rows = ", ".join([f"{row.id[-6:]} {row.status} {row.reason or ''} {str(row.at)[8:19]}" for row in plan.rows])
         self.note(who, f"plan of {plan.job_id}: {rows or 'no row'}")
         if who == PERSON and self.deed is not None:
             self.trace.deeds.append(
