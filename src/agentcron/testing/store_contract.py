@@ -821,7 +821,7 @@ async def _live_through(bench: _Bench, *, together: bool, limit: int) -> tuple[A
         else:
             applied = [(await store.commit([one]))[0] for one in plans]
             begun = await store.claim("me", now, limit, begin=True, caught_up=limit)
-        outcomes = itertools.cycle(
+        outcomes: itertools.cycle[Any] = itertools.cycle(
             (
                 Done(answer=AgentOutcome(output="fine", usage=Usage(input_tokens=3), cost_usd=Decimal("0.5"))),
                 Errored(kind="network", message="gone", retryable=True),

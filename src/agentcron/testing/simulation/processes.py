@@ -51,6 +51,7 @@ class Process:
             self.store, world.clock, world.new_id, _INTERVAL, world.log, self._planned, lambda: None, self.engine.commit
         )
         self.upkeep = Upkeep(self.store, self.engine, settler, world.clock, name, world.log)
+        self.stopping = False
         self._rung = asyncio.Event()
         self._failed = False
         self._beat_at: int | None = None
@@ -88,6 +89,7 @@ class Process:
         """An orderly stop: runs are cut at once and settled, then it leaves."""
         if self.store.dead:
             return
+        self._world.no_longer_plans(self)
         if self._task is not None:
             self._task.cancel()
         try:
@@ -233,6 +235,7 @@ class LoopedProcess(Process):
     async def stop(self) -> None:
         if self.store.dead:
             return
+        self._world.no_longer_plans(self)
         try:
             await self._scheduler.stop(timedelta(seconds=5))
         except NodeGone:
