@@ -268,6 +268,12 @@ class MemoryStorage:
         ]
         return min(waiting, default=None)
 
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        applied = await self.commit(plans)
+        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up)
+
     async def claim(
         self,
         owner: str,
