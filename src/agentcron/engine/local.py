@@ -153,7 +153,8 @@ class LocalEngine:
                 # One job that this release cannot read must not keep the others from running.
                 self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
                 spec = None
-            still_ours = await self._still_ours(execution)
+            # One that looks at something first is not begun; it is the beginning that proves it ours.
+            still_ours = (not execution.begun) or await self._still_ours(execution)
             self._claimed.popleft()
             # None: the job was deleted between the claim and this look.
             if spec is not None and still_ours:

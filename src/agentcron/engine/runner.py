@@ -9,10 +9,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
+from agentcron.checks.checker import Checker
+from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.gatekeeper import STORE_RETRY, Gatekeeper
 from agentcron.errors import AgentDefinitionError, AgentError, StoreError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
@@ -20,7 +23,6 @@ from agentcron.redaction import Redactor
 
 CLOSE_LIMIT: Final = 30.0
 CREATION_BACKOFF: Final = timedelta(seconds=1)
-STORE_RETRY: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +74,7 @@ class Runner:
         log: Log,
         on_settled: Callable[[Settlement], None] = lambda settlement: None,
         manager: AgentManagerPlugin | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -80,12 +83,13 @@ class Runner:
         self._log = log
         self._on_settled = on_settled
         self._manager = manager
+        self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context)
 
     async def run(self, run: Run, spec: JobSpec) -> None:
         """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
-        execution = run.execution
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
+        execution = run.execution
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return
@@ -146,13 +150,17 @@ class Runner:
         run.working = True
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
+        began = 0.0
         limit = asyncio.timeout(spec.timeout.total_seconds())
         try:
             async with limit:
+                if not run.execution.begun and (held_up := await self._gatekeeper.admit(run, spec)):
+                    return held_up, None
                 agent = await self._create(run.execution, spec)
                 entry = self._register(run, spec, agent)
+                began = self._clock.steady()
                 answer = await agent.run(spec.prompt)
-            outcome: Outcome = _judged(answer)
+            outcome: Outcome = _judged(answer, spec.failure_marker)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or not task.cancelling():
@@ -177,6 +185,8 @@ class Runner:
             await self._close(agent, run.execution, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
+        if isinstance(outcome, Done) and (spec.expect or spec.silent):
+            outcome = await self._gatekeeper.judge(run, spec, outcome, self._clock.steady() - began)
         return outcome, agent_id
 
     def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry | None:
@@ -192,8 +202,8 @@ class Runner:
         )
         return self._manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
-    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
-        context = RunContext(
+    def _context(self, execution: Execution, spec: JobSpec) -> RunContext:
+        return RunContext(
             job_id=execution.job_id,
             job_name=spec.name,
             execution_id=execution.id,
@@ -204,6 +214,9 @@ class Runner:
             metadata=dict(spec.metadata),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
+
+    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
+        context = self._context(execution, spec)
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
@@ -247,7 +260,7 @@ class Runner:
         text = self._redactor.text
         match outcome:
             case Done(answer=answer):
-                return Done(answer=_clean(answer, self._redactor))
+                return replace(outcome, answer=_clean(answer, self._redactor))
             case Failed(answer=answer, message=message):
                 return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
             case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
@@ -281,7 +294,7 @@ def _checked(agent: BackgroundAgent) -> BackgroundAgent:
     )
 
 
-def _judged(answer: Any) -> Outcome:
+def _judged(answer: Any, failure_marker: str | None) -> Outcome:
     """What an agent answered, which may be anything: agents are other people's code."""
     if not isinstance(answer, AgentOutcome):
         word = type(answer).__name__
@@ -293,6 +306,8 @@ def _judged(answer: Any) -> Outcome:
     if answer.failed is not None:
         kind = "limit" if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
+    if (why := said_failed(failure_marker, output)) is not None:
+        return Failed(kind="agent", message=why, answer=answer)
     return Done(answer=answer)
 
 

@@ -15,6 +15,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, Totals
 from agentcron.domain.outcomes import CostBasis, Usage
 from agentcron.domain.spec import JobSpec
+from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]
 
@@ -99,13 +100,14 @@ def execution(row: Row) -> Execution:
         cost_usd=from_micro_dollars(row[24]),
         cost_basis=CostBasis(cost_basis) if cost_basis else CostBasis.UNKNOWN,
         error=row[26],
+        findings=findings_of(row[28]),
     )
 
 
 def job(row: Row, spec: JobSpec) -> Job:
     """A job of a row of the view ``job_rows`` and of its version's spec."""
     totals = _NO_TOTALS
-    if any(row[15:24]):
+    if any(row[15:24]) or row[26]:
         totals = Totals(
             success=row[15],
             failure=row[16],
@@ -116,6 +118,7 @@ def job(row: Row, spec: JobSpec) -> Job:
             tokens=row[21],
             cost_usd=Decimal(row[22]) / _MICRO,
             duration=timedelta(microseconds=row[23]),
+            gated=row[26],
         )
     return Job(
         id=row[1],
@@ -133,5 +136,6 @@ def job(row: Row, spec: JobSpec) -> Job:
         streak=row[12],
         created=to_instant(row[13]),
         made_by=row[14],
+        marks=marks_of(row[25]),
         totals=totals,
     )
