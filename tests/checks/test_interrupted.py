@@ -127,6 +127,21 @@ async def test_a_look_that_takes_the_jobs_whole_time_is_an_error_and_not_asked_f
     assert row.error == "gate: could not be looked at within 0.45 s"
 
 
+async def test_a_check_may_take_longer_than_the_end_of_an_agent(bench: Bench) -> None:
+    script = "echo x > started; while [ ! -e go ]; do sleep 0.01; done"
+    await bench.job(expect={"command": ["sh", "-c", script]}, timeout="1s")
+    async with bench.plugin:
+        await bench.clock.advance(timedelta(hours=1))
+        while not (bench.folder / "started").exists():
+            await asyncio.sleep(0.005)
+        for _ in range(100):
+            await bench.clock.advance(timedelta(seconds=1))
+        [row] = await bench.plugin.storage.open_executions(bench.job_id)
+        bench.write("go", "")
+        row = await bench.plugin.wait_for_execution(row.id, timedelta(0))
+    assert (row.status, row.error) == (S.SUCCESS, None)
+
+
 async def test_a_cancel_while_the_outcome_is_checked_keeps_the_answer(bench: Bench) -> None:
     await bench.job(expect={"command": ["sh", "-c", "echo x > started; sleep 1000"]})
     async with bench.plugin:

@@ -111,6 +111,8 @@ class Gatekeeper:
 
     async def judge(self, run: Run, spec: JobSpec, done: Done, seconds: float) -> Outcome:
         """What the run came to when it is held against what the job expects."""
+        # The agent is closed; a check that takes its time is no agent that does not end.
+        run.closing = None
         try:
             problem = await self._judged(run, spec, done, seconds) if spec.expect else None
         except asyncio.CancelledError:
