@@ -84,6 +84,8 @@ def test_expectations_are_read_from_text_mappings_and_lists(given: Any, written:
         ({"when_changed": {"command": ["a", 1]}}, "is not a list of texts"),
         ({"when_changed": {"command": ["a", "\0"]}}, "holds a NUL character"),
         ({"when_changed": [f"file:{n}" for n in range(21)]}, "when_changed: has 21 entries; at most 20 are allowed"),
+        ({"when_changed": "file:\udc80"}, "file: holds half of a character (a surrogate) at 0; give whole text"),
+        ({"expect": "regex: "}, "expect: regex: ' ' is not a text; write regex:VALUE"),
         ({"expect": "regex:("}, "expect: '(' is not a regular expression: missing ), unterminated subpattern"),
         ({"expect": "min_tokens:many"}, "expect: min_tokens: 'many' is not a number of 0 or more"),
         ({"expect": "min_tokens:1.5"}, "expect: min_tokens: '1.5' is not a whole number"),

@@ -152,6 +152,10 @@ def _text(name: str, kind: StrEnum, value: Any) -> str:
         _refuse(name, f"{kind.value}: has {len(value)} characters; at most {MAX_VALUE} are allowed")
     if "\0" in value:
         _refuse(name, f"{kind.value}: holds a NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        _refuse(name, f"{kind.value}: holds half of a character (a surrogate) at {error.start}; give whole text")
     return value.strip()
 
 
@@ -204,9 +208,9 @@ def _regex(name: str, kind: StrEnum, value: Any) -> str:
     if isinstance(value, re.Pattern):
         value = value.pattern
     # Blanks at the ends may be meant.
-    text = value if isinstance(value, str) and value.strip() else _text(name, kind, value)
+    text = _text(name, kind, value) and value
     check_regex(name, text)
-    return text
+    return str(text)
 
 
 def check_regex(name: str, text: str) -> None:
