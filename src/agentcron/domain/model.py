@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -117,6 +117,15 @@ class Execution:
         copy.__dict__.update(changes)
         return copy
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Execution:
+        """An execution of all these fields, the defaults for the others: what a store reads by the thousand. It costs
+        a sixth of the constructor, which sets each field of a frozen class through ``object.__setattr__``."""
+        made = object.__new__(cls)
+        made.__dict__.update(_DEFAULTS)
+        made.__dict__.update(values)
+        return made
+
     @property
     def silent(self) -> bool:
         """Whether its answer says that there is nothing to tell anybody."""
@@ -155,6 +164,9 @@ class Totals:
         if not self.gated or not self.executions or not self.cost_usd:
             return None
         return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
+
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(Execution) if field.default is not MISSING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +224,13 @@ class Job:
     def timezone(self) -> str:
         """IANA name of the zone that the schedule is read in."""
         return self.spec.schedule.timezone
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Job:
+        """A job of all these fields, none left out; see ``Execution.of``."""
+        made = object.__new__(cls)
+        made.__dict__.update(values)
+        return made
 
     def evolve(self, **changes: Any) -> Job:
         """A copy with these fields changed."""

@@ -4,6 +4,8 @@ ALTER TABLE jobs ADD COLUMN marks TEXT;
 
 ALTER TABLE jobs ADD COLUMN gated INTEGER NOT NULL DEFAULT 0;
 
+CREATE INDEX jobs_gated ON jobs (seq) WHERE gated > 0;
+
 ALTER TABLE executions ADD COLUMN findings TEXT;
 
 -- The views, with every column that was added above, always at the end.
