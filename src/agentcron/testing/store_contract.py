@@ -584,6 +584,18 @@ class StoreContract:
             assert await bench.read(job) == job
             assert await bench.store.get_execution(row.id) is None
 
+    async def test_rows_of_one_commit_stand_in_the_order_of_their_plans(self) -> None:
+        async with self.opened() as bench:
+            waits = await bench.job(name="waits", overlap="buffer_all")
+            others = [await bench.job(name=f"other {number}") for number in range(3)]
+            assert await bench.tick(waits, NOW + MINUTE)
+            plans = [plan(job, NOW + MINUTE, bench.new_id) for job in others]
+            plans.insert(1, plan(await bench.read(waits), NOW + 2 * MINUTE, bench.new_id))
+            made = [one for one in plans if one is not None]
+            assert await bench.store.commit(made) == [True] * 4
+            opened = [row.id for row in await bench.store.open_executions()][1:]
+            assert opened == [row.id for one in made for row in one.rows if not row.final]
+
     # --- gates and checks -----------------------------------------------------------------------------------------
 
     async def test_a_row_that_looks_first_is_claimed_and_not_begun(self) -> None:

@@ -57,9 +57,28 @@ def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple
         if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
             moved.append((plan, seq))
     begun = _begin(moved, start) if start is not None else {}
-    _write(tx, moved, begun, start)
-    done = {plan.job_id for plan, _ in moved}
-    return [plan.job_id in done or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
+    return _in_order(tx, plans, moved, begun, start), list(begun.values())
+
+
+def _in_order(
+    tx: Transaction, plans: Sequence[Plan], moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None
+) -> list[bool]:
+    """Write the plans one after another, those of the common shape together: rows are claimed in the order in which
+    they stand where nothing else tells them apart."""
+    common = {plan.job_id: seq for plan, seq in moved}
+    applied: list[bool] = []
+    together: list[Moved] = []
+    for plan in plans:
+        seq = common.get(plan.job_id)
+        if seq is not None:
+            together.append((plan, seq))
+            applied.append(True)
+            continue
+        _write(tx, together, begun, start)
+        together = []
+        applied.append(apply.apply_plan(tx, plan))
+    _write(tx, together, begun, start)
+    return applied
 
 
 def _is_tick(plan: Plan) -> bool:
@@ -110,6 +129,8 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
 def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None) -> None:
     now = to_us(start.now) if start is not None else None
     owner = start.owner if start is not None else None
+    if not moved:
+        return
     jobs, executions = [], []
     for plan, seq in moved:
         after, row = plan.job_after, plan.rows[0]
