@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agentcron.agents.manager import AgentManagerPlugin
     from agentcron.domain.explain import Explanation, Policy
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+    from agentcron.domain.limits import Limits
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ConflictError,
         InvalidJobError,
         InvalidScheduleError,
+        LimitReached,
         NotAllowedError,
         NotFoundError,
         StoreError,
@@ -52,6 +54,7 @@ _HOMES = {
     "agentcron.agents.manager": ("AgentManagerPlugin",),
     "agentcron.domain.explain": ("Explanation", "Policy"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
+    "agentcron.domain.limits": ("Limits",),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
     "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
@@ -64,6 +67,7 @@ _HOMES = {
         "ConflictError",
         "InvalidJobError",
         "InvalidScheduleError",
+        "LimitReached",
         "NotAllowedError",
         "NotFoundError",
         "StoreError",
@@ -113,6 +117,8 @@ __all__ = [
     "JobSpec",
     "JobStatistics",
     "JobStatus",
+    "LimitReached",
+    "Limits",
     "MemoryStorage",
     "NotAllowedError",
     "NotFoundError",

@@ -8,6 +8,7 @@
     ├── ConfigError               (also ValueError)  agentcron.toml, AGENTCRON_*, arguments
     ├── AgentDefinitionError      (also ValueError)  a definition that cannot work
     ├── AgentError                raised by an agent: the run could not do its work
+    │   └── LimitReached          raised into an agent that went beyond a limit
     ├── NotFoundError             (also LookupError) no such job or execution
     ├── ConflictError             an ambiguous name, or a change that the state forbids
     ├── NotAllowedError           the caller may not do this
@@ -77,6 +78,13 @@ class AgentError(AgentcronError):
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+class LimitReached(AgentError):  # noqa: N818 - named for what happened, as a report of it reads
+    """Raised into an agent that went beyond a limit of its run; the execution ends as FAILURE(limit)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="limit")
 
 
 class NotFoundError(AgentcronError, LookupError):

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
+from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
@@ -254,6 +255,10 @@ class Job:
     @property
     def timeout(self) -> timedelta:
         return self.spec.timeout
+
+    @property
+    def limits(self) -> Limits:
+        return self.spec.limits
 
     @property
     def retry(self) -> RetryPolicy:

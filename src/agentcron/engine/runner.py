@@ -18,6 +18,7 @@ from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
+LIMIT: Final = "limit"
 CLOSE_LIMIT: Final = 30.0
 CREATION_BACKOFF: Final = timedelta(seconds=1)
 STORE_RETRY: Final = timedelta(seconds=1)
@@ -174,6 +175,8 @@ class Runner:
             if isinstance(outcome, Errored | Cut):
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
+            if isinstance(outcome, Errored) and outcome.kind == LIMIT:
+                outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
             await self._close(agent, run.execution, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -202,6 +205,7 @@ class Runner:
             idempotency_key=execution.idempotency_key,
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
+            limits=spec.limits,
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
         tries = spec.retry.creation_attempts
@@ -291,7 +295,7 @@ def _judged(answer: Any) -> Outcome:
         word = type(output).__name__
         raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
     if answer.failed is not None:
-        kind = "limit" if answer.failed.startswith("limit") else "agent"
+        kind = LIMIT if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
     return Done(answer=answer)
 
