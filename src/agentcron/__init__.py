@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from agentcron.domain.explain import Explanation, Policy
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.limits import Limits
-    from agentcron.domain.model import Execution, Job, JobStatistics
+    from agentcron.domain.model import Execution, Job
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
+    from agentcron.domain.statistics import JobStatistics
     from agentcron.errors import (
         AgentcronError,
         AgentDefinitionError,
@@ -55,10 +56,11 @@ _HOMES = {
     "agentcron.domain.explain": ("Explanation", "Policy"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.limits": ("Limits",),
-    "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
+    "agentcron.domain.model": ("Execution", "Job"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
     "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
+    "agentcron.domain.statistics": ("JobStatistics",),
     "agentcron.errors": (
         "AgentDefinitionError",
         "AgentError",

@@ -1,0 +1,1 @@
+"""Ours beside its peers and the machine: each workload in interleaved rounds, in separate environments."""

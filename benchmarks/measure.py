@@ -1,0 +1,101 @@
+"""What the program of a peer says: one line of JSON, measured in the same way by all. Standard library only.
+
+    python -m benchmarks.peers.NAME WORKLOAD '{"jobs": 1000, ...}' FOLDER
+
+Each figure stands for the whole process, its threads and the processes that it waited for. CPU is what does not move
+with a shared disk; wall times are compared inside one round only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, float]
+Program = Callable[..., Figures]
+
+CALIBRATION_TURNS = 300_000
+# Peers and ours get the same notice before work is due.
+LEAD_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Used:
+    """Wall and CPU seconds, to be subtracted from each other."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> Used:
+        mine, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = mine.ru_utime + mine.ru_stime + children.ru_utime + children.ru_stime
+        return cls(time.perf_counter(), cpu)
+
+    def __sub__(self, other: Used) -> Used:
+        return Used(self.wall - other.wall, self.cpu - other.cpu)
+
+
+def calibration_seconds() -> float:
+    """CPU seconds of a fixed piece of plain Python: what this core gives at this moment."""
+    before = time.process_time()
+    seen: dict[int, int] = {}
+    for turn in range(CALIBRATION_TURNS):
+        seen[turn & 1023] = seen.get(turn & 511, 0) + (turn * 7 & 15)
+    return time.process_time() - before
+
+
+def resident_bytes() -> int:
+    """What of this process is in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def disk_bytes(folder: Path) -> int:
+    """What the files of a folder hold."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of all does not exceed."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def burst_figures(due: float, starts: Sequence[float], drained: float, used: Used) -> Figures:
+    """What became of jobs due at once. ``due``, ``starts`` and ``drained`` are seconds since the epoch."""
+    late = [start - due for start in starts]
+    return {
+        "runs": len(starts),
+        "drain_s": drained - due,
+        "late_p50_s": statistics.median(late),
+        "late_p99_s": percentile(late, 0.99),
+        "cpu_us": used.cpu / len(starts) * 1e6,
+    }
+
+
+def answer(**programs: Program) -> None:
+    """Run the workload that the command line names and print its figures."""
+    workload, sizes, folder = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
+    folder.mkdir(parents=True, exist_ok=True)
+    before = calibration_seconds()
+    figures = programs[workload](folder=folder, **sizes)
+    figures["calibration_s"] = min(before, calibration_seconds())
+    figures["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(figures))
+
+
+def options(**values: Any) -> str:
+    """Sizes as the command line of a peer takes them."""
+    return json.dumps(values)
+
+
+def until(instant: float) -> float:
+    """Seconds from now to an instant since the epoch, never below zero."""
+    return max(0.0, instant - time.time())
