@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.outcomes import AgentOutcome, Usage
+from agentcron.journal import Steps
 
 
 def _unheard(usage: Usage, cost_usd: Decimal | None = None) -> None:
@@ -43,6 +44,8 @@ class RunContext:
     record_process: Callable[[int, float], Awaitable[None]] | None = None
     limits: Limits = NO_LIMITS
     """What this run may use at most: the job's limits and the definition's, whichever is tighter."""
+    steps: Steps | None = None
+    """Where the job lets a run go on after a crash: paid calls go through it."""
     report: Callable[..., None] = _unheard
     """``report(Usage(...), cost_usd=None)``: what the run has used since it began. Raises ``LimitReached`` where that
     is more than it may; let it pass."""

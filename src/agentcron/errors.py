@@ -8,7 +8,8 @@
     ├── ConfigError               (also ValueError)  agentcron.toml, AGENTCRON_*, arguments
     ├── AgentDefinitionError      (also ValueError)  a definition that cannot work
     ├── AgentError                raised by an agent: the run could not do its work
-    │   └── LimitReached          raised into an agent that went beyond a limit
+    │   ├── LimitReached          raised into an agent that went beyond a limit
+    │   └── StepUnknown           raised into an agent that cannot go on after a crash
     ├── NotFoundError             (also LookupError) no such job or execution
     ├── ConflictError             an ambiguous name, or a change that the state forbids
     ├── NotAllowedError           the caller may not do this
@@ -85,6 +86,13 @@ class LimitReached(AgentError):  # noqa: N818 - named for what happened, as a re
 
     def __init__(self, message: str) -> None:
         super().__init__(message, kind="limit")
+
+
+class StepUnknown(AgentError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is
+    """Raised into an agent that goes on after a crash, at a call whose outcome nobody knows; ends as INCOMPLETE."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="unknown_step")
 
 
 class NotFoundError(AgentcronError, LookupError):

@@ -17,6 +17,7 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
+from agentcron.journal import Journal
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class SystemClock:
 # --- store --------------------------------------------------------------------------------------------------------
 
 
-class JobStore(Protocol):
+class JobStore(Journal, Protocol):
     """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
 
     Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.

@@ -43,6 +43,7 @@ def build(
     api_key: str | None,
     choice: ModelChoice,
     around: Surroundings,
+    journal: bool = False,
 ) -> tuple[Agent[None, Any], str]:
     """The agent, and the name of what holds its key. Raises ``AgentDefinitionError``."""
     key_name = choice.api_key
@@ -59,6 +60,7 @@ def build(
             output_type=str if choice.output_schema is None else _form(choice.output_schema),
             toolsets=toolsets(where, choice.tools, choice.servers, around),
             name="agentcron",
+            capabilities=_journaled() if journal else None,
             defer_model_check=True,
         )
         if choice.output_schema is not None:
@@ -70,6 +72,13 @@ def build(
             raise
         raise AgentDefinitionError(f"{where}: model: {_line(error)}") from error
     return agent, variable
+
+
+def _journaled() -> list[Any]:
+    # Imported where a job wants it: the base for durable execution is large.
+    from agentcron.agents.model_journal import JournalCapability
+
+    return [JournalCapability()]
 
 
 def _form(schema: Mapping[str, Any]) -> Any:

@@ -6,12 +6,13 @@ pydantic-ai is imported when a definition is first checked or used, never before
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
 import json
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.model_choice import KEYS, ModelChoice, choice_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.usage import RunUsage
 
+    from agentcron.journal import Steps
     from agentcron.ports import BackgroundAgent, RunContext
 
 _BUILDING: Final = "agentcron.agents.model_building"
@@ -66,7 +68,7 @@ class PydanticAgent(OneRun):
         # The price list knows providers by name; behind another address the same name may cost anything.
         priced = self._choice.base_url is None
         limits = RunLimits(self._context.limits, lambda: self._messages, priced=priced)
-        with capture_run_messages() as self._messages:
+        with capture_run_messages() as self._messages, _through(self._context.steps):
             try:
                 # Entered, it closes its connections when the last run that shares it ends.
                 async with self._agent:
@@ -129,6 +131,21 @@ class PydanticAgent(OneRun):
         )
 
 
+@contextlib.contextmanager
+def _through(steps: Steps | None) -> Iterator[None]:
+    """Within it what a run pays for goes through the steps."""
+    if steps is None:
+        yield
+        return
+    from agentcron.agents.model_journal import STEPS
+
+    token = STEPS.set(steps)
+    try:
+        yield
+    finally:
+        STEPS.reset(token)
+
+
 class PydanticRecipe:
     """A model with its settings; the built agent is kept and shared by all runs of the definition."""
 
@@ -136,7 +153,8 @@ class PydanticRecipe:
         self._where = where
         self._around = around
         self._choice = choice
-        self._built: tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, Any], str] | None = None
+        # One with a journal, one without: most runs need none.
+        self._built: dict[bool, tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, Any], str]] = {}
 
     @property
     def description(self) -> str:
@@ -167,7 +185,7 @@ class PydanticRecipe:
             await asyncio.to_thread(importlib.import_module, _BUILDING)
 
     def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
-        agent, variable = self._ready()
+        agent, variable = self._ready(journal=context.steps is not None)
         return PydanticAgent(agent_id, done, agent, self._choice, context, variable)
 
     def print_of(self) -> Any:
@@ -186,7 +204,7 @@ class PydanticRecipe:
             **printed(choice.tools, choice.servers),
         }
 
-    def _ready(self) -> tuple[Agent[None, Any], str]:
+    def _ready(self, *, journal: bool = False) -> tuple[Agent[None, Any], str]:
         """The agent, and the name of the variable or file that holds its key."""
         model = self._model()
         key = None
@@ -196,12 +214,12 @@ class PydanticRecipe:
             loop: Any = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
-        if self._built is not None:
-            made_of, seen, agent, variable = self._built
+        if (built := self._built.get(journal)) is not None:
+            made_of, seen, agent, variable = built
             # Connections belong to the loop that opened them: another loop needs a client of its own.
             if made_of == (model, key) and (seen is None or loop is None or seen() is loop):
                 if seen is None and loop is not None:
-                    self._built = (made_of, weakref.ref(loop), agent, variable)
+                    self._built[journal] = (made_of, weakref.ref(loop), agent, variable)
                 return agent, variable
         if importlib.util.find_spec("pydantic_ai") is None:
             raise AgentDefinitionError(f"{self._where}: pydantic-ai is not installed: pip install 'agentcron[ai]'")
@@ -213,8 +231,9 @@ class PydanticRecipe:
             api_key=key,
             choice=self._choice,
             around=self._around,
+            journal=journal,
         )
-        self._built = ((model, key), weakref.ref(loop) if loop is not None else None, agent, variable)
+        self._built[journal] = ((model, key), weakref.ref(loop) if loop is not None else None, agent, variable)
         return agent, variable
 
     def _model(self) -> str:

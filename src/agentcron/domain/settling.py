@@ -49,7 +49,7 @@ class Settlement:
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
-    a final row is added to.
+    a final row is added to. With ``steps_end`` the journal of the execution is dropped.
     """
 
     before: Execution
@@ -59,6 +59,7 @@ class Settlement:
     streak: Streak = Streak.KEPT
     scopes: tuple[str, ...] = ()
     pause_after_failures: int = 0
+    steps_end: bool = False
 
     @property
     def ended(self) -> bool:
@@ -151,6 +152,7 @@ def _end(
         streak=streak,
         scopes=tally_scopes(spec),
         pause_after_failures=spec.pause_after_failures,
+        steps_end=spec.on_interrupt is OnInterrupt.RESUME,
     )
 
 

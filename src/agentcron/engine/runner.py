@@ -10,9 +10,11 @@ from typing import Any, Final
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import AgentDefinitionError, AgentError
+from agentcron.journal import Steps
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
@@ -157,6 +159,8 @@ class Runner:
                 outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
             if isinstance(outcome, Errored) and outcome.kind == LIMIT:
                 outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
+            elif isinstance(outcome, Errored) and outcome.kind == CutCause.UNKNOWN:
+                outcome = Cut(cause=CutCause.UNKNOWN, message=outcome.message, answer=outcome.answer)
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -184,6 +188,7 @@ class Runner:
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
             limits=spec.limits,
+            steps=self._steps(execution, spec),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
         tries = spec.retry.creation_attempts
@@ -203,6 +208,13 @@ class Runner:
                 self._log.warning(f"{spec.name}: creating the agent failed, attempt {number} of {tries}: {error}")
                 await self._clock.sleep_until(self._clock.now() + CREATION_BACKOFF * 2 ** (number - 1))
         raise AssertionError("unreachable")
+
+    def _steps(self, execution: Execution, spec: JobSpec) -> Steps | None:
+        if spec.on_interrupt is not OnInterrupt.RESUME:
+            return None
+        from agentcron.engine.steps import JournaledSteps
+
+        return JournaledSteps(self._store, execution, self._redactor)
 
     async def _note_process(self, execution: Execution, pid: int, started: float) -> None:
         process = f"{pid}:{started!r}"
@@ -253,6 +265,7 @@ _CUT: Final = {
     CutCause.SHUTDOWN: "the scheduler was stopped while it ran",
     CutCause.CANCEL: "canceled while it ran",
     CutCause.TIMEOUT: "not done in time",
+    CutCause.UNKNOWN: "nobody knows whether a call was made before the scheduler died",
     CutCause.LOST: "its scheduler was lost while it ran",
 }
 

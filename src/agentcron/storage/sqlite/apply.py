@@ -245,6 +245,8 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
         _insert_attempt(tx, seq, settlement.closed_attempt)
     if ended:
         insert_texts(tx, seq, after)
+    if settlement.steps_end and ended:
+        tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
     if before.lane is not None and ended:
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
