@@ -173,6 +173,7 @@ def _is_success(settlement: Settlement) -> bool:
         and settlement.before.status is ExecutionStatus.RUNNING
         and settlement.streak is Streak.ENDS
         and settlement.after.findings is None
+        and not settlement.steps_end
     )
 
 
