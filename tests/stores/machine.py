@@ -128,6 +128,8 @@ def _plain(answer: Any) -> Any:
             return list(jobs), next_at
         case Orders(cancel=cancel, lost=lost):
             return list(cancel), list(lost)
+        case ([*applied], [*rows]):
+            return applied, rows
         case list() | tuple():
             return list(answer)
     return answer
@@ -232,12 +234,16 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(seconds=SECONDS, limit=PICK, number=st.sampled_from(range(24)))
     def turn(self, seconds: int, limit: int, number: int) -> None:
-        """What a scheduler does, one after the other; every second time its agents are done at once."""
+        """What a scheduler does, at once or one after the other; every second time its agents are done at once."""
         self.now += timedelta(seconds=seconds)
         due, _ = self.model.due(self.now)
         made = [plan(self.model.job(job_id), self.now, self._new_id) for job_id in due]
-        self._commit("tick", [one for one in made if one is not None])
-        claimed = self._claim(limit // 2 + 1, None, True)
+        plans, places = [one for one in made if one is not None], limit // 2 + 1
+        if number % 3:
+            claimed = self._commit_and_claim(plans, places)
+        else:
+            self._commit("tick", plans)
+            claimed = self._claim(places, None, True)
         if number < 12:
             self._settle([self._settled(row, outcome(number, self.now, True)) for row in claimed])
 
@@ -267,10 +273,23 @@ class StoreMachine(RuleBasedStateMachine):
             self._commit("commit late", [made])
 
     def _commit(self, word: str, plans: list[Plan]) -> None:
+        wanted = self._wanted(word, plans)
+        assert self.run(self.store.commit(plans)) == wanted
+
+    def _wanted(self, word: str, plans: list[Plan]) -> list[bool]:
         self.steps[word] += len(plans)
         wanted = [self.model.commit(made) for made in plans]
         self.steps["refused plans"] += wanted.count(False)
-        assert self.run(self.store.commit(plans)) == wanted
+        return wanted
+
+    def _commit_and_claim(self, plans: list[Plan], limit: int) -> list[Execution]:
+        wanted = self._wanted("tick", plans)
+        claims = self.model.claim(self.node, self.now, limit, None, True)
+        asked = self.store.commit_and_claim(plans, self.node, self.now, limit, caught_up=limit)
+        applied, found = self.run(asked)
+        assert applied == wanted
+        self.steps["claim with its plan"] += len(found)
+        return self._claimed(found, claims)
 
     @precondition(lambda self: self.model.open_rows())
     @rule(limit=PICK, begin=st.booleans())
@@ -285,7 +304,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _claim(self, limit: int, ids: list[str] | None, begin: bool) -> list[Execution]:
         wanted = self.model.claim(self.node, self.now, limit, ids, begin)
-        found = self.run(self.store.claim(self.node, self.now, limit, ids=ids, begin=begin))
+        return self._claimed(self.run(self.store.claim(self.node, self.now, limit, ids=ids, begin=begin)), wanted)
+
+    def _claimed(self, found: list[Execution], wanted: list[tuple[str, int]]) -> list[Execution]:
         assert [(row.id, row.fence) for row in found] == wanted
         assert found == [self.model.rows[row.id] for row in found]
         self.steps["claim"] += len(found)

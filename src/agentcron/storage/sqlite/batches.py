@@ -47,18 +47,31 @@ def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple
     if len(ticks) < 2 or len({plan.job_id for plan in plans}) < len(plans):
         # One alone, and several of one job, which must see each other.
         return [apply.apply_plan(tx, plan) for plan in plans], []
-    moved: list[Moved] = []
+    seqs: dict[str, int] = {}
     for job_id, seq, revision, next_slot, is_open in tx.execute(statement("jobs_moving"), (json.dumps(list(ticks)),)):
         plan = ticks[job_id]
         before, row = plan.before, plan.rows[0]
         assert before is not None
         # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
         if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
-            moved.append((plan, seq))
-    begun = _begin(moved, start) if start is not None else {}
-    _write(tx, moved, begun, start)
-    done = {plan.job_id for plan, _ in moved}
-    return [plan.job_id in done or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
+            seqs[job_id] = seq
+    moved = [(plan, seqs[plan.job_id]) for plan in plans if plan.job_id in seqs]
+    # A row of another plan may be more urgent than all of these: then the queue decides, once all are written.
+    alone = all(plan.job_id in ticks or all(row.final for row in plan.rows) for plan in plans)
+    begun = _begin(moved, start) if start is not None and alone else {}
+    applied: list[bool] = []
+    together: list[Moved] = []
+    for plan in plans:
+        if plan.job_id in seqs:
+            together.append((plan, seqs[plan.job_id]))
+            applied.append(True)
+            continue
+        # Rows that are equally urgent begin in the order of their plans, and that is the order they are written in.
+        _write(tx, together, begun, start)
+        together = []
+        applied.append(apply.apply_plan(tx, plan))
+    _write(tx, together, begun, start)
+    return applied, list(begun.values())
 
 
 def _is_tick(plan: Plan) -> bool:
@@ -83,10 +96,8 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
         for number, (plan, _) in enumerate(moved)
         if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
     ]
-    if len(ready) > start.limit:
-        ready = sorted(ready)[: start.limit]
     begun = {}
-    for _, _, number in ready:
+    for _, _, number in sorted(ready)[: start.limit]:
         plan, _ = moved[number]
         assert plan.job_after is not None
         row = plan.rows[0]
@@ -117,6 +128,8 @@ def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution],
         executions.append(
             (row.id, seq, row.version, to_us(row.at), row.priority, row.lane, row.attempt, row.agent, *state)
         )
+    if not jobs:
+        return
     tx.executemany(statement("jobs_tick"), jobs)
     tx.executemany(statement("executions_tick"), executions)
 
