@@ -17,6 +17,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.domain.spec import looks_first
 from agentcron.storage.sqlite import apply, rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -56,22 +57,29 @@ def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple
         if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
             seqs[job_id] = seq
     moved = [(plan, seqs[plan.job_id]) for plan in plans if plan.job_id in seqs]
-    # A row of another plan may be more urgent than all of these: then the queue decides, once all are written.
-    alone = all(plan.job_id in ticks or all(row.final for row in plan.rows) for plan in plans)
-    begun = _begin(moved, start) if start is not None and alone else {}
+    begun = _begin(moved, start, sum(not row.final for plan in plans for row in plan.rows)) if start is not None else {}
+    return _in_order(tx, plans, moved, begun, start), list(begun.values())
+
+
+def _in_order(
+    tx: Transaction, plans: Sequence[Plan], moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None
+) -> list[bool]:
+    """Write the plans one after another, those of the common shape together: rows are claimed in the order in which
+    they stand where nothing else tells them apart."""
+    common = {plan.job_id: seq for plan, seq in moved}
     applied: list[bool] = []
     together: list[Moved] = []
     for plan in plans:
-        if plan.job_id in seqs:
-            together.append((plan, seqs[plan.job_id]))
+        seq = common.get(plan.job_id)
+        if seq is not None:
+            together.append((plan, seq))
             applied.append(True)
             continue
-        # Rows that are equally urgent begin in the order of their plans, and that is the order they are written in.
         _write(tx, together, begun, start)
         together = []
         applied.append(apply.apply_plan(tx, plan))
     _write(tx, together, begun, start)
-    return applied, list(begun.values())
+    return applied
 
 
 def _is_tick(plan: Plan) -> bool:
@@ -89,13 +97,21 @@ def _is_tick(plan: Plan) -> bool:
     )
 
 
-def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
-    """Those rows of the plans that begin at once, as they are then, by their ids."""
+def _begin(moved: Sequence[Moved], start: Start, waiting: int) -> dict[str, Execution]:
+    """Those rows of the plans that begin at once, as they are then, by their ids. ``waiting`` is how many rows the
+    plans have in all: where there is no place for each, one that is not among these may be the most urgent."""
     ready = [
         (row.priority, row.wake_at, number)
         for number, (plan, _) in enumerate(moved)
-        if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
+        if (row := plan.rows[0]).wake_at is not None
+        and row.wake_at <= start.now
+        and not row.caught_up
+        # What looks first is claimed from the line and not begun.
+        and plan.job_after is not None
+        and not looks_first(plan.job_after.spec)
     ]
+    if waiting > start.limit and waiting > len(ready):
+        return {}
     begun = {}
     for _, _, number in sorted(ready)[: start.limit]:
         plan, _ = moved[number]
@@ -115,6 +131,8 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
 def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None) -> None:
     now = to_us(start.now) if start is not None else None
     owner = start.owner if start is not None else None
+    if not moved:
+        return
     jobs, executions = [], []
     for plan, seq in moved:
         after, row = plan.job_after, plan.rows[0]
@@ -128,8 +146,6 @@ def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution],
         executions.append(
             (row.id, seq, row.version, to_us(row.at), row.priority, row.lane, row.attempt, row.agent, *state)
         )
-    if not jobs:
-        return
     tx.executemany(statement("jobs_tick"), jobs)
     tx.executemany(statement("executions_tick"), executions)
 
@@ -158,6 +174,7 @@ def _is_success(settlement: Settlement) -> bool:
         settlement.after.status is ExecutionStatus.SUCCESS
         and settlement.before.status is ExecutionStatus.RUNNING
         and settlement.streak is Streak.ENDS
+        and settlement.after.findings is None
     )
 
 
