@@ -369,7 +369,12 @@ class SqliteStorage:
             if found is None:
                 raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
             spec = self._remember((row[1], row[2]), found[0])
-        return rows.job(row, spec)
+        try:
+            return rows.job(row, spec)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise StoreError(
+                f"{self.path}: job {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
+            ) from error
 
     def _execution(self, row: rows.Row) -> Execution:
         try:
