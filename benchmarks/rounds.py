@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.environments import BENCH, ROOT, UnavailableError, python_of
+from benchmarks.environments import BENCH, ROOT, UnavailableError, command_of
 from benchmarks.goals import Round
 from benchmarks.measure import Figures
 from benchmarks.workloads import Entry
@@ -42,10 +42,10 @@ def run_rounds(entries: Sequence[Entry], rounds: int) -> tuple[list[Round], dict
 
 def run_once(entry: Entry) -> Figures:
     """One process of one peer. Raises ``UnavailableError`` where it ends badly or tells nothing."""
-    python = python_of(entry.peer)
+    command = command_of(entry.peer)
     (BENCH / "work").mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(dir=BENCH / "work")
-    command = [str(python), "-m", f"benchmarks.peers.{entry.peer}", entry.program, json.dumps(entry.sizes), folder]
+    command = [*command, entry.program, json.dumps(entry.sizes), folder]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.goals import MACHINE, OURS, Round, Verdict
 from benchmarks.workloads import Workload
@@ -36,7 +36,8 @@ def shown(value: float | None) -> str:
 
 def table(workload: Workload, rounds: Sequence[Round], verdicts: Sequence[Verdict], silent: dict[str, str]) -> str:
     """The workload as text."""
-    labels = [entry.label for entry in workload.entries if entry.label != MACHINE]
+    told_something = set(silent).union(*rounds) - {MACHINE}
+    labels = [entry.label for entry in workload.entries if entry.label in told_something]
     width = max(map(len, labels))
     titles = [column.title for column in workload.columns]
     lines = [
@@ -47,7 +48,7 @@ def table(workload: Workload, rounds: Sequence[Round], verdicts: Sequence[Verdic
         if label in silent:
             lines.append(f"{label:{width}}  not measured: {silent[label].splitlines()[-1][:90]}")
             continue
-        cells = f"{label:{width}}  {shown(compared(rounds, label, workload.ratio_of)):>8}"
+        cells = f"{label:{width}}  {shown(compared(rounds, label, workload.shown)):>8}"
         for column in workload.columns:
             value = middle(rounds, label, column.key)
             scaled = None if value is None else value * column.scale
@@ -67,3 +68,14 @@ def told(verdict: Verdict) -> str:
     word = {True: "met  ", False: "UNMET", None: "?    "}[verdict.met]
     sign = ">=" if verdict.goal.at_least else "<="
     return f"  {word} {verdict.goal.text}: {shown(verdict.found)} (goal {sign} {shown(verdict.goal.bound)})"
+
+
+def summary(verdicts: Mapping[str, Sequence[Verdict]]) -> str:
+    """How the workloads stand, a line each; a workload is met where all of its goals are."""
+    lines = ["\nall workloads"]
+    for title, found in verdicts.items():
+        unmet = [f"{each.goal.text} {shown(each.found)}" for each in found if each.met is False]
+        unknown = any(each.met is None for each in found)
+        word = "UNMET" if unmet else "?    " if unknown else "met  "
+        lines.append(f"  {word} {title}" + (f": {'; '.join(unmet)}" if unmet else ""))
+    return "\n".join(lines)
