@@ -181,6 +181,12 @@ class JobStore(Protocol):
         """Apply each plan whose job has not moved since it was read. False: someone was first."""
         ...
 
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        """``commit``, then ``claim`` with ``begin``: what the plans made ready starts without a second commit."""
+        ...
+
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
         """Add jobs of another store as they are, with these executions of theirs, oldest first.
 

@@ -2,6 +2,7 @@
 
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
+from agentcron.engine.settler import Settler
 from agentcron.observability import Log, get_logger
 from agentcron.ports import Engine
 from agentcron.redaction import Redactor
@@ -12,4 +13,5 @@ class TestLocal(EngineContract):
     async def make_engine(self, bench: EngineBench) -> Engine:
         log = Log(get_logger("test"), "engine")
         runner = Runner(bench.storage, bench.factory, bench.clock, Redactor({}), log)
-        return LocalEngine(bench.storage, runner, bench.clock, bench.node, bench.places, log)
+        settler = Settler(bench.storage, bench.clock, log)
+        return LocalEngine(bench.storage, runner, settler, bench.clock, bench.node, bench.places, log)

@@ -34,7 +34,7 @@ from tests.faults.sqlite_faults import AVAILABLE, faulty_sqlite
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-ROUNDS = 3
+ROUNDS = 2
 
 
 @dataclass

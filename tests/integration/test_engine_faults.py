@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause
+from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
+from agentcron.engine.settler import Settler
 from agentcron.errors import StoreUnavailable
 from agentcron.observability import Log, get_logger
 from agentcron.ports import RunContext
@@ -67,6 +70,13 @@ class Faulty(MockStorage):
         if (error := self.after.pop(name, None)) is not None:
             raise error
         return answer
+
+
+class Queueing(Faulty):
+    """Begins nothing with a commit: what is planned waits in the queue until it is claimed."""
+
+    async def commit_and_claim(self, plans: Sequence[Plan], *_: Any, **__: Any) -> tuple[list[bool], list[Execution]]:
+        return await self.commit(plans), []
 
 
 @asynccontextmanager
@@ -216,7 +226,7 @@ async def test_a_claim_whose_answer_is_lost_is_run_once() -> None:
 
 
 async def test_a_claimed_run_begins_once_the_store_tells_what_it_is_to_do() -> None:
-    storage = Faulty()
+    storage = Queueing()
     storage.before["get_spec"] = StoreUnavailable("away")
     async with running(storage=storage) as env:
         await env.advance(5)
@@ -226,7 +236,7 @@ async def test_a_claimed_run_begins_once_the_store_tells_what_it_is_to_do() -> N
 
 
 async def test_a_claim_that_somebody_settled_before_it_could_begin_starts_no_agent() -> None:
-    storage = Faulty()
+    storage = Queueing()
     storage.failing["get_spec"] = StoreUnavailable("away")
     async with running(storage=storage) as env:
         [row] = await storage.open_executions()
@@ -271,7 +281,8 @@ async def test_a_run_that_is_canceled_before_its_first_step_is_settled_and_creat
     assert asked is not None
     await store.commit([made, asked])
     log = Log(get_logger(), "test", Redactor({}).text)
-    engine = LocalEngine(store, Runner(store, factory, clock, Redactor({}), log), clock, "me", 1, log)
+    runner, settler = Runner(store, factory, clock, Redactor({}), log), Settler(store, clock, log)
+    engine = LocalEngine(store, runner, settler, clock, "me", 1, log)
     assert await engine.claim() == 1
     await engine.cancel(["e" * 26])
     await engine.finished(["e" * 26])

@@ -44,12 +44,14 @@ def schema() -> sqlite3.Connection:
 def test_no_statement_goes_through_all_jobs_or_executions(path: Path) -> None:
     text = path.read_text()
     names = set(re.findall(r"(?<![:\w]):(\w+)", text))
-    values: Any = dict.fromkeys(names, "[1]") if names else [1] * text.count("?")
+    numbered = {int(number) for number in re.findall(r"\?(\d+)", text)}
+    values: Any = dict.fromkeys(names, "[1]") if names else [1] * (max(numbered) if numbered else text.count("?"))
     connection = schema()
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
     connection.close()
-    # A list handed over as JSON is what the caller asked for, and a subquery has a plan of its own.
-    no_table = ("json_each", "CONSTANT", "(subquery")
+    # A list handed over as JSON is what the caller asked for, a subquery has a plan of its own, and the priorities of
+    # what waits are few.
+    no_table = ("json_each", "CONSTANT", "(subquery", "SCAN waiting")
     scans = [step for step in plan if step.startswith("SCAN") and not any(word in step for word in no_table)]
     assert bool(scans) == (path.stem in WHOLE_TABLE), plan
 
@@ -182,7 +184,7 @@ async def test_changes_that_come_together_share_commits(tmp_path: Path, say: Say
         assert store.commits <= 10
 
 
-async def test_a_run_alone_is_three_changes_planned_begun_and_settled(tmp_path: Path) -> None:
+async def test_a_run_alone_is_two_changes_planned_and_begun_then_settled(tmp_path: Path) -> None:
     store = Counted(tmp_path / "s.sqlite")
     async with create_test_environment(storage_plugin=store, start=NOW - timedelta(seconds=10)) as env:
         job_id = await env.plugin.create_job("noon", "0 12 * * *", "p")
@@ -191,7 +193,7 @@ async def test_a_run_alone_is_three_changes_planned_begun_and_settled(tmp_path: 
         before = store.changes
         await env.advance(15)
         assert [run.status for run in await env.runs(job_id)] == ["SUCCESS"]
-        assert store.changes == before + 3
+        assert store.changes == before + 2
 
 
 async def test_runs_that_come_together_share_their_commits(tmp_path: Path, say: Say) -> None:

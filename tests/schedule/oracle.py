@@ -10,10 +10,13 @@ from __future__ import annotations
 import calendar
 import struct
 import zoneinfo
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
@@ -64,11 +67,7 @@ class Line:
             return day.day == length - int(item[2:])
         if item.endswith("W"):
             target = length if item == "LW" else int(item[:-1])
-            if target > length:
-                return False
-            working = [n for n in range(1, length + 1) if date(day.year, day.month, n).weekday() < 5]
-            # Saturday goes to Friday and Sunday to Monday, and the other way round at the month's edges.
-            return day.day == min(working, key=lambda n: (abs(n - target), n))
+            return target <= length and day.day == working_day(day.year, day.month, target)
         return day.day in numbers(item, 1, 31)
 
     @staticmethod
@@ -82,8 +81,17 @@ class Line:
         return today in weekdays(item)
 
 
-def weekdays(item: str) -> set[int]:
-    return {n % 7 for n in numbers(item, 0, 7, DAYS, 0)}
+@lru_cache(maxsize=4096)
+def working_day(year: int, month: int, target: int) -> int:
+    """Saturday goes to Friday and Sunday to Monday, and the other way round at the month's edges."""
+    length = calendar.monthrange(year, month)[1]
+    working = [n for n in range(1, length + 1) if date(year, month, n).weekday() < 5]
+    return min(working, key=lambda n: (abs(n - target), n))
+
+
+@lru_cache(maxsize=4096)
+def weekdays(item: str) -> frozenset[int]:
+    return frozenset(n % 7 for n in numbers(item, 0, 7, DAYS, 0))
 
 
 @lru_cache(maxsize=4096)
@@ -107,33 +115,33 @@ def numbers(text: str, low: int, high: int, names: list[str] | None = None, base
     return _numbers(text, low, high, tuple(names or ()), base)
 
 
+def _bits(values: Iterable[int]) -> dict[int, int]:
+    """The places of each value, one bit each."""
+    backwards = bytes(values)[::-1]
+    return {value: int(backwards.translate(b"0" * value + b"1" + b"0" * (255 - value)), 2) for value in set(backwards)}
+
+
 class Window:
     """Every tick of a stretch of real time, with what the clock on the wall showed at each."""
 
     def __init__(self, zone: str, start: int, ticks: int, tick: int = 60) -> None:
         self.start, self.ticks, self.tick = start, ticks, tick
         place = ZoneInfo(zone)
-        walls = [datetime.fromtimestamp(start + n * tick, place).replace(tzinfo=None) for n in range(ticks)]
-        by: dict[str, dict[object, bytearray]] = {"second": {}, "minute": {}, "hour": {}, "day": {}}
-        size = ticks // 8 + 1
-        for n, wall in enumerate(walls):
-            byte, bit = n >> 3, 1 << (n & 7)
-            for kind, value in (("minute", wall.minute), ("hour", wall.hour), ("day", wall.date())):
-                bits = by[kind].get(value)
-                if bits is None:
-                    bits = by[kind][value] = bytearray(size)
-                bits[byte] |= bit
-            if tick == 1:
-                by["second"].setdefault(wall.second, bytearray(size))[byte] |= bit
-        self._bits = {
-            kind: {value: int.from_bytes(bits, "little") for value, bits in values.items()}
-            for kind, values in by.items()
+        # In one zone, differences and sums are those of the clock on the wall.
+        walls = [datetime.fromtimestamp(start + n * tick, place) for n in range(ticks)]
+        first = min(walls[0], walls[-1]).toordinal() - 1
+        days = _bits(wall.toordinal() - first for wall in walls)
+        self._bits: dict[str, dict[Any, int]] = {
+            "second": _bits(wall.second for wall in walls) if tick == 1 else {},
+            "minute": _bits(wall.minute for wall in walls),
+            "hour": _bits(wall.hour for wall in walls),
+            "day": {date.fromordinal(first + day): bits for day, bits in days.items()},
         }
         step = timedelta(seconds=tick)
         self.jumps = [
-            (n, walls[n - 1] + step, (walls[n] - walls[n - 1] - step) // step)
-            for n in range(1, ticks)
-            if walls[n] - walls[n - 1] != step
+            (n, before + step, (wall - before - step) // step)
+            for n, (before, wall) in enumerate(pairwise(walls), 1)
+            if wall - before != step
         ]
 
     def fires(self, line: Line) -> int:
@@ -141,7 +149,7 @@ class Window:
         found = self._any("minute", line.minutes) & self._any("hour", line.hours)
         if self.tick == 1:
             found &= self._any("second", line.seconds)
-        found &= self._any("day", {day for day in self._bits["day"] if isinstance(day, date) and line.on(day)})
+        found &= self._any("day", {day for day in self._bits["day"] if line.on(day)})
         if line.wildcard:
             return found
         three_hours = 3 * 3600 // self.tick
@@ -154,10 +162,10 @@ class Window:
                     found |= 1 << n
         return found
 
-    def _any(self, kind: str, values: object) -> int:
+    def _any(self, kind: str, values: Iterable[Any]) -> int:
         bits = self._bits[kind]
         total = 0
-        for value in values:  # type: ignore[attr-defined]
+        for value in values:
             total |= bits.get(value, 0)
         return total
 

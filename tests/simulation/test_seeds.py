@@ -30,7 +30,7 @@ from agentcron.testing.simulation import (
 MONTHS = int(os.environ.get("AGENTCRON_SIMULATIONS", "50"))
 # Seeds that once showed a bug, of this software or of the checker.
 REGRESSIONS = {
-    Variant.MONTH: (77, 155, 388),
+    Variant.MONTH: (77, 155, 388, 1253, 3676),
     Variant.LOOPS: (1,),
     Variant.SQLITE: (1,),
 }
@@ -102,3 +102,45 @@ def test_a_run_that_a_step_of_the_clock_leaves_behind_goes_on_alone() -> None:
         happenings=(Happening(at=timedelta(minutes=11), what=points.SUSPEND, length=timedelta(minutes=30)),),
     )
     assert check(live(stepped)) == []
+
+
+def test_the_slots_of_a_job_that_was_canceled_while_it_was_paused_have_their_cause() -> None:
+    spec = {"name": "paused", "prompt": "p", "schedule": "every 10m", "agent": "simulated", "pause_after_failures": 0}
+    canceled = Scenario(
+        seed=0,
+        jobs=(read_spec(spec),),
+        natures=(Nature(),),
+        days=0.1,
+        happenings=(
+            Happening(at=timedelta(minutes=15), what=points.PAUSE),
+            Happening(at=timedelta(minutes=45), what=points.CANCEL),
+        ),
+    )
+    trace = live(canceled)
+    assert [(row.status, row.reason, row.slots) for row in trace.rows] == [
+        ("SUCCESS", None, 1),
+        ("SKIPPED", "paused", 3),
+    ]
+    assert check(trace) == []
+
+
+def test_a_slot_that_comes_while_the_only_scheduler_is_stopping_may_be_missed() -> None:
+    stubborn = {"name": "stubborn", "prompt": "p", "schedule": "every 1h", "agent": "simulated", "timeout": "2h"}
+    frequent = {
+        "name": "frequent",
+        "prompt": "p",
+        "schedule": "every 1m",
+        "agent": "simulated",
+        "catch_up": "skip",
+        "misfire_grace": "1s",
+    }
+    stopped = Scenario(
+        seed=1,
+        jobs=(read_spec(stubborn), read_spec(frequent)),
+        natures=(Nature(faults={points.STUBBORN_AGENT: 1.0}), Nature(seconds=1)),
+        days=0.1,
+        happenings=(Happening(at=timedelta(minutes=90, seconds=59), what=points.STOP),),
+    )
+    trace = live(stopped)
+    assert ("MISSED", "too_late") in {(row.status, row.reason) for row in trace.rows}
+    assert check(trace) == []

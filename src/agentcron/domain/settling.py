@@ -65,8 +65,12 @@ class Settlement:
         return self.after.status in FINAL
 
 
-def settle(execution: Execution, outcome: Outcome, now: datetime, spec: JobSpec) -> Settlement:
-    """End, retry or give back an open execution of a job with this spec."""
+def settle(
+    execution: Execution, outcome: Outcome, now: datetime, spec: JobSpec, *, agent_id: str | None = None
+) -> Settlement:
+    """End, retry or give back an open execution of a job with this spec. ``agent_id`` is who worked on it."""
+    if agent_id is not None:
+        execution = execution.evolve(agent_id=agent_id)
     match outcome:
         case Done(answer=answer):
             return _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)

@@ -7,7 +7,7 @@ evaluation interval, which is how soon a change by another process or a step of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -36,6 +36,7 @@ class JobManager:
         log: Log,
         on_planned: Callable[[Plan], Awaitable[None]],
         on_look: Callable[[], None],
+        commit: Callable[[Sequence[Plan]], Awaitable[list[bool]]],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -44,6 +45,7 @@ class JobManager:
         self._log = log
         self._on_planned = on_planned
         self._on_look = on_look
+        self._commit = commit
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -102,7 +104,7 @@ class JobManager:
                 continue
             if made is not None:
                 plans.append(made)
-        applied = await self._store.commit(plans) if plans else []
+        applied = await self._commit(plans) if plans else []
         for made, ok in zip(plans, applied, strict=True):
             if ok:
                 self._tell(made)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus
-from agentcron.domain.model import Execution
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Cut, CutCause, GivenBack
+from agentcron.domain.plans import Plan
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm
 from agentcron.engine.runner import Run, Runner
+from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -26,16 +29,17 @@ PAUSE: Final = timedelta(seconds=1)
 LAST_GRACE: Final = timedelta(seconds=45)
 # A claim that is older is asked about again before an agent is started on it.
 FRESH_CLAIM: Final = timedelta(seconds=5)
-# A run has its own time limit; one that is so many seconds past it was not ended by it and is told once more.
-TOLD_AGAIN: Final = 30.0
 
 
 class LocalEngine:
     """Runs executions as tasks of the running event loop; ``places`` bounds how many at once."""
 
-    def __init__(self, store: JobStore, runner: Runner, clock: Clock, node: str, places: int, log: Log) -> None:
+    def __init__(
+        self, store: JobStore, runner: Runner, settler: Settler, clock: Clock, node: str, places: int, log: Log
+    ) -> None:
         self._store = store
         self._runner = runner
+        self._settler = settler
         self._clock = clock
         self._node = node
         self._places = places
@@ -49,6 +53,9 @@ class LocalEngine:
         self._hurry = asyncio.Event()
         self._failing = False
         self._claimed: deque[Execution] = deque()
+        self._claiming = asyncio.Lock()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._unsure = False
 
     @property
@@ -87,6 +94,7 @@ class LocalEngine:
             self._task = None
         await self._wait(grace, self._hurry)
         self._cut(list(self._runs), CutCause.SHUTDOWN)
+        self._settler.give_up()
         await self._wait(LAST_GRACE, asyncio.Event())
         for run in list(self._runs.values()):
             self._log.error(f"{run.execution.id} does not end; it is left to the next start")
@@ -95,27 +103,46 @@ class LocalEngine:
         """End the grace of a stop that goes on."""
         self._hurry.set()
 
+    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        """Commit the plans and start at once what they made ready, as far as there are places."""
+        async with self._claiming:
+            free = self._free
+            if free <= 0 or self._stopping:
+                return await self._store.commit(plans)
+            now, behind = self._clock.now(), self._left_to_catch_up()
+            try:
+                applied, begun = await self._store.commit_and_claim(plans, self._node, now, free, caught_up=behind)
+            except StoreError:
+                self._unsure = True
+                raise
+            self._claimed.extend(begun)
+            await self._begin_claimed({job.id: job for plan in plans if (job := plan.job_after) is not None})
+            return applied
+
     async def claim(self, ids: Collection[str] | None = None) -> int:
         """Claim what is ready, these ids or any, and start it; answers how many."""
-        begun = await self._begin_claimed()
-        await self._give_back_strays()
-        free = self._places - len(self._runs)
-        if free <= 0:
-            return begun
-        try:
-            claimed = await self._store.claim(
-                self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=self._left_to_catch_up(ids)
-            )
-        except StoreError:
-            # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
-            self._unsure = True
-            raise
-        self._claimed.extend(claimed)
-        return begun + await self._begin_claimed()
+        async with self._claiming:
+            begun = await self._begin_claimed({})
+            await self._give_back_strays()
+            free, behind = self._free, None if ids is not None else self._left_to_catch_up()
+            if free <= 0:
+                return begun
+            try:
+                claimed = await self._store.claim(
+                    self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=behind
+                )
+            except StoreError:
+                # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
+                self._unsure = True
+                raise
+            self._claimed.extend(claimed)
+            return begun + await self._begin_claimed({})
 
-    def _left_to_catch_up(self, ids: Collection[str] | None) -> int | None:
-        if ids is not None:
-            return None
+    @property
+    def _free(self) -> int:
+        return self._places - len(self._runs) - len(self._claimed)
+
+    def _left_to_catch_up(self) -> int:
         return max(0, self._places_to_catch_up - sum(run.execution.caught_up for run in self._runs.values()))
 
     async def abandon_overdue(self) -> None:
@@ -124,8 +151,8 @@ class LocalEngine:
         for run in list(self._runs.values()):
             if run.overdue >= CLOSE_GRACE.total_seconds():
                 await self._abandon(run)
-            elif run.overdue >= TOLD_AGAIN:
-                run.cut(CutCause.TIMEOUT)
+            elif run.lingers:
+                run.remind()
 
     async def renew(self) -> None:
         """Tell the store until when the runs here are to be believed, after the clock was set."""
@@ -139,21 +166,21 @@ class LocalEngine:
         cause = run.cause or CutCause.TIMEOUT
         if spec is not None and cause is not CutCause.LOST:
             cut = Cut(cause=cause, message=f"{cause.value}: the agent ignores that it was ended")
-            await self._runner.settle(settle(run.execution, cut, self._clock.now(), spec), spec.name)
+            await self._settler.settle(settle(run.execution, cut, self._clock.now(), spec), spec.name)
         self._forget(run)
 
-    async def _begin_claimed(self) -> int:
-        """Start what was claimed; a store that fails meanwhile leaves the rest to the next look."""
+    async def _begin_claimed(self, jobs: Mapping[str, Job]) -> int:
+        """Start what was claimed; a store that fails meanwhile leaves the rest to the next look. Of ``jobs`` the specs
+        are at hand."""
         begun = 0
         while self._claimed:
             execution = self._claimed[0]
-            try:
-                spec = await self._store.get_spec(execution.job_id, execution.version)
-            except ValueError as error:
-                # One job that this release cannot read must not keep the others from running.
-                self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
-                spec = None
-            still_ours = await self._still_ours(execution)
+            job = jobs.get(execution.job_id)
+            if job is not None and job.version == execution.version:
+                spec: JobSpec | None = job.spec
+            else:
+                spec = await self._spec_of(execution)
+            still_ours = self._is_fresh(execution) or await self._still_ours(execution)
             self._claimed.popleft()
             # None: the job was deleted between the claim and this look.
             if spec is not None and still_ours:
@@ -161,12 +188,20 @@ class LocalEngine:
                 begun += 1
         return begun
 
+    async def _spec_of(self, execution: Execution) -> JobSpec | None:
+        try:
+            return await self._store.get_spec(execution.job_id, execution.version)
+        except ValueError as error:
+            # One job that this release cannot read must not keep the others from running.
+            self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
+            return None
+
+    def _is_fresh(self, execution: Execution) -> bool:
+        return execution.start_time is not None and abs(self._clock.now() - execution.start_time) <= FRESH_CLAIM
+
     async def _still_ours(self, execution: Execution) -> bool:
         """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""
-        now = self._clock.now()
-        if execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM:
-            return True
-        if await self._store.begin(execution.id, execution.fence, now):
+        if await self._store.begin(execution.id, execution.fence, self._clock.now()):
             return True
         self._unsure = True
         return False
@@ -187,17 +222,44 @@ class LocalEngine:
         deadline = self._clock.steady() + spec.timeout.total_seconds()
         run = Run(execution=execution, clock=self._clock, deadline=deadline)
         self._runs[execution.id] = run
-        run.task = asyncio.create_task(self._runner.run(run, spec), name=f"agentcron-{execution.id}")
-        run.task.add_done_callback(lambda task: self._ended(run, task))
+        self._idle.clear()
+        run.task = asyncio.create_task(self._work(run, spec), name=f"agentcron-{execution.id}")
 
-    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+    async def _work(self, run: Run, spec: JobSpec) -> None:
+        try:
+            settlement = await self._runner.run(run, spec)
+        except BaseException as error:
+            self._lost(run, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        if settlement is None:
+            self._forget(run)
+        else:
+            self._settler.add(settlement, spec.name, partial(self._heard, run, spec))
+
+    def _heard(self, run: Run, spec: JobSpec, error: Exception | None) -> None:
+        if error is None:
+            self._forget(run)
+        else:
+            lost = self._runner.lost_answer(run, spec, error)
+            self._settler.add(lost, spec.name, partial(self._heard_last, run))
+
+    def _heard_last(self, run: Run, error: Exception | None) -> None:
+        if error is None:
+            self._forget(run)
+        else:
+            self._lost(run, error)
+
+    def _lost(self, run: Run, error: BaseException) -> None:
+        self._log.error(f"{run.execution.id} could not be settled: {error!r}")
         self._forget(run)
 
     def _forget(self, run: Run) -> None:
         if self._runs.get(run.execution.id) is run:
             del self._runs[run.execution.id]
+            if not self._runs:
+                self._idle.set()
         run.ended.set()
         self._alarm.ring()
 
@@ -208,20 +270,18 @@ class LocalEngine:
 
     async def _wait(self, grace: timedelta, hurry: asyncio.Event) -> None:
         """Return when every run has ended, after ``grace``, or when somebody is in a hurry."""
-        tasks = [run.task for run in self._runs.values() if run.task is not None]
-        if tasks:
-            ended = asyncio.gather(*tasks, return_exceptions=True)
-            hurried = asyncio.ensure_future(hurry.wait())
-            waits: set[asyncio.Future[Any]] = {asyncio.shield(ended), hurried}
+        if self._runs:
+            waits = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
             await asyncio.wait(waits, timeout=grace.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-            hurried.cancel()
+            for wait in waits:
+                wait.cancel()
 
     async def _loop(self) -> None:
         while not self._stopping:
             now = self._clock.now()
             until = None
             try:
-                if len(self._runs) < self._places:
+                if len(self._runs) < self._places or self._claimed:
                     until = await self._store.ready_at()
                     if self._claimed or self._unsure or (until is not None and until <= now):
                         # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.

@@ -1,9 +1,8 @@
-"""How one claimed execution is run: create the agent, run the prompt, close it, settle the row."""
+"""How one claimed execution is run: create the agent, run the prompt, close it, judge what it came to."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -13,21 +12,22 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
-from agentcron.errors import AgentDefinitionError, AgentError, StoreError
+from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
-CLOSE_LIMIT: Final = 30.0
+# A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
+TOLD_AGAIN: Final = 30.0
 CREATION_BACKOFF: Final = timedelta(seconds=1)
-STORE_RETRY: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True, eq=False)
 class Run:
     """An execution that runs here, and why it is to end before it is done, if it is.
 
-    ``deadline`` and ``told_at`` (when it was told to end) are steady seconds: a clock that is set ends no run.
+    ``deadline``, ``told_at`` (when it was told to end) and ``closing`` (since when its agent is being closed) are
+    steady seconds: a clock that is set ends no run.
     ``ended`` is set when its row is settled or left to others.
     """
 
@@ -36,9 +36,11 @@ class Run:
     deadline: float
     task: asyncio.Task[None] | None = None
     working: bool = False
+    closing: float | None = None
     judged: bool = False
     cause: CutCause | None = None
     told_at: float | None = None
+    reminded: bool = False
     abandoned: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,6 +51,23 @@ class Run:
             # A task that is cancelled before its first step never takes one, and its row would stay open.
             if self.working:
                 self.task.cancel()
+
+    def remind(self) -> None:
+        """Tell a run that should have ended long ago once more, or one whose agent takes long to be closed."""
+        if self.reminded or self.judged:
+            return
+        since = self.closing if self.told_at is None else self.told_at
+        if since is None:
+            self.cut(CutCause.TIMEOUT)
+        elif self.working and self.task is not None and self.clock.steady() - since >= TOLD_AGAIN:
+            self.reminded = True
+            self.task.cancel()
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it is to be reminded of its end."""
+        late = self.overdue >= TOLD_AGAIN
+        return late or (self.closing is not None and self.clock.steady() - self.closing >= TOLD_AGAIN)
 
     @property
     def overdue(self) -> float:
@@ -61,7 +80,7 @@ class Run:
 
 
 class Runner:
-    """Runs executions with agents from a factory and settles them in the store."""
+    """Runs executions with agents from a factory."""
 
     def __init__(
         self,
@@ -70,7 +89,6 @@ class Runner:
         clock: Clock,
         redactor: Redactor,
         log: Log,
-        on_settled: Callable[[Settlement], None] = lambda settlement: None,
         manager: AgentManagerPlugin | None = None,
     ) -> None:
         self._store = store
@@ -78,67 +96,25 @@ class Runner:
         self._clock = clock
         self._redactor = redactor
         self._log = log
-        self._on_settled = on_settled
         self._manager = manager
+        # Kinds of agents that were found to have all their parts.
+        self._whole: set[type] = set()
 
-    async def run(self, run: Run, spec: JobSpec) -> None:
-        """Run it to its end, whatever happens, and settle its row unless it is no longer ours."""
+    async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
+        """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
         execution = run.execution
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
-            return
-        execution = execution.evolve(agent_id=agent_id)
-        try:
-            await self.settle(settle(execution, self._redacted(outcome), self._clock.now(), spec), spec.name)
-        except Exception as error:  # an answer that no store can keep would leave its row open
-            told = f"what the agent answered cannot be kept: {type(error).__name__}: {self._redactor.text(str(error))}"
-            lost = Errored(kind="answer", message=" ".join(told.split()))
-            await self.settle(settle(execution, lost, self._clock.now(), spec), spec.name)
+            return None
+        return settle(execution, self._redacted(outcome), self._clock.now(), spec, agent_id=agent_id)
 
-    async def settle(self, settlement: Settlement, name: str) -> bool:
-        """Write the settlement, and go on trying while the store cannot: the outcome was paid for."""
-        failing = False
-        while True:
-            try:
-                # An answer that was lost on the way may have been a yes: the second try is refused by the first.
-                kept = (await self._store.settle([settlement]))[0] or (failing and await self._is_kept(settlement))
-                break
-            except StoreError as error:
-                if not failing:
-                    self._log.error(f"{name}: the outcome of {settlement.after.id} waits for the store: {error}")
-                failing = True
-                await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
-        after = settlement.after
-        if not kept:
-            self._log.warning(f"{name}: {after.id} was settled by somebody else; this outcome comes too late")
-            return False
-        self._tell(settlement, name)
-        self._on_settled(settlement)
-        return True
-
-    async def _is_kept(self, settlement: Settlement) -> bool:
-        after = settlement.after
-        row = await self._store.get_execution(after.id)
-        return row is not None and (row.status, row.fence, row.attempt, row.end_time) == (
-            after.status, after.fence, after.attempt, after.end_time,
-        )  # fmt: skip
-
-    def _tell(self, settlement: Settlement, name: str) -> None:
-        """One line a run: what it came to, and why where it did not succeed."""
-        after, closed = settlement.after, settlement.closed_attempt
-        detail = after.error or (closed.error if closed is not None else None)
-        tell = self._log.warning if detail else self._log.info
-        if detail is None and not self._log.telling:
-            return
-        word = after.status.value + (f" ({after.reason})" if after.reason else "")
-        if settlement.ended and after.duration is not None:
-            word += f" after {after.duration.total_seconds():.3f}s"
-        elif after.wake_at is not None:
-            word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
-        told = f"{name}: {after.id} attempt {settlement.before.attempt}: {word}"
-        tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
+    def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
+        """What becomes of a run whose answer no store can keep: without it its row would stay open."""
+        told = f"what the agent answered cannot be kept: {type(error).__name__}: {self._redactor.text(str(error))}"
+        lost = Errored(kind="answer", message=" ".join(told.split()))
+        return settle(run.execution, lost, self._clock.now(), spec)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
         if (asked := run.cause) is not None:
@@ -146,42 +122,38 @@ class Runner:
         run.working = True
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
-        limit = asyncio.timeout(spec.timeout.total_seconds())
+        # Cheaper than asyncio.timeout, which every run would pay for.
+        timer = asyncio.get_running_loop().call_later(spec.timeout.total_seconds(), run.cut, CutCause.TIMEOUT)
+        outcome: Outcome
         try:
-            async with limit:
-                agent = await self._create(run.execution, spec)
-                entry = self._register(run, spec, agent)
-                answer = await agent.run(spec.prompt)
-            outcome: Outcome = _judged(answer)
+            agent = await self._create(run.execution, spec)
+            if self._manager is not None:
+                entry = self._register(self._manager, run, spec, agent)
+            outcome = _judged(await agent.run(spec.prompt))
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():
+            if run.task is None or not run.task.cancelling():
                 outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
             else:
                 # The cancellation is answered here; without this every further timeout would misread it.
-                task.uncancel()
+                run.task.uncancel()
                 cause = run.cause or CutCause.SHUTDOWN
-                outcome = Cut(cause=cause, message=_CUT[cause])
-        except TimeoutError as error:
-            if limit.expired():
-                outcome = Cut(cause=CutCause.TIMEOUT, message=f"timeout: not done within {spec.timeout}")
-            else:
-                outcome = _errored(error)
+                told = f"timeout: not done within {spec.timeout}" if cause is CutCause.TIMEOUT else _CUT[cause]
+                outcome = Cut(cause=cause, message=told)
         except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = _errored(error)
+        finally:
+            timer.cancel()
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
-            await self._close(agent, run.execution, spec)
+            await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
         return outcome, agent_id
 
-    def _register(self, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry | None:
-        if self._manager is None:
-            return None
+    def _register(self, manager: AgentManagerPlugin, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry:
         live = LiveAgent(
             agent_id=agent.agent_id,
             definition=spec.agent,
@@ -190,7 +162,7 @@ class Runner:
             job_name=spec.name,
             since=self._clock.now(),
         )
-        return self._manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
+        return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
         context = RunContext(
@@ -207,7 +179,10 @@ class Runner:
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
-                return _checked(await self._factory.create(spec.agent, context))
+                agent = await self._factory.create(spec.agent, context)
+                if type(agent) not in self._whole:
+                    self._whole.add(type(_checked(agent)))
+                return agent
             except AgentDefinitionError:
                 raise
             except Exception as error:
@@ -233,14 +208,14 @@ class Runner:
             return None
         return told if isinstance(told, AgentOutcome) else None
 
-    async def _close(self, agent: BackgroundAgent, execution: Execution, spec: JobSpec) -> None:
+    async def _close(self, agent: BackgroundAgent, run: Run, spec: JobSpec) -> None:
+        run.closing = self._clock.steady()
         try:
-            async with asyncio.timeout(CLOSE_LIMIT):
-                await agent.close()
+            await agent.close()
         except asyncio.CancelledError:
-            self._log.warning(f"{spec.name}: closing the agent of {execution.id} was cut short")
+            self._log.warning(f"{spec.name}: closing the agent of {run.execution.id} was cut short")
         except Exception as error:  # what an agent does on its way out never changes what its run came to
-            self._log.warning(f"{spec.name}: closing the agent of {execution.id} failed: {error!r}")
+            self._log.warning(f"{spec.name}: closing the agent of {run.execution.id} failed: {error!r}")
 
     def _redacted(self, outcome: Outcome) -> Outcome:
         """The one funnel: what is stored of a run passes here."""

@@ -13,6 +13,7 @@ from agentcron.domain.retention import Retention
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
+from agentcron.engine.settler import Settler
 from agentcron.engine.upkeep import Upkeep
 from agentcron.errors import StoreError
 from agentcron.observability import Log
@@ -41,9 +42,10 @@ class Scheduler:
         self._node = node
         self._log = log
         runner = Runner(store, factory, clock, redactor, log, manager=agents)
-        self.engine = LocalEngine(store, runner, clock, node.id, factory.max_concurrent_agents, log)
-        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine.wake)
-        self._upkeep = Upkeep(store, self.engine, runner, clock, node.id, log, retention)
+        settler = Settler(store, clock, log)
+        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
+        self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention)
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""
@@ -111,7 +113,16 @@ def make_manager(
     interval: timedelta,
     log: Log,
     on_planned: Callable[[Plan], Awaitable[None]],
-    on_look: Callable[[], None] = lambda: None,
+    engine: LocalEngine | None = None,
 ) -> JobManager:
-    """A job manager on the system's ids."""
-    return JobManager(store, clock, lambda: ids.execution_id(clock.now()), interval, log, on_planned, on_look)
+    """A job manager on the system's ids; with an engine, what it plans begins there."""
+    return JobManager(
+        store,
+        clock,
+        lambda: ids.execution_id(clock.now()),
+        interval,
+        log,
+        on_planned,
+        engine.wake if engine is not None else lambda: None,
+        engine.commit if engine is not None else store.commit,
+    )

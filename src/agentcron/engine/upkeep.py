@@ -14,7 +14,7 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.local import LocalEngine
-from agentcron.engine.runner import Runner
+from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -36,7 +36,7 @@ class Upkeep:
         self,
         store: JobStore,
         engine: LocalEngine,
-        runner: Runner,
+        settler: Settler,
         clock: Clock,
         node: str,
         log: Log,
@@ -44,7 +44,7 @@ class Upkeep:
     ) -> None:
         self._store = store
         self._engine = engine
-        self._runner = runner
+        self._settler = settler
         self._clock = clock
         self._node = node
         self._log = log
@@ -147,7 +147,7 @@ class Upkeep:
             return False
         if execution.status is ExecutionStatus.RUNNING:
             await self._end_processes(execution)
-        kept = await self._runner.settle(settle(execution, outcome, self._clock.now(), spec), spec.name)
+        kept = await self._settler.settle(settle(execution, outcome, self._clock.now(), spec), spec.name)
         self._engine.wake()
         return kept
 

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job, JobStatistics, Totals
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -110,12 +110,18 @@ class MemoryStorage:
         return Page(items=found)
 
     async def due(self, now: datetime, limit: int) -> Due:
-        waiting = sorted(
-            (job for job in self._jobs.values() if job.next_run is not None), key=lambda job: job.next_run or now
-        )
-        due = [job for job in waiting if job.next_run is not None and job.next_run <= now]
-        following = [job.next_run for job in waiting if job.next_run is not None and job.next_run > now]
-        return Due(jobs=due[:limit], next_at=following[0] if following else None)
+        due: list[Job] = []
+        next_at: datetime | None = None
+        for job in self._jobs.values():
+            next_run = job.next_run
+            if next_run is None:
+                continue
+            if next_run <= now:
+                due.append(job)
+            elif next_at is None or next_run < next_at:
+                next_at = next_run
+        due.sort(key=lambda job: job.next_run or now)
+        return Due(jobs=due[:limit], next_at=next_at)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
         return [self._apply(plan) for plan in plans]
@@ -179,7 +185,7 @@ class MemoryStorage:
             at += _INSTANT
         taken.add(at)
         version = row.version if (job.id, row.version) in self._specs else job.version
-        row = self._executions[row.id] = replace(row, at=at, version=version)
+        row = self._executions[row.id] = row.evolve(at=at, version=version)
         history.append(row.id)
         if row.final:
             self._tally.add(row)
@@ -197,8 +203,8 @@ class MemoryStorage:
         elif at in self._asked_at(job.id):
             self._give_way(job.id, at)
         if row.lane is not None and any(other.lane == row.lane for other in self._line()):
-            row = replace(row, wake_at=now + job.spec.timeout + CLOSE_GRACE)
-        row = replace(row, at=at)
+            row = row.evolve(wake_at=now + job.spec.timeout + CLOSE_GRACE)
+        row = row.evolve(at=at)
         self._executions[row.id] = row
         history.append(row.id)
         if row.final:
@@ -226,8 +232,7 @@ class MemoryStorage:
 
     def _count_row(self, row: Execution, job: Job) -> None:
         totals = self._jobs[job.id].totals
-        name = row.status.value.lower()
-        self._change_job(job.id, totals=replace(totals, **{name: getattr(totals, name) + row.slots}))
+        self._change_job(job.id, totals=replace(totals, **_counted(totals, row)))
         self._tally.ended[row.status] = self._tally.ended.get(row.status, 0) + row.slots
 
     def _remove(self, job_id: str, now: datetime) -> None:
@@ -247,7 +252,7 @@ class MemoryStorage:
         for key in self._history.get(job_id, []):
             row = self._executions[key]
             if not row.final and row.cancel_requested is None:
-                self._executions[key] = replace(row, cancel_requested=now)
+                self._executions[key] = row.evolve(cancel_requested=now)
 
     # --- executions -----------------------------------------------------------------------------------------------
 
@@ -262,6 +267,12 @@ class MemoryStorage:
             if row.status is _E.PENDING and row.cancel_requested is None and row.wake_at is not None
         ]
         return min(waiting, default=None)
+
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        applied = await self.commit(plans)
+        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up)
 
     async def claim(
         self,
@@ -311,14 +322,14 @@ class MemoryStorage:
         row = self._held(execution_id, fence)
         if row is None or row.cancel_requested is not None:
             return False
-        self._executions[row.id] = replace(row, begun=True, start_time=now)
+        self._executions[row.id] = row.evolve(begun=True, start_time=now)
         return True
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         row = self._held(execution_id, fence)
         if row is None:
             return False
-        self._executions[row.id] = replace(row, agent_id=agent_id)
+        self._executions[row.id] = row.evolve(agent_id=agent_id)
         if process is not None:
             self._processes[row.id] = process
         return True
@@ -364,7 +375,7 @@ class MemoryStorage:
         """Make the next waiting row of the lane ready; one that waits for its retry keeps its time."""
         row = next((row for row in self._line() if row.lane == lane and row.status is _E.PENDING), None)
         if row is not None and not row.begun and row.wake_at is not None and row.wake_at > now:
-            self._executions[row.id] = replace(row, wake_at=now)
+            self._executions[row.id] = row.evolve(wake_at=now)
 
     def _count(self, settlement: Settlement) -> None:
         before, after, ended = settlement.before, settlement.after, settlement.ended
@@ -381,12 +392,15 @@ class MemoryStorage:
             and ended
             and (job.next_run is None or (settlement.streak is Streak.GROWS and 0 < limit <= streak))
         )
-        totals = replace(
-            job.totals,
-            tokens=job.totals.tokens + tokens,
-            cost_usd=job.totals.cost_usd + cost,
-            duration=job.totals.duration + duration,
-        )
+        totals = job.totals
+        if paid is not None:
+            totals = replace(
+                totals,
+                tokens=totals.tokens + tokens,
+                cost_usd=totals.cost_usd + cost,
+                duration=totals.duration + duration,
+                **(_counted(totals, after) if ended else {}),
+            )
         self._change_job(
             job.id,
             open=job.open - ended,
@@ -401,7 +415,7 @@ class MemoryStorage:
         self._tally.cost += cost
         self._tally.duration += duration
         if ended:
-            self._count_row(after, job)
+            self._tally.ended[after.status] = self._tally.ended.get(after.status, 0) + after.slots
         if ran:
             bucket = duration_bucket(duration)
             self._tally.buckets[bucket] = self._tally.buckets.get(bucket, 0) + 1
@@ -411,7 +425,7 @@ class MemoryStorage:
         for key in execution_ids:
             row = self._executions.get(key)
             if row is not None and not row.final:
-                row = self._executions[key] = replace(row, cancel_requested=row.cancel_requested or now)
+                row = self._executions[key] = row.evolve(cancel_requested=row.cancel_requested or now)
                 asked.append(row)
         return asked
 
@@ -541,3 +555,9 @@ class MemoryStorage:
             elif row.cancel_requested is not None:
                 cancel.append(key)
         return Orders(cancel=cancel, lost=lost)
+
+
+def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
+    """The one count that a row's end moves, by its name."""
+    name = row.status.value.lower()
+    return {name: getattr(totals, name) + row.slots}

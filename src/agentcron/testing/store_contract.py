@@ -27,8 +27,10 @@ from agentcron.domain.plans import Plan
 from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
+from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.ports import JobStore
+from agentcron.storage.memory import MemoryStorage
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -672,6 +674,42 @@ class StoreContract:
             await bench.prune(Retention(max_per_job=10, keep_last=1), NOW)
             assert len(await bench.slots(copy)) == 10
 
+    async def test_many_changes_at_once_come_to_what_they_come_to_one_by_one(self) -> None:
+        plain = MemoryStorage()
+        await plain.join(_node("me"))
+        alone = _Bench(plain)
+        async with self.opened() as bench:
+            for limit in (0, 3, 50):
+                together = await _live_through(bench, together=True, limit=limit)
+                one_by_one = await _live_through(alone, together=False, limit=limit)
+                for seen, expected in zip(together, one_by_one, strict=True):
+                    assert seen == expected
+                await bench.store.clear(NOW)
+                await plain.clear(NOW)
+
+    async def test_a_slot_at_the_instant_of_a_manual_run_gets_its_row_among_many(self) -> None:
+        async with self.opened() as bench:
+            jobs = [await bench.job(overlap="allow_all") for _ in range(3)]
+            assert await bench.commit(changes.run_now(jobs[1], NOW + MINUTE, bench.new_id()))
+            jobs = [await bench.read(job) for job in jobs]
+            plans = [made for job in jobs if (made := plan(job, NOW + MINUTE, bench.new_id)) is not None]
+            applied, _ = await bench.store.commit_and_claim(plans, "me", NOW + MINUTE, 10, caught_up=5)
+            assert applied == [True, True, True]
+            for job in jobs:
+                row = await bench.store.slot_at(job.id, NOW + MINUTE)
+                assert row is not None
+                assert row.at == NOW + MINUTE
+
+    async def test_what_was_ready_before_is_claimed_before_what_a_commit_makes_ready(self) -> None:
+        async with self.opened() as bench:
+            waiting = await bench.job()
+            assert await bench.tick(waiting, NOW + MINUTE)
+            fresh = [await bench.job(priority=5) for _ in range(3)]
+            plans = [made for job in fresh if (made := plan(job, NOW + MINUTE, bench.new_id)) is not None]
+            _, begun = await bench.store.commit_and_claim(plans, "me", NOW + MINUTE, 2, caught_up=5)
+            assert begun[0].job_id == waiting.id
+            assert len(begun) == 2
+
     async def test_clear_leaves_nothing_but_tombstones(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()
@@ -753,10 +791,56 @@ class _Bench:
         page = await self.store.list_executions(ExecutionFilters(job_id=job.id, include_skipped=True), 5000)
         return [(row.at - NOW) // MINUTE for row in page.items][::-1]
 
-    async def end(self, execution: Execution, outcome: Any, now: datetime) -> None:
+    async def spec(self, execution: Execution) -> JobSpec:
         spec = await self.store.get_spec(execution.job_id, execution.version)
         assert spec is not None
-        assert await self.store.settle([settle(execution, outcome, now, spec)]) == [True]
+        return spec
+
+    async def end(self, execution: Execution, outcome: Any, now: datetime) -> None:
+        assert await self.store.settle([settle(execution, outcome, now, await self.spec(execution))]) == [True]
+
+
+async def _live_through(bench: _Bench, *, together: bool, limit: int) -> tuple[Any, ...]:
+    """Two minutes of some jobs of every kind; what a store tells of them then."""
+    store, answers = bench.store, []
+    jobs = [
+        await bench.job(**fields)
+        for fields in (
+            {}, {"priority": -3}, {"retry": 2, "tags": "a,b"}, {"overlap": "allow_all"}, {"overlap": "buffer_all"},
+            {"max_runs": 1}, {"overlap": "cancel_other"}, {"schedule": "at 2026-03-01T12:01"}, {"priority": 7},
+        )
+    ]  # fmt: skip
+    for minute in (1, 2):
+        now = NOW + minute * MINUTE
+        made = [plan(await bench.read(job), now, bench.new_id) for job in jobs]
+        plans = [one for one in made if one is not None]
+        # Two plans of one job, made from the same state: only the first may count.
+        plans.append(plans[0])
+        if together:
+            applied, begun = await store.commit_and_claim(plans, "me", now, limit, caught_up=limit)
+        else:
+            applied = [(await store.commit([one]))[0] for one in plans]
+            begun = await store.claim("me", now, limit, begin=True, caught_up=limit)
+        outcomes: itertools.cycle[Any] = itertools.cycle(
+            (
+                Done(answer=AgentOutcome(output="fine", usage=Usage(input_tokens=3), cost_usd=Decimal("0.5"))),
+                Errored(kind="network", message="gone", retryable=True),
+                Done(answer=AgentOutcome()),
+                Failed(kind="agent", message="no", answer=AgentOutcome()),
+            )
+        )
+        end = now + timedelta(seconds=20)
+        rows = sorted(begun, key=lambda row: row.id)
+        settlements = [settle(row, next(outcomes), end, await bench.spec(row)) for row in rows]
+        settlements += [settle(row.evolve(fence=9), next(outcomes), end, await bench.spec(row)) for row in rows[:2]]
+        settlements += settlements[:1]
+        if together:
+            kept = await store.settle(settlements)
+        else:
+            kept = [(await store.settle([one]))[0] for one in settlements]
+        answers += [applied, rows, kept]
+    history = await store.list_executions(ExecutionFilters(include_skipped=True), 1000)
+    return answers, (await store.list_jobs(JobFilters())).items, history.items, await store.statistics()
 
 
 def _node(node_id: str) -> Node:

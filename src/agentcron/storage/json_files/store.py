@@ -157,6 +157,11 @@ class StorageFsPlugin(MemoryStorage):
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
         return await self._change(lambda ahead: ahead.restore(jobs, executions))
 
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        return await self._change(lambda ahead: ahead.commit_and_claim(plans, owner, now, limit, caught_up=caught_up))
+
     async def claim(
         self,
         owner: str,

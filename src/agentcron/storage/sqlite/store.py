@@ -24,7 +24,7 @@ from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, reads, rows
+from agentcron.storage.sqlite import apply, batches, reads, rows
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
@@ -156,19 +156,41 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        return (await self._commit(plans, lambda tx: batches.commit(tx, plans, None)))[0]
+
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
+            # What was ready before comes first, in the order of the queue.
+            waits = tx.execute(statement("executions_ready"), (to_us(now),)).fetchone() is not None
+            start = batches.Start(owner=owner, now=now, limit=0 if waits else limit)
+            applied, begun = batches.commit(tx, plans, start)
+            if len(begun) < limit:
+                begun += apply.claim(
+                    tx, owner, now, limit - len(begun), None, True, caught_up,
+                    lambda job_id, version: self._spec(tx, job_id, version),
+                )  # fmt: skip
+            return applied, begun
+
+        return await self._commit(plans, unit)
+
+    async def _commit(
+        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[Execution]]]
+    ) -> tuple[list[bool], list[Execution]]:
         try:
-            applied = await self._write(lambda tx: [apply.apply_plan(tx, plan) for plan in plans])
+            applied, begun = await self._write(unit)
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
                 self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
-                return [False]
-            return [(await self.commit([plan]))[0] for plan in plans]
+                return [False], []
+            return [(await self.commit([plan]))[0] for plan in plans], []
         for plan, done in zip(plans, applied, strict=True):
             job = plan.job_after
             if done and job is not None and (plan.before is None or plan.before.version != job.version):
                 self._keep((job.id, job.version), job.spec)
-        return applied
+        return applied, begun
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
         return await self._write(lambda tx: restore(tx, jobs, executions))
@@ -211,7 +233,7 @@ class SqliteStorage:
         return row[0] if row else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        return await self._write(lambda tx: [apply.settle(tx, settlement) for settlement in settlements])
+        return await self._write(lambda tx: batches.settle(tx, settlements))
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = json.dumps(list(execution_ids))

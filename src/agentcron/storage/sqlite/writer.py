@@ -35,10 +35,11 @@ SAFE_WAL_VERSION: Final = (3, 51, 3)
 class Transaction:
     """What one unit of work writes through."""
 
-    __slots__ = ("execute", "tally")
+    __slots__ = ("execute", "executemany", "tally")
 
     def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
         self.execute = connection.execute
+        self.executemany = connection.executemany
         self.tally = tally
 
 
@@ -62,7 +63,7 @@ class Writer:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._units.put((unit, future))
         # A caller that is cancelled must not believe that its change was not made: the unit runs all the same.
-        return await asyncio.shield(future)
+        return await future
 
     async def close(self) -> None:
         """Apply what is queued, then let go of the file."""

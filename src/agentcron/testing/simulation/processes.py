@@ -16,6 +16,7 @@ from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
 from agentcron.engine.scheduler import Scheduler
+from agentcron.engine.settler import Settler
 from agentcron.engine.upkeep import Upkeep
 from agentcron.errors import StoreError
 from agentcron.ports import JobStore
@@ -43,12 +44,14 @@ class Process:
         self.name = name
         self.store = ShakyStore(world, store, name, self.die)
         self.agents = SimulatedAgents(world, name, world.scenario.places)
-        runner = Runner(self.store, self.agents, world.clock, Redactor({}), world.log, self._settled)
-        self.engine = LocalEngine(self.store, runner, world.clock, name, world.scenario.places, world.log)
+        runner = Runner(self.store, self.agents, world.clock, Redactor({}), world.log)
+        settler = Settler(self.store, world.clock, world.log, self._settled)
+        self.engine = LocalEngine(self.store, runner, settler, world.clock, name, world.scenario.places, world.log)
         self.manager = JobManager(
-            self.store, world.clock, world.new_id, _INTERVAL, world.log, self._planned, lambda: None
+            self.store, world.clock, world.new_id, _INTERVAL, world.log, self._planned, lambda: None, self.engine.commit
         )
-        self.upkeep = Upkeep(self.store, self.engine, runner, world.clock, name, world.log)
+        self.upkeep = Upkeep(self.store, self.engine, settler, world.clock, name, world.log)
+        self.stopping = False
         self._rung = asyncio.Event()
         self._failed = False
         self._beat_at: int | None = None
@@ -86,6 +89,7 @@ class Process:
         """An orderly stop: runs are cut at once and settled, then it leaves."""
         if self.store.dead:
             return
+        self._world.no_longer_plans(self)
         if self._task is not None:
             self._task.cancel()
         try:
@@ -202,7 +206,14 @@ class LoopedProcess(Process):
         self.engine = self._scheduler.engine
         # Ids of a scheduler's own making are drawn from the system, and two runs of one seed would differ.
         self.manager = self._scheduler.manager = JobManager(
-            self.store, world.clock, world.new_id, _INTERVAL, world.log, self._planned, self.engine.wake
+            self.store,
+            world.clock,
+            world.new_id,
+            _INTERVAL,
+            world.log,
+            self._planned,
+            self.engine.wake,
+            self.engine.commit,
         )
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -224,6 +235,7 @@ class LoopedProcess(Process):
     async def stop(self) -> None:
         if self.store.dead:
             return
+        self._world.no_longer_plans(self)
         try:
             await self._scheduler.stop(timedelta(seconds=5))
         except NodeGone:

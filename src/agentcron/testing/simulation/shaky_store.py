@@ -77,6 +77,12 @@ class ShakyStore:
                 self._world.saw_plan(self.owner, plan)
         return applied
 
+    async def commit_and_claim(
+        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+    ) -> tuple[list[bool], list[Execution]]:
+        applied = await self.commit(plans)
+        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up)
+
     async def claim(
         self,
         owner: str,

@@ -74,6 +74,8 @@ def targets_of(deeds: Sequence[Deed], end: datetime, latest: datetime) -> Target
                         _check_anchor(deed.spec, deed.at)
                 spec = deed.spec
             case points.CANCEL:
+                if paused_at is not None:
+                    found.paused.append(_paused(paused_at, deed))
                 _walk(found, spec, begin, barrier, deed.at, deed.latest)
                 return found
     if paused_at is not None:
@@ -106,8 +108,8 @@ def _walk(found: Targets, spec: JobSpec, begin: datetime, barrier: datetime, end
             found.must.add(slot)
 
 
-def _paused(pause: Deed, resume: Deed) -> Paused:
-    return Paused(begin=pause.at, end=resume.at, plain=pause.at == pause.latest)
+def _paused(pause: Deed, over: Deed) -> Paused:
+    return Paused(begin=pause.at, end=over.at, plain=pause.at == pause.latest)
 
 
 def _calendar(spec: JobSpec) -> tuple[object, ...]:

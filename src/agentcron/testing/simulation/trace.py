@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
@@ -66,8 +66,7 @@ class Trouble:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One line of the log: microseconds since the start, the wall clock, who, what."""
 
     us: int

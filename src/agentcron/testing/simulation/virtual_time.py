@@ -57,10 +57,15 @@ class VirtualClock:
         self._loop = loop
         self._start = start
         self.highest = start
+        self._shown = start
+        self._shown_us = 0
 
     def now(self) -> datetime:
         """The present instant of the wall clock, aware, UTC."""
-        return self._start + self._loop.elapsed_us * _MICROSECOND
+        elapsed_us = self._loop.elapsed_us
+        if elapsed_us != self._shown_us:
+            self._shown, self._shown_us = self._start + elapsed_us * _MICROSECOND, elapsed_us
+        return self._shown
 
     def steady(self) -> float:
         """Seconds that passed on the loop; no step moves it."""
@@ -74,6 +79,7 @@ class VirtualClock:
         """Set the wall clock forward or back; no timer is moved by it."""
         self.highest = max(self.highest, self.now())
         self._start += by
+        self._shown = self._start + self._loop.elapsed_us * _MICROSECOND
 
     @property
     def latest(self) -> datetime:

@@ -137,7 +137,8 @@ class World:
 
     def saw_plan(self, who: str, plan: Plan) -> None:
         """A plan took effect."""
-        rows = ", ".join(f"{row.id[-6:]} {row.status} {row.reason or ''} {row.at:%d %H:%M:%S}" for row in plan.rows)
+        # Spelled by hand: every slot is told here, and strftime would be the dearest part of it.
+        rows = ", ".join([f"{row.id[-6:]} {row.status} {row.reason or ''} {str(row.at)[8:19]}" for row in plan.rows])
         self.note(who, f"plan of {plan.job_id}: {rows or 'no row'}")
         if who == PERSON and self.deed is not None:
             self.trace.deeds.append(
@@ -165,13 +166,24 @@ class World:
             else:
                 self.trace.kept[after.id] = after
 
+    @property
+    def planned_for(self) -> bool:
+        """Whether a scheduler looks after the calendar."""
+        return not all(process.stopping for process in self.processes)
+
+    def no_longer_plans(self, process: Process) -> None:
+        """A process is about to stop. It may wait long for its agents, and plans nothing meanwhile."""
+        process.stopping = True
+        if not self.planned_for:
+            self.down_since = self.clock.now()
+
     def process_ended(self, process: Process, how: str) -> None:
         """A process is gone; another one takes its place after a while."""
         self.note(process.name, how)
+        if not process.stopping:
+            self.no_longer_plans(process)
         self.processes.remove(process)
         self.trace.crashes += how == "dies"
-        if not self.processes:
-            self.down_since = self.clock.now()
         if self.on_death is not None:
             self.spawn(self.on_death(process))
 

@@ -1,0 +1,187 @@
+"""The common changes, many at once: a job moves on by one slot that gets its row, and a run that succeeded ends.
+
+They write what ``apply_plan``, ``claim`` and ``settle`` write, in fewer statements for each run and one round through
+Python for each statement. Whatever is not of the common shape is left to those.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.model import Execution
+from agentcron.domain.plans import Plan, ToCancel
+from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.settling import Settlement, Streak, duration_bucket
+from agentcron.storage.sqlite import apply, rows
+from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite.writer import Transaction
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+_PENDING: Final = ExecutionStatus.PENDING.value
+_RUNNING: Final = ExecutionStatus.RUNNING.value
+_ACTIVE: Final = JobState.ACTIVE.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Who begins what a plan made ready, and how many at most."""
+
+    owner: str
+    now: datetime
+    limit: int
+
+
+def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple[list[bool], list[Execution]]:
+    """Apply the plans; begin the rows of theirs that are ready by ``start``, the most urgent first."""
+    ticks = [plan for plan in plans if _is_tick(plan)]
+    if len(ticks) < 2 or len({plan.job_id for plan in plans}) < len(plans):
+        # One alone, and several of one job, which must see each other.
+        return [apply.apply_plan(tx, plan) for plan in plans], []
+    wanted = json.dumps([plan.job_id for plan in ticks])
+    jobs = {row[0]: row for row in tx.execute(statement("jobs_moving"), (wanted,))}
+    moved: dict[str, int] = {}
+    for plan in ticks:
+        before, found = plan.before, jobs.get(plan.job_id)
+        assert before is not None
+        if found is None or (found[2], found[3]) != (before.revision, maybe_us(before.next_slot)):
+            continue
+        # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
+        if not found[4] or plan.rows[0].lane is None:
+            moved[plan.job_id] = found[1]
+    begun = _begin([plan for plan in ticks if plan.job_id in moved], start) if start is not None else {}
+    _write(tx, [plan for plan in ticks if plan.job_id in moved], moved, begun, start)
+    return [plan.job_id in moved or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
+
+
+def _is_tick(plan: Plan) -> bool:
+    before, after = plan.before, plan.job_after
+    return (
+        before is not None
+        and after is not None
+        and len(plan.rows) == 1
+        and plan.to_cancel is ToCancel.NONE
+        and before.version == after.version
+        and before.state is after.state
+        and before.streak == after.streak
+        and plan.rows[0].status is ExecutionStatus.PENDING
+        and not plan.rows[0].manual
+    )
+
+
+def _begin(plans: Sequence[Plan], start: Start) -> dict[str, Execution]:
+    """Those rows of the plans that begin at once, as they are then, by their jobs."""
+    ready = [
+        (row.priority, row.wake_at, number)
+        for number, plan in enumerate(plans)
+        if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
+    ]
+    if len(ready) > start.limit:
+        ready = sorted(ready)[: start.limit]
+    begun = {}
+    for _, _, number in ready:
+        plan = plans[number]
+        assert plan.job_after is not None
+        begun[plan.job_id] = plan.rows[0].evolve(
+            status=ExecutionStatus.RUNNING,
+            owner=start.owner,
+            fence=1,
+            wake_at=start.now + plan.job_after.spec.timeout + CLOSE_GRACE,
+            begun=True,
+            start_time=start.now,
+        )
+    return begun
+
+
+def _write(
+    tx: Transaction, plans: Sequence[Plan], seqs: dict[str, int], begun: dict[str, Execution], start: Start | None
+) -> None:
+    now = to_us(start.now) if start is not None else None
+    owner = start.owner if start is not None else None
+    jobs, executions = [], []
+    for plan in plans:
+        after, row = plan.job_after, plan.rows[0]
+        assert after is not None
+        seq, runs = seqs[after.id], begun.get(after.id)
+        jobs.append((after.revision, maybe_us(after.next_slot), maybe_us(after.next_run), runs is not None, now, seq))
+        head = (row.id, seq, row.version, to_us(row.at), row.priority, row.lane, row.attempt, row.agent)
+        if runs is not None:
+            executions.append((*head, _RUNNING, maybe_us(runs.wake_at), owner, 1, 1, now))
+        else:
+            executions.append((*head, _PENDING, maybe_us(row.wake_at), None, 0, 0, None))
+    tx.executemany(statement("jobs_tick"), jobs)
+    tx.executemany(statement("executions_tick"), executions)
+
+
+def settle(tx: Transaction, settlements: Sequence[Settlement]) -> list[bool]:
+    """Apply each settlement whose execution is still open under its fence."""
+    ended = [settlement for settlement in settlements if _is_success(settlement)]
+    if len(ended) < 2 or len({settlement.after.id for settlement in settlements}) < len(settlements):
+        return [apply.settle(tx, settlement) for settlement in settlements]
+    wanted = json.dumps([settlement.after.id for settlement in ended])
+    held = {row[0]: row for row in tx.execute(statement("executions_held"), (wanted,))}
+    kept = {}
+    for settlement in ended:
+        before = settlement.before
+        row = held.get(before.id)
+        kept[before.id] = row is not None and row[3] == before.fence and row[4] == _RUNNING
+    _end(tx, [(one, held[one.after.id]) for one in ended if kept[one.after.id]])
+    return [
+        kept[settlement.after.id] if settlement.after.id in kept else apply.settle(tx, settlement)
+        for settlement in settlements
+    ]
+
+
+def _is_success(settlement: Settlement) -> bool:
+    return (
+        settlement.after.status is ExecutionStatus.SUCCESS
+        and settlement.before.status is ExecutionStatus.RUNNING
+        and settlement.streak is Streak.ENDS
+    )
+
+
+def _end(tx: Transaction, settlements: Sequence[tuple[Settlement, Any]]) -> None:
+    executions, jobs, looks, lanes = [], [], [], []
+    for settlement, (_, seq, job, _, _, is_open, state, next_run) in settlements:
+        before, after, now = settlement.before, settlement.after, to_us(settlement.now)
+        usage, cost = after.usage, to_micro_dollars(after.cost_usd)
+        executions.append(
+            (
+                maybe_us(after.end_time),
+                after.agent_id,
+                rows.usage_text(usage) if usage is not None else None,
+                cost,
+                after.cost_basis.value if cost is not None else None,
+                seq,
+            )
+        )
+        duration = after.duration
+        took = duration // _MICROSECOND if duration is not None else 0
+        tokens = usage.tokens if usage is not None else 0
+        jobs.append((not before.manual, tokens, cost or 0, took, job))
+        if next_run is None and state == _ACTIVE:
+            looks.append((now, job))
+        if is_open > 1 and before.lane is not None:
+            lanes.append((before.lane, now))
+        if after.result or after.prompt is not None or after.conversation is not None:
+            apply.insert_texts(tx, seq, after)
+        tx.tally.add(
+            settlement.scopes,
+            now,
+            ExecutionStatus.SUCCESS,
+            tokens=tokens,
+            cost=cost or 0,
+            duration_us=took,
+            bucket=duration_bucket(duration) if duration is not None else None,
+        )
+    tx.executemany(statement("executions_end"), executions)
+    tx.executemany(statement("jobs_succeeded"), jobs)
+    if looks:
+        tx.executemany(statement("jobs_look"), looks)
+    for lane, now in lanes:
+        tx.execute(statement("execution_pull"), {"lane": lane, "now": now})
