@@ -19,6 +19,7 @@ import time
 from benchmarks import check, results, workloads
 from benchmarks.environments import ROOT, UnavailableError, python_of
 from benchmarks.goals import Verdict, judge
+from benchmarks.growth import growth
 from benchmarks.rounds import run_once, run_rounds
 from benchmarks.table import summary, table
 
@@ -56,6 +57,7 @@ def programme(chosen: list[workloads.Workload], rounds: int, only: list[str] | N
             verdicts[workload.title] = measured(workload, rounds, only, keep=only is None)
     print(summary(verdicts))
     if only is None:
+        print("\n".join(["\ngrowth with N", *(f"  {line}" for line in growth(results.FOLDER))]))
         drawn()
     print(f"{(time.monotonic() - began) / 60:.1f} minutes")
 

@@ -55,10 +55,11 @@ def table(workload: Workload, rounds: Sequence[Round], verdicts: Sequence[Verdic
             cells += f"  {shown(scaled):>{max(len(column.title), 9)}}"
         lines.append(cells)
     if (commits := middle(rounds, MACHINE, "commits_per_s")) is not None:
-        grouped, tasks = (middle(rounds, MACHINE, key) for key in ("grouped_rows_per_s", "tasks_per_s"))
+        keys = ("commit_cpu_us", "grouped_rows_per_s", "tasks_per_s")
+        cpu, grouped, tasks = (shown(middle(rounds, MACHINE, key)) for key in keys)
         lines.append(
-            f"machine, same rounds: {shown(commits)} one-row commits/s, {shown(grouped)} rows/s in groups of 100, "
-            f"{shown(tasks)} tasks/s"
+            f"machine, same rounds: {shown(commits)} one-row commits/s at {cpu} us CPU, {grouped} rows/s in groups of "
+            f"100, {tasks} tasks/s"
         )
     return "\n".join([*lines, *map(told, verdicts)])
 

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.check import Cost, cost, regressions
 from benchmarks.goals import MACHINE, OURS, Goal, Round, figure, judge, ratio, times_faster
+from benchmarks.growth import exponent
 from benchmarks.table import summary, table
 from benchmarks.workloads import LIMITS, Column, Entry, Workload, full, short
 
@@ -99,3 +100,8 @@ def test_the_programmes_name_each_workload_once_and_show_a_column_that_it_has() 
         for workload in programme:
             assert workload.shown in {column.key for column in workload.columns}
             assert OURS in {entry.label for entry in workload.entries}
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 1.9])
+def test_growth_is_told_as_the_power_of_the_number(power: float) -> None:
+    assert exponent([(n, 3 * n**power) for n in (1_000, 10_000, 1_000_000)]) == pytest.approx(power)
