@@ -20,6 +20,7 @@ from benchmarks import check, results, workloads
 from benchmarks.environments import ROOT, UnavailableError, python_of
 from benchmarks.goals import Verdict, judge
 from benchmarks.growth import growth
+from benchmarks.page import rewritten
 from benchmarks.rounds import run_once, run_rounds
 from benchmarks.table import summary, table
 
@@ -42,30 +43,37 @@ def main() -> int:
         return checked(record=given.record)
     if given.what == "pictures":
         drawn()
+        paged()
     elif given.what == "burst":
         measured(workloads.burst(given.count, given.places), rounds, given.only, keep=False)
     else:
-        programme(workloads.full() if given.full else workloads.short(), rounds, given.only, given.name)
+        chosen = workloads.full() if given.full else workloads.short()
+        programme(chosen, rounds, given.only, given.name, patient=given.full)
     return 0
 
 
-def programme(chosen: list[workloads.Workload], rounds: int, only: list[str] | None, names: list[str] | None) -> None:
+def programme(
+    chosen: list[workloads.Workload], rounds: int, only: list[str] | None, names: list[str] | None, *, patient: bool
+) -> None:
     """Run the workloads one after another, keep what they told, and draw it."""
     began, verdicts = time.monotonic(), dict[str, list[Verdict]]()
     for workload in chosen:
         if not names or workload.name.startswith(tuple(names)):
-            verdicts[workload.title] = measured(workload, rounds, only, keep=only is None)
+            verdicts[workload.title] = measured(workload, rounds, only, keep=only is None, patient=patient)
     print(summary(verdicts))
     if only is None:
         print("\n".join(["\ngrowth with N", *(f"  {line}" for line in growth(results.FOLDER))]))
         drawn()
+        paged()
     print(f"{(time.monotonic() - began) / 60:.1f} minutes")
 
 
-def measured(workload: workloads.Workload, rounds: int, only: list[str] | None, *, keep: bool) -> list[Verdict]:
+def measured(
+    workload: workloads.Workload, rounds: int, only: list[str] | None, *, keep: bool, patient: bool = True
+) -> list[Verdict]:
     """Run one workload and print its table."""
     entries = [entry for entry in workload.entries if not only or entry.label.startswith(tuple(only))]
-    told, silent = run_rounds(entries, rounds)
+    told, silent = run_rounds(entries, rounds, patient=patient)
     verdicts = [judge(goal, told) for goal in workload.goals]
     print(table(workload, told, verdicts, silent), flush=True)
     if keep:
@@ -81,6 +89,12 @@ def drawn() -> None:
         print(f"no pictures: {reason}", file=sys.stderr)
         return
     subprocess.run([str(python), "-m", "benchmarks.pictures"], cwd=ROOT, check=True)
+
+
+def paged() -> None:
+    """Put the kept figures into the page that explains them."""
+    page = ROOT / "docs" / "performance.md"
+    page.write_text(rewritten(page.read_text(), results.FOLDER))
 
 
 def checked(*, record: bool) -> int:

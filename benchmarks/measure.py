@@ -110,6 +110,12 @@ def first_run(module: str, store: Path) -> Figures:
     return figures
 
 
+def made_in_time(due: float) -> None:
+    """Raise ``RuntimeError`` where the jobs of a burst were made after they were due: it would look late for that."""
+    if time.time() > due - LEAD_SECONDS:
+        raise RuntimeError("the jobs were not made before they were due; the disk is too slow at this moment")
+
+
 def until(instant: float) -> float:
     """Seconds from now to an instant since the epoch, never below zero."""
     return max(0.0, instant - time.time())

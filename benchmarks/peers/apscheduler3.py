@@ -24,6 +24,7 @@ from benchmarks.measure import (
     answer,
     burst_figures,
     first_run,
+    made_in_time,
     percentile,
     resident_bytes,
     until,
@@ -92,6 +93,7 @@ async def burst(folder: Path, *, jobs: int, places: int = 0, store: str = "memor
     due = datetime.now(UTC) + timedelta(seconds=2 + jobs / per_second(store))
     for number in range(jobs):
         made.add_job(threaded if places else concurrent, "date", run_date=due, id=str(number))
+    made_in_time(due.timestamp())
     made.resume()
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
     before = Used.now()

@@ -10,7 +10,7 @@ from pathlib import Path
 from huey import SqliteHuey
 from huey.consumer import Consumer
 
-from benchmarks.measure import LEAD_SECONDS, POLL_SECONDS, Figures, Used, answer, burst_figures, until
+from benchmarks.measure import LEAD_SECONDS, POLL_SECONDS, Figures, Used, answer, burst_figures, made_in_time, until
 
 
 class Tasks:
@@ -39,6 +39,7 @@ def burst(folder: Path, *, jobs: int, places: int = 10) -> Figures:
     for _ in range(jobs):
         tasks.work.schedule(eta=due)
     consumer = Consumer(tasks.huey, workers=places, worker_type="thread", periodic=False)
+    made_in_time(due.timestamp())
     consumer.start()
     time.sleep(until(due.timestamp() - LEAD_SECONDS))
     before = Used.now()

@@ -17,7 +17,17 @@ from agentcron import (
     OnceSchedule,
     SqliteStorage,
 )
-from benchmarks.measure import LEAD_SECONDS, POLL_SECONDS, Figures, Used, answer, burst_figures, percentile, until
+from benchmarks.measure import (
+    LEAD_SECONDS,
+    POLL_SECONDS,
+    Figures,
+    Used,
+    answer,
+    burst_figures,
+    made_in_time,
+    percentile,
+    until,
+)
 
 READ_EVERY_SECONDS = 0.01
 OPEN = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING)
@@ -76,6 +86,7 @@ async def burst(folder: Path, *, jobs: int, places: int = 0, reads: bool = False
     due = datetime.now(UTC) + timedelta(seconds=2 + jobs / 1000)
     await asyncio.gather(*(plugin.create_job(f"job {n}", OnceSchedule(due), "go") for n in range(jobs)))
     await plugin.start_background_execution()
+    made_in_time(due.timestamp())
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
     waits: list[float] = []
     reader = asyncio.create_task(_read(plugin, waits)) if reads else None

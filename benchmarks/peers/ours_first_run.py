@@ -8,7 +8,7 @@ import time
 
 
 async def main() -> None:
-    from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin
+    from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin, SqliteStorage
 
     imported, called = time.time(), asyncio.Event()
 
@@ -21,7 +21,7 @@ async def main() -> None:
         return "ok"
 
     factory = AgentFactoryPlugin({"work": {"kind": "python", "callable": work}}, default_definition="work")
-    plugin = BackgroundJobsPlugin(storage_plugin=sys.argv[1], agent_factory=factory)
+    plugin = BackgroundJobsPlugin(storage_plugin=SqliteStorage(sys.argv[1]), agent_factory=factory)
     await plugin.start_background_execution()
     await called.wait()
     await plugin.close()

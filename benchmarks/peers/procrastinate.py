@@ -10,7 +10,7 @@ from pathlib import Path
 
 from procrastinate import App, PsycopgConnector
 
-from benchmarks.measure import LEAD_SECONDS, POLL_SECONDS, Figures, answer, burst_figures, until
+from benchmarks.measure import LEAD_SECONDS, POLL_SECONDS, Figures, answer, burst_figures, made_in_time, until
 from benchmarks.peers._postgres import postgres
 
 FAR = timedelta(days=400)
@@ -31,6 +31,7 @@ async def burst(folder: Path, *, jobs: int, places: int = 10) -> Figures:
             due = datetime.now(UTC) + timedelta(seconds=3 + jobs / 2000)
             await work.configure(schedule_at=due).batch_defer_async(*({} for _ in range(jobs)))
             running = asyncio.create_task(app.run_worker_async(concurrency=places, install_signal_handlers=False))
+            made_in_time(due.timestamp())
             await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
             before = server.used()
             await all_called.wait()
