@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib import pyplot
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = _ROOT / "benchmarks" / "results"
@@ -36,7 +37,8 @@ mpl.rcParams.update(
 
 def draw(result: dict[str, Any]) -> None:
     """Bars of all entries by the figure that the workload shows; of one entry alone, how it stands to its goals."""
-    bars = compared(result)
+    found = compared(result)
+    bars = dict(sorted(found.items(), key=lambda bar: bar[1]))
     if len(bars) > 1:
         title = f"{result['title']}: {result['shown']['title']}"
         _bars(result["workload"], title, bars, [OURS if name.startswith("agentcron") else OTHERS for name in bars])
@@ -77,6 +79,7 @@ def _bars(name: str, title: str, values: dict[str, float], colours: list[str], g
         axes.set_xscale("log")
         axes.set_xlim(min(positive) / 2, max(positive) * 4)
         axes.set_xlabel("logarithmic scale", color=INK, fontsize=9)
+        axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     else:
         axes.set_xlim(0, max(positive, default=1) * 1.18)
     if goal is not None:
@@ -103,12 +106,17 @@ def growth(results: dict[str, dict[str, Any]], prefix: str, title: str, key: str
         if len(points) > 1:
             numbers, values = zip(*sorted(points), strict=True)
             ours = label.startswith("agentcron")
-            axes.plot(numbers, values, marker="o", color=OURS if ours else None, linewidth=2.4 if ours else 1.6)
+            axes.plot(numbers, values, marker="o", color=OURS if ours else OTHERS, linewidth=2.4 if ours else 1.6)
             axes.annotate(
-                f" {label}", (numbers[-1], values[-1]), va="center", fontsize=10, annotation_clip=False, color=INK
+                label, (numbers[-1], values[-1]), xytext=(9, 0), textcoords="offset points", va="center", fontsize=10
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 2, high * 2)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(_tick))
+        axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("jobs")
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=10)
     axes.grid(which="major", color=FAINT, linewidth=0.8)
@@ -116,6 +124,10 @@ def growth(results: dict[str, dict[str, Any]], prefix: str, title: str, key: str
         axes.spines[side].set_visible(False)
     figure.subplots_adjust(right=0.68)
     _save(figure, f"growth-{prefix.rstrip('-')}")
+
+
+def _tick(value: float, position: int) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def _told(value: float) -> str:
