@@ -14,7 +14,7 @@ from benchmarks.measure import SETTLED_SECONDS, Figures, Used, answer, disk_byte
 from benchmarks.peers.ours import Agents, commits_of, plugin_on
 from benchmarks.prepared import prepared
 
-AT_ONCE = 2000
+AT_ONCE = 10_000
 SAMPLE = 300
 PAIRS = 5
 
