@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
+from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
@@ -16,7 +17,7 @@ from agentcron.schedule import CronSchedule, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(Made):
     """One slot, one manual run, or one range of slots that did not run. Times are aware UTC."""
 
     id: str
@@ -103,27 +104,15 @@ class Execution:
         """How long the latest attempt took, once it ended."""
         return self.end_time - self.start_time if self.start_time and self.end_time else None
 
-    def evolve(self, **changes: Any) -> Execution:
-        """A copy with these fields changed. Every run pays for it more than once, and copying the instance's
-        dictionary costs a twentieth of ``dataclasses.replace``; for that the class has no slots."""
-        copy = object.__new__(Execution)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
-        return copy
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Execution:
-        """An execution of all these fields, the defaults for the others: what a store reads by the thousand. It costs
-        a sixth of the constructor, which sets each field of a frozen class through ``object.__setattr__``."""
-        made = object.__new__(cls)
-        made.__dict__.update(_DEFAULTS)
-        made.__dict__.update(values)
-        return made
-
     @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
-        return self.id if self.manual else f"{self.job_id}:{self.at.isoformat()}"
+        return idempotency_key(self.job_id, self.scheduled_for, self.id)
+
+
+def idempotency_key(job_id: str, scheduled_for: datetime | None, execution_id: str) -> str:
+    """What outside effects of a run are told apart by: the slot, or the execution where there is none."""
+    return f"{job_id}:{scheduled_for.isoformat()}" if scheduled_for is not None else execution_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +135,8 @@ class Totals:
         return self.success + self.failure + self.incomplete + self.error
 
 
-_DEFAULTS: Final = {field.name: field.default for field in fields(Execution) if field.default is not MISSING}
-
-
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Made):
     """A job as it stands: what a person wrote, and where it is on its calendar. Times are aware UTC."""
 
     id: str
@@ -202,20 +188,6 @@ class Job:
     def timezone(self) -> str:
         """IANA name of the zone that the schedule is read in."""
         return self.spec.schedule.timezone
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Job:
-        """A job of all these fields, none left out; see ``Execution.of``."""
-        made = object.__new__(cls)
-        made.__dict__.update(values)
-        return made
-
-    def evolve(self, **changes: Any) -> Job:
-        """A copy with these fields changed."""
-        copy = object.__new__(Job)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
-        return copy
 
     # The fields of the spec, typed one by one so that `job.prompt` is known to editors and checkers.
     @property

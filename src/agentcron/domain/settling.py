@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
+from agentcron.domain.made import Made
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
     AgentOutcome,
@@ -44,8 +45,8 @@ class Streak(Enum):
     ENDS = "ends"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+@dataclass(frozen=True, kw_only=True)
+class Settlement(Made):
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
@@ -144,7 +145,7 @@ def _end(
 ) -> Settlement:
     check_execution(execution.status, status)
     after = _closed(execution, status, reason, error, now, answer, final=True)
-    return Settlement(
+    return Settlement.of(
         before=execution,
         after=after,
         now=now,

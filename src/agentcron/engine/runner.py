@@ -12,6 +12,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.deadlines import Deadlines
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
@@ -103,6 +104,7 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._manager = manager
+        self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
@@ -128,8 +130,7 @@ class Runner:
         run.working = True
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
-        # Cheaper than asyncio.timeout, which every run would pay for.
-        timer = asyncio.get_running_loop().call_later(spec.timeout.total_seconds(), run.cut, CutCause.TIMEOUT)
+        limit = self._deadlines.add(run, spec.timeout.total_seconds())
         outcome: Outcome
         try:
             agent = await self._create(run.execution, spec)
@@ -148,7 +149,7 @@ class Runner:
         except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = _errored(error)
         finally:
-            timer.cancel()
+            self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
@@ -171,13 +172,12 @@ class Runner:
         return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
-        context = RunContext(
+        context = RunContext.of(
             job_id=execution.job_id,
             job_name=spec.name,
             execution_id=execution.id,
             scheduled_for=execution.scheduled_for,
             attempt=execution.attempt,
-            idempotency_key=execution.idempotency_key,
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
             record_process=lambda pid, started: self._note_process(execution, pid, started),

@@ -105,7 +105,7 @@ def execution(row: Row) -> Execution:
         values["cost_usd"] = from_micro_dollars(row[24])
     if row[25]:
         values["cost_basis"] = CostBasis(row[25])
-    return Execution.of(values)
+    return Execution.of(**values)
 
 
 def job(row: Row, spec: JobSpec) -> Job:
@@ -124,23 +124,21 @@ def job(row: Row, spec: JobSpec) -> Job:
             duration=timedelta(microseconds=row[23]),
         )
     return Job.of(
-        {
-            "id": row[1],
-            "spec": spec,
-            "version": row[2],
-            "revision": row[3],
-            "state": _STATE[row[4]],
-            "state_reason": row[5],
-            "next_slot": maybe_instant(row[6]),
-            "next_run": maybe_instant(row[7]),
-            "last_run": maybe_instant(row[8]),
-            "open": row[9],
-            "running": row[10],
-            "runs": row[11],
-            "streak": row[12],
-            "created": to_instant(row[13]),
-            "made_by": row[14],
-            "totals": totals,
-            "execution_history": (),
-        }
+        id=row[1],
+        spec=spec,
+        version=row[2],
+        revision=row[3],
+        state=_STATE[row[4]],
+        state_reason=row[5],
+        next_slot=maybe_instant(row[6]),
+        next_run=maybe_instant(row[7]),
+        last_run=maybe_instant(row[8]),
+        open=row[9],
+        running=row[10],
+        runs=row[11],
+        streak=row[12],
+        created=to_instant(row[13]),
+        made_by=row[14],
+        totals=totals,
+        execution_history=(),
     )
