@@ -308,7 +308,7 @@ def short() -> list[Workload]:
     """What `make bench` runs: minutes."""
     return [
         create(300),
-        create_at_once(10_000, 64),
+        create_at_once(10_000, 256),
         bulk_import(20_000),
         size(100_000),
         cold_start(1000),
@@ -329,7 +329,7 @@ def full() -> list[Workload]:
     """What `make bench-full` runs: the sizes of the goals."""
     return [
         create(1000),
-        create_at_once(50_000, 64),
+        create_at_once(50_000, 256),
         bulk_import(100_000),
         size(1_000_000),
         cold_start(1000),
