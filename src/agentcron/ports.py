@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.made import Made
 from agentcron.domain.model import Execution, Job, JobStatistics, idempotency_key
 from agentcron.domain.outcomes import AgentOutcome
@@ -210,7 +211,8 @@ class JobStore(Protocol):
         begin: bool = False,
         caught_up: int | None = None,
     ) -> list[Execution]:
-        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
+        those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun.
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
@@ -219,8 +221,9 @@ class JobStore(Protocol):
         """
         ...
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        """Record that the attempt begins. False: the fence is old, or a cancel was asked for."""
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        """Record that the attempt begins, with what was found before it. False: the fence is old, or a cancel was asked
+        for."""
         ...
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:

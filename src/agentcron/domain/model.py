@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
+from agentcron.domain.checks import Expectation, Source
+from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.schedule import CronSchedule, Schedule
+
+_MICRO_DOLLAR: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +71,8 @@ class Execution(Made):
     cost_basis: CostBasis = CostBasis.UNKNOWN
     error: str | None = None
     """What went wrong, in one line."""
+    findings: Findings | None = None
+    """What its gate saw and what its answer says of itself; None where nothing was looked at."""
     prompt: str | None = None
     """None where it was not asked for."""
     result: str | None = None
@@ -105,6 +111,11 @@ class Execution(Made):
         return self.end_time - self.start_time if self.start_time and self.end_time else None
 
     @property
+    def silent(self) -> bool:
+        """Whether its answer says that there is nothing to tell anybody."""
+        return self.findings is not None and self.findings.silent
+
+    @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
         return idempotency_key(self.job_id, self.scheduled_for, self.id)
@@ -128,11 +139,20 @@ class Totals:
     tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     duration: timedelta = timedelta(0)
+    gated: int = 0
+    """Of the skipped, those whose gate found nothing changed: runs that were not paid for."""
 
     @property
     def executions(self) -> int:
         """Executions that ran; skipped and missed slots do not count."""
         return self.success + self.failure + self.incomplete + self.error
+
+    @property
+    def saved_usd(self) -> Decimal | None:
+        """About what the gated runs would have cost, at the mean cost of those that ran; None where that is unknown."""
+        if not self.gated or not self.executions or not self.cost_usd:
+            return None
+        return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +189,8 @@ class Job(Made):
     """Sums over all of its executions."""
     made_by: str | None = None
     """Who created it, where that is known."""
+    marks: tuple[Mark, ...] = ()
+    """What the sources of ``when_changed`` were like at the last success."""
     execution_history: tuple[Execution, ...] = ()
     """The last 50 that ran, newest first; only ``get_job`` fills it."""
 
@@ -263,6 +285,22 @@ class Job(Made):
         return self.spec.priority
 
     @property
+    def when_changed(self) -> tuple[Source, ...]:
+        return self.spec.when_changed
+
+    @property
+    def expect(self) -> tuple[Expectation, ...]:
+        return self.spec.expect
+
+    @property
+    def silent(self) -> str | None:
+        return self.spec.silent
+
+    @property
+    def failure_marker(self) -> str | None:
+        return self.spec.failure_marker
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         return self.spec.metadata
 
@@ -292,3 +330,7 @@ class JobStatistics:
     """Input and output together."""
     cost_usd: Decimal = Decimal(0)
     """US dollars, as far as costs are known."""
+    gated: int = 0
+    """Runs of the present jobs that were not paid for, because their gate found nothing changed."""
+    saved_usd: Decimal | None = None
+    """About what those would have cost, in US dollars; None where no job with such runs knows its costs."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     COALESCED = "coalesced"
     STORE_DOWN = "store_down"
+    GATE = "gate"
 
 
 # What decides about a slot that could have been judged in time. A store that failed then comes before them.

@@ -182,7 +182,8 @@ class LocalEngine:
             else:
                 spec, now = await self._spec_of(execution), self._clock.now()
             fresh = execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM
-            still_ours = fresh or await self._still_ours(execution)
+            # One that looks at something first is not begun yet: its beginning will prove it ours.
+            still_ours = fresh or not execution.begun or await self._still_ours(execution)
             self._claimed.popleft()
             # None: the job was deleted between the claim and this look.
             if spec is not None and still_ours:
