@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test lint types floors unit deep bench docs clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -32,16 +32,20 @@ deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thou
 	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives
 	AGENTCRON_EXAMPLES=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/stores
 
-bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/bench_calendar.py
-	$(BIN)/python benchmarks/bench_burst.py
-	$(BIN)/python benchmarks/bench_stores.py
+bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
+	$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.dev  ## the same with a million jobs and runs, five rounds
+	$(BIN)/python -m benchmarks --full
+
+bench-check: $(VENV)/.dev  ## fails where the path got dearer than what was recorded: commits, CPU
+	$(BIN)/python -m benchmarks check
 
 docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
 	$(BIN)/python -m docs.generator
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

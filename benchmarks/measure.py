@@ -8,10 +8,13 @@ with a shared disk; wall times are compared inside one round only.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,11 +23,16 @@ from pathlib import Path
 from typing import Any
 
 Figures = dict[str, float]
-Program = Callable[..., Figures]
+Program = Callable[..., Any]
+"""Takes ``folder`` and its sizes by keyword and answers figures, at once or as a coroutine."""
 
 CALIBRATION_TURNS = 300_000
 # Peers and ours get the same notice before work is due.
 LEAD_SECONDS = 0.2
+# How often a program looks whether what it waits for is durable, once its last task was called.
+POLL_SECONDS = 0.004
+# What a start still has to do is over by then; idling begins.
+SETTLED_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -85,15 +93,27 @@ def answer(**programs: Program) -> None:
     workload, sizes, folder = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
     before = calibration_seconds()
-    figures = programs[workload](folder=folder, **sizes)
+    told = programs[workload](folder=folder, **sizes)
+    figures: Figures = asyncio.run(told) if inspect.iscoroutine(told) else told
     figures["calibration_s"] = min(before, calibration_seconds())
     figures["rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(figures))
 
 
-def options(**values: Any) -> str:
-    """Sizes as the command line of a peer takes them."""
-    return json.dumps(values)
+def first_run(module: str, store: Path) -> Figures:
+    """What a fresh process tells that ends with its first run."""
+    environment = {**os.environ, "BENCH_BEGAN": repr(time.time())}
+    done = subprocess.run(
+        [sys.executable, "-m", module, str(store)], capture_output=True, text=True, check=True, env=environment
+    )
+    figures: Figures = json.loads(done.stdout)
+    return figures
+
+
+def made_in_time(due: float) -> None:
+    """Raise ``RuntimeError`` where the jobs of a burst were made after they were due: it would look late for that."""
+    if time.time() > due - LEAD_SECONDS:
+        raise RuntimeError("the jobs were not made before they were due; the disk is too slow at this moment")
 
 
 def until(instant: float) -> float:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import Final
 
-from benchmarks.environments import BENCH, ROOT, UnavailableError, python_of
+from benchmarks.environments import BENCH, ROOT, UnavailableError, command_of
 from benchmarks.goals import Round
 from benchmarks.measure import Figures
 from benchmarks.workloads import Entry
@@ -18,10 +18,11 @@ from benchmarks.workloads import Entry
 PATIENCE: Final = 900.0
 
 
-def run_rounds(entries: Sequence[Entry], rounds: int) -> tuple[list[Round], dict[str, str]]:
+def run_rounds(entries: Sequence[Entry], rounds: int, *, patient: bool = True) -> tuple[list[Round], dict[str, str]]:
     """The figures of each round, and for entries that told none the reason why.
 
     Entries take turns, and begin at another one in each round, so that no one has the quiet minutes to itself.
+    ``patient``: slow entries take part in every round, not in the first one only.
     """
     told: list[Round] = []
     silent: dict[str, str] = {}
@@ -29,7 +30,7 @@ def run_rounds(entries: Sequence[Entry], rounds: int) -> tuple[list[Round], dict
         turn = number % len(entries)
         found: Round = {}
         for entry in (*entries[turn:], *entries[:turn]):
-            if entry.label in silent:
+            if entry.label in silent or (entry.slow and number and not patient):
                 continue
             try:
                 found[entry.label] = run_once(entry)
@@ -42,10 +43,10 @@ def run_rounds(entries: Sequence[Entry], rounds: int) -> tuple[list[Round], dict
 
 def run_once(entry: Entry) -> Figures:
     """One process of one peer. Raises ``UnavailableError`` where it ends badly or tells nothing."""
-    python = python_of(entry.peer)
+    command = command_of(entry.peer)
     (BENCH / "work").mkdir(parents=True, exist_ok=True)
     folder = tempfile.mkdtemp(dir=BENCH / "work")
-    command = [str(python), "-m", f"benchmarks.peers.{entry.peer}", entry.program, json.dumps(entry.sizes), folder]
+    command = [*command, entry.program, json.dumps(entry.sizes), folder]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:

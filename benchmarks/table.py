@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.goals import MACHINE, OURS, Round, Verdict
 from benchmarks.workloads import Workload
@@ -36,7 +36,8 @@ def shown(value: float | None) -> str:
 
 def table(workload: Workload, rounds: Sequence[Round], verdicts: Sequence[Verdict], silent: dict[str, str]) -> str:
     """The workload as text."""
-    labels = [entry.label for entry in workload.entries if entry.label != MACHINE]
+    told_something = set(silent).union(*rounds) - {MACHINE}
+    labels = [entry.label for entry in workload.entries if entry.label in told_something]
     width = max(map(len, labels))
     titles = [column.title for column in workload.columns]
     lines = [
@@ -47,17 +48,18 @@ def table(workload: Workload, rounds: Sequence[Round], verdicts: Sequence[Verdic
         if label in silent:
             lines.append(f"{label:{width}}  not measured: {silent[label].splitlines()[-1][:90]}")
             continue
-        cells = f"{label:{width}}  {shown(compared(rounds, label, workload.ratio_of)):>8}"
+        cells = f"{label:{width}}  {shown(compared(rounds, label, workload.shown)):>8}"
         for column in workload.columns:
             value = middle(rounds, label, column.key)
             scaled = None if value is None else value * column.scale
             cells += f"  {shown(scaled):>{max(len(column.title), 9)}}"
         lines.append(cells)
     if (commits := middle(rounds, MACHINE, "commits_per_s")) is not None:
-        grouped, tasks = (middle(rounds, MACHINE, key) for key in ("grouped_rows_per_s", "tasks_per_s"))
+        keys = ("commit_cpu_us", "grouped_rows_per_s", "tasks_per_s")
+        cpu, grouped, tasks = (shown(middle(rounds, MACHINE, key)) for key in keys)
         lines.append(
-            f"machine, same rounds: {shown(commits)} one-row commits/s, {shown(grouped)} rows/s in groups of 100, "
-            f"{shown(tasks)} tasks/s"
+            f"machine, same rounds: {shown(commits)} one-row commits/s at {cpu} us CPU, {grouped} rows/s in groups of "
+            f"100, {tasks} tasks/s"
         )
     return "\n".join([*lines, *map(told, verdicts)])
 
@@ -67,3 +69,14 @@ def told(verdict: Verdict) -> str:
     word = {True: "met  ", False: "UNMET", None: "?    "}[verdict.met]
     sign = ">=" if verdict.goal.at_least else "<="
     return f"  {word} {verdict.goal.text}: {shown(verdict.found)} (goal {sign} {shown(verdict.goal.bound)})"
+
+
+def summary(verdicts: Mapping[str, Sequence[Verdict]]) -> str:
+    """How the workloads stand, a line each; a workload is met where all of its goals are."""
+    lines = ["\nall workloads"]
+    for title, found in verdicts.items():
+        unmet = [f"{each.goal.text} {shown(each.found)}" for each in found if each.met is False]
+        unknown = any(each.met is None for each in found)
+        word = "UNMET" if unmet else "?    " if unknown else "met  "
+        lines.append(f"  {word} {title}" + (f": {'; '.join(unmet)}" if unmet else ""))
+    return "\n".join(lines)

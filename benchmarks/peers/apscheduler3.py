@@ -1,8 +1,9 @@
-"""APScheduler 3: jobs in memory or in SQLite; it keeps no history, so a durable row for each run is added to it."""
+"""APScheduler 3 as documented: jobs in memory or in SQLite; it keeps no history, a row for each run is added."""
 
 from __future__ import annotations
 
 import asyncio
+import pickle
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,21 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from benchmarks.measure import LEAD_SECONDS, Figures, Used, answer, burst_figures, until
+from benchmarks.measure import (
+    LEAD_SECONDS,
+    POLL_SECONDS,
+    SETTLED_SECONDS,
+    Figures,
+    Used,
+    answer,
+    burst_figures,
+    first_run,
+    made_in_time,
+    percentile,
+    resident_bytes,
+    until,
+)
+from benchmarks.prepared import prepared
 
 
 class Runs:
@@ -65,30 +80,117 @@ def scheduler(folder: Path, store: str, places: int) -> AsyncIOScheduler:
     return AsyncIOScheduler(jobstores={"default": jobs}, executors={"default": runs}, job_defaults=defaults)
 
 
-def burst(folder: Path, *, jobs: int, places: int = 0, store: str = "memory", history: bool = False) -> Figures:
-    return asyncio.run(_burst(folder, jobs, places, store, history))
+def per_second(store: str) -> int:
+    """How fast jobs are added at least, to know when all of them can be due."""
+    return 1500 if store == "memory" else 40
 
 
-async def _burst(folder: Path, jobs: int, places: int, store: str, history: bool) -> Figures:
+async def burst(folder: Path, *, jobs: int, places: int = 0, store: str = "memory", history: bool = False) -> Figures:
     global current
     current = Runs(jobs, folder / "history.sqlite" if history else None)
     made = scheduler(folder, store, places)
     made.start(paused=True)
-    per_second = 1500 if store == "memory" else 40
-    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / per_second)
+    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / per_second(store))
     for number in range(jobs):
         made.add_job(threaded if places else concurrent, "date", run_date=due, id=str(number))
+    made_in_time(due.timestamp())
     made.resume()
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
     before = Used.now()
     await current.all_ended.wait()
     while made.get_jobs():
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(POLL_SECONDS)
     drained, used = time.time(), Used.now() - before
     made.shutdown()
     figures = burst_figures(due.timestamp(), current.starts, drained, used)
     return figures | ({"commits": jobs} if history else {})
 
 
+async def sustained(folder: Path, *, jobs: int, seconds: int) -> Figures:
+    """Jobs of every second, no history: what it fires of what was due, and how late."""
+    global current
+    current = Runs(jobs * seconds, None)
+    made = scheduler(folder, "memory", 0)
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4 + jobs // 1000)
+    end = start + timedelta(seconds=seconds + 0.5)
+    made.start()
+    for number in range(jobs):
+        first = start + timedelta(seconds=1)
+        made.add_job(concurrent, "interval", seconds=1, start_date=first, end_date=end, id=str(number), coalesce=False)
+    await asyncio.sleep(until(start.timestamp() + 1 - LEAD_SECONDS))
+    before = Used.now()
+    while made.get_jobs() and time.time() < end.timestamp() + 60:
+        await asyncio.sleep(0.1)
+    used = Used.now() - before
+    made.shutdown()
+    late = [each % 1 for each in current.starts]
+    return {
+        "due": jobs * seconds,
+        "fired": len(late),
+        "not_fired": jobs * seconds - len(late),
+        "late_p50_s": percentile(late, 0.5),
+        "late_p99_s": percentile(late, 0.99),
+        "core": used.cpu / used.wall,
+        "cpu_us": used.cpu / max(1, len(late)) * 1e6,
+    }
+
+
+async def create(folder: Path, *, jobs: int, store: str = "sqlite") -> Figures:
+    """Add jobs one by one; with the store in memory they are not durable."""
+    made = scheduler(folder, store, 0)
+    made.start(paused=True)
+    before = Used.now()
+    for number in range(jobs):
+        made.add_job(concurrent, "cron", month=2, day=29, hour=number // 60 % 24, minute=number % 60, id=str(number))
+    used = Used.now() - before
+    made.shutdown()
+    return {"per_s": jobs / used.wall, "cpu_us": used.cpu / jobs * 1e6}
+
+
+async def _fill(folder: Path, jobs: int) -> None:
+    """A store with so many idle jobs, its rows written by hand: adding them one by one takes hours."""
+    made = scheduler(folder, "sqlite", 0)
+    made.start(paused=True)
+    job = made.add_job(concurrent, "cron", month=2, day=29, id="pattern")
+    state, at = job.__getstate__(), job.next_run_time.timestamp()
+    made.shutdown()
+    rows = sqlite3.connect(folder / "apscheduler.sqlite")
+    for number in range(jobs):
+        body = pickle.dumps({**state, "id": f"job-{number}"}, pickle.HIGHEST_PROTOCOL)
+        rows.execute("INSERT INTO apscheduler_jobs VALUES (?, ?, ?)", (f"job-{number}", at + number % 1440 * 60, body))
+    rows.commit()
+    rows.close()
+
+
+async def cold_start(folder: Path, *, jobs: int) -> Figures:
+    """From the start of a process to the first run of an overdue job, among so many idle ones."""
+    store = await prepared(f"apscheduler3-{jobs}", lambda target: _fill(target, jobs))
+    made = scheduler(store, "sqlite", 0)
+    made.start(paused=True)
+    overdue = datetime.now(UTC) + timedelta(seconds=1)
+    made.add_job("benchmarks.peers.apscheduler3_first_run:work", "date", run_date=overdue, id="overdue")
+    made.shutdown()
+    await asyncio.sleep(1.2)
+    return first_run("benchmarks.peers.apscheduler3_first_run", store)
+
+
+async def idle(folder: Path, *, jobs: int, seconds: int) -> Figures:
+    store = await prepared(f"apscheduler3-{jobs}", lambda target: _fill(target, jobs))
+    resident, before = resident_bytes(), Used.now()
+    made = scheduler(store, "sqlite", 0)
+    made.start()
+    await asyncio.sleep(SETTLED_SECONDS)
+    started = Used.now()
+    await asyncio.sleep(seconds)
+    used = Used.now() - started
+    grown = resident_bytes() - resident
+    made.shutdown()
+    return {
+        "cpu_per_minute_s": used.cpu / used.wall * 60,
+        "start_cpu_s": (started - before).cpu,
+        "rss_growth_mb": grown / 2**20,
+    }
+
+
 if __name__ == "__main__":
-    answer(burst=burst)
+    answer(burst=burst, sustained=sustained, create=create, cold_start=cold_start, idle=idle)

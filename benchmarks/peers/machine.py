@@ -19,19 +19,25 @@ def limits(folder: Path) -> Figures:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("CREATE TABLE runs (id INTEGER PRIMARY KEY, name TEXT, at INTEGER)")
-    single, grouped = _rows_per_second(connection, 1), _rows_per_second(connection, GROUP)
+    (single, commit_cpu), (grouped, _) = _rows(connection, 1), _rows(connection, GROUP)
     connection.close()
-    return {"commits_per_s": single, "grouped_rows_per_s": grouped, "tasks_per_s": asyncio.run(_tasks_per_second())}
+    return {
+        "commits_per_s": single,
+        "commit_cpu_us": commit_cpu,
+        "grouped_rows_per_s": grouped,
+        "tasks_per_s": asyncio.run(_tasks_per_second()),
+    }
 
 
-def _rows_per_second(connection: sqlite3.Connection, rows: int) -> float:
+def _rows(connection: sqlite3.Connection, rows: int) -> tuple[float, float]:
+    """Rows a second, and CPU microseconds of a commit."""
     done, before = 0, Used.now()
     while (used := Used.now() - before).wall < SECONDS:
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany("INSERT INTO runs (name, at) VALUES (?, ?)", [("job", time.time_ns())] * rows)
         connection.execute("COMMIT")
         done += rows
-    return done / used.wall
+    return done / used.wall, used.cpu / done * rows * 1e6
 
 
 async def _tasks_per_second() -> float:

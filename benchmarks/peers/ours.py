@@ -1,14 +1,36 @@
-"""agentcron, through its public surface: SQLite with synchronous=FULL, every run in the history, kind `python`."""
+"""agentcron as it runs jobs, through its public surface: SQLite, synchronous=FULL, every run kept, kind `python`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin, ExecutionStatus, OnceSchedule, SqliteStorage
-from benchmarks.measure import LEAD_SECONDS, Figures, Used, answer, burst_figures, until
+from agentcron import (
+    AgentFactoryPlugin,
+    BackgroundJobsPlugin,
+    EverySchedule,
+    ExecutionStatus,
+    OnceSchedule,
+    SqliteStorage,
+)
+from benchmarks.measure import (
+    LEAD_SECONDS,
+    POLL_SECONDS,
+    Figures,
+    Used,
+    answer,
+    burst_figures,
+    made_in_time,
+    percentile,
+    until,
+)
+
+READ_EVERY_SECONDS = 0.01
+OPEN = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING)
 
 
 class Agents:
@@ -16,6 +38,7 @@ class Agents:
 
     def __init__(self, expected: int) -> None:
         self.starts: list[float] = []
+        self.lateness: list[float] = []
         self.expected = expected
         self.all_called = asyncio.Event()
 
@@ -25,38 +48,108 @@ class Agents:
             self.all_called.set()
         return "ok"
 
+    async def timed(self, prompt: str, context: Any) -> str:
+        self.lateness.append(time.time() - context.scheduled_for.timestamp())
+        return "ok"
 
-def plugin_on(store: SqliteStorage, agents: Agents, places: int) -> BackgroundJobsPlugin:
+    async def stuck(self, prompt: str) -> str:
+        await self.work(prompt)
+        await asyncio.sleep(3600)
+        return "never"
+
+
+def plugin_on(path: Path, work: Callable[..., Any], places: int = 10, **config: Any) -> BackgroundJobsPlugin:
+    """The plugin as a user makes it; ``path`` is the SQLite file."""
     factory = AgentFactoryPlugin(
-        {"work": {"kind": "python", "callable": agents.work}}, default_definition="work", max_concurrent_agents=places
+        {"work": {"kind": "python", "callable": work}}, default_definition="work", max_concurrent_agents=places
     )
-    return BackgroundJobsPlugin(storage_plugin=store, agent_factory=factory)
+    return BackgroundJobsPlugin(storage_plugin=SqliteStorage(path), agent_factory=factory, **config)
 
 
-def burst(folder: Path, *, jobs: int, places: int = 0) -> Figures:
-    """So many jobs due at the same second; ``places`` agents at once, 0 for no limit."""
-    return asyncio.run(_burst(folder, jobs, places or jobs))
+def commits_of(plugin: BackgroundJobsPlugin) -> int:
+    """How many transactions the store has committed, exactly."""
+    assert isinstance(plugin.storage, SqliteStorage)
+    return plugin.storage.commits
 
 
-async def _burst(folder: Path, jobs: int, places: int) -> Figures:
-    store, agents = SqliteStorage(folder / "ours.sqlite"), Agents(jobs)
-    plugin = plugin_on(store, agents, places)
-    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / 1500)
+async def ended(plugin: BackgroundJobsPlugin, runs: int) -> None:
+    """Return when so many runs are final in the store."""
+    while (await plugin.get_statistics()).total_executions < runs:
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def burst(folder: Path, *, jobs: int, places: int = 0, reads: bool = False) -> Figures:
+    """So many jobs due at the same second; ``places`` agents at once, 0 for no limit; with ``reads`` somebody looks at
+    statistics and history all the while."""
+    agents = Agents(jobs)
+    plugin = plugin_on(folder / "ours.sqlite", agents.work, places or jobs)
+    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / 1000)
     await asyncio.gather(*(plugin.create_job(f"job {n}", OnceSchedule(due), "go") for n in range(jobs)))
     await plugin.start_background_execution()
+    made_in_time(due.timestamp())
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
-    before, commits = Used.now(), store.commits
+    waits: list[float] = []
+    reader = asyncio.create_task(_read(plugin, waits)) if reads else None
+    before, commits = Used.now(), commits_of(plugin)
     await agents.all_called.wait()
-    while (await plugin.get_statistics()).total_executions < jobs:
-        await asyncio.sleep(0.001)
-    drained, used, commits = time.time(), Used.now() - before, store.commits - commits
-    ended = await plugin.get_executions(limit=10_000)
-    assert len(agents.starts) == jobs
-    assert len(ended) == min(jobs, 10_000)
-    assert {run.status for run in ended} == {ExecutionStatus.SUCCESS}
+    await ended(plugin, jobs)
+    drained, used, commits = time.time(), Used.now() - before, commits_of(plugin) - commits
+    figures: Figures = {"commits": commits}
+    if reader is not None:
+        reader.cancel()
+        figures["read_p99_s"] = percentile(waits, 0.99)
+    rows = await plugin.get_executions(limit=10_000)
+    assert len(rows) == min(jobs, 10_000)
+    assert {row.status for row in rows} == {ExecutionStatus.SUCCESS}
     await plugin.close()
-    return burst_figures(due.timestamp(), agents.starts, drained, used) | {"commits": commits}
+    return burst_figures(due.timestamp(), agents.starts, drained, used) | figures
+
+
+async def _read(plugin: BackgroundJobsPlugin, waits: list[float]) -> None:
+    """Look at statistics and history again and again; ``waits`` gets the seconds of each look."""
+    while True:
+        before = time.perf_counter()
+        await asyncio.sleep(0)  # a request waits for its turn in the event loop as well
+        await plugin.get_statistics()
+        await plugin.get_executions(limit=50)
+        waits.append(time.perf_counter() - before)
+        await asyncio.sleep(READ_EVERY_SECONDS)
+
+
+async def sustained(folder: Path, *, jobs: int, seconds: int) -> Figures:
+    """So many jobs due each second, for so many seconds; what became of each slot is counted in the store."""
+    agents = Agents(0)
+    plugin = plugin_on(folder / "ours.sqlite", agents.timed, jobs)
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4 + jobs // 1000)
+    schedule, end = EverySchedule(timedelta(seconds=1), start), start + timedelta(seconds=seconds + 0.5)
+    await asyncio.gather(
+        *(plugin.create_job(f"job {n}", schedule, "go", start_at=start, end_at=end) for n in range(jobs))
+    )
+    await plugin.start_background_execution()
+    await asyncio.sleep(until(start.timestamp() + 1 - LEAD_SECONDS))
+    before, commits = Used.now(), commits_of(plugin)
+    due, by_status = jobs * seconds, dict[str, int]()
+    await asyncio.sleep(until(start.timestamp() + seconds))
+    while sum(by_status.values()) < due and time.time() < end.timestamp() + 60:
+        await asyncio.sleep(POLL_SECONDS)
+        counted = (await plugin.get_statistics()).executions_by_status
+        by_status = {status.value: count for status, count in counted.items() if status not in OPEN}
+    used = Used.now() - before
+    fired = by_status.get("SUCCESS", 0)
+    figures = {
+        "due": due,
+        "fired": fired,
+        "not_fired": due - fired,
+        "unaccounted": due - sum(by_status.values()),
+        "late_p50_s": percentile(agents.lateness, 0.5),
+        "late_p99_s": percentile(agents.lateness, 0.99),
+        "core": used.cpu / used.wall,
+        "cpu_us": used.cpu / max(1, fired) * 1e6,
+        "commits": commits_of(plugin) - commits,
+    }
+    await plugin.close()
+    return figures
 
 
 if __name__ == "__main__":
-    answer(burst=burst)
+    answer(burst=burst, sustained=sustained)

@@ -1,6 +1,6 @@
 """The JSON folder beside SQLite beside memory: loading, one change among many, the files that follow, no-op runs.
 
-    python benchmarks/bench_stores.py [--jobs 10000] [--changes 50] [--runs 200] [--rounds 3]
+    python -m benchmarks.stores [--jobs 10000] [--changes 50] [--runs 200] [--rounds 3]
 
 Everything goes through the public API, the stores take turns in each round, and the middle of the rounds is printed.
 CPU is that of the whole process, its threads too. Written bytes are what was handed to the system (Linux only). Wall
