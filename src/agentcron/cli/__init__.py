@@ -42,6 +42,8 @@ COMMANDS: Final = {
     "why": ("times", "Why a job ran, or did not run, at a time."),
     "simulate": ("simulate", "What the jobs would do in the days to come."),
     "start": ("start", "Run due jobs in the foreground."),
+    "serve": ("serve", "Run due jobs and serve the HTTP API."),
+    "token": ("tokens", "Make, list and revoke tokens of the HTTP API."),
     "agents": ("setup", "List agent definitions and whether each can work."),
     "import": ("transfer", "Add jobs and history from another program's files."),
     "export": ("transfer", "Write jobs and history as another program's files."),
