@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentcron import CatchUp, InvalidJobError, InvalidScheduleError, JobSpec, OnInterrupt, Overlap, RetryPolicy
-from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.domain.spec_fields import read_spec, write_changed, write_spec
 from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
 
 LEAST = {"name": "n", "prompt": "p", "schedule": "0 9 * * *"}
@@ -152,3 +152,25 @@ def test_backoff_grows_is_bounded_and_spread_the_same_for_the_same_key() -> None
     assert [8 <= waits[0] <= 10, 16 <= waits[1] <= 20, 32 <= waits[2] <= 40] == [True] * 3
     assert all(48 <= wait <= 60 for wait in waits[3:])
     assert policy.wait(3, "x") == policy.wait(3, "x") != policy.wait(3, "y")
+
+
+def test_what_a_store_keeps_leaves_out_defaults_and_is_read_back_to_the_same() -> None:
+    assert write_changed(spec()) == {"name": "n", "cron_expression": "0 9 * * *", "timezone": "UTC", "prompt": "p"}
+    rich = spec(overlap="buffer_all", retry=3, tags="a,b", metadata={"a": 1}, max_runs=2, timeout="5m")
+    assert set(write_changed(rich)) >= {"overlap", "retry", "tags", "metadata", "max_runs", "timeout"}
+    assert read_spec(write_changed(rich)) == rich
+
+
+def test_a_default_that_stored_jobs_rely_on_has_not_changed() -> None:
+    """What is left out of a stored spec is read as the default: changing one changes every job that was made with it.
+    Where a default must change, a migration writes the former one into what is stored."""
+    values = write_spec(spec())
+    relied_on = {
+        "agent": "background-job", "start_at": None, "end_at": None, "max_runs": None, "tags": [], "jitter": "0s",
+        "overlap": "skip", "catch_up": "latest", "catch_up_max": 10, "catch_up_window": None, "misfire_grace": "1m",
+        "timeout": "1h", "on_interrupt": "record", "pause_after_failures": 10, "priority": 0, "metadata": {},
+        "retry": {
+            "attempts": 1, "backoff": "30s", "factor": 2.0, "max_backoff": "30m", "jitter": 0.2, "creation_attempts": 3
+        },
+    }  # fmt: skip
+    assert {name: values[name] for name in relied_on} == relied_on

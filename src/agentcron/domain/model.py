@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
@@ -111,6 +111,15 @@ class Execution:
         copy.__dict__.update(changes)
         return copy
 
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Execution:
+        """An execution of all these fields, the defaults for the others: what a store reads by the thousand. It costs
+        a sixth of the constructor, which sets each field of a frozen class through ``object.__setattr__``."""
+        made = object.__new__(cls)
+        made.__dict__.update(_DEFAULTS)
+        made.__dict__.update(values)
+        return made
+
     @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
@@ -135,6 +144,9 @@ class Totals:
     def executions(self) -> int:
         """Executions that ran; skipped and missed slots do not count."""
         return self.success + self.failure + self.incomplete + self.error
+
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(Execution) if field.default is not MISSING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +208,13 @@ class Job:
     def timezone(self) -> str:
         """IANA name of the zone that the schedule is read in."""
         return self.spec.schedule.timezone
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Job:
+        """A job of all these fields, none left out; see ``Execution.of``."""
+        made = object.__new__(cls)
+        made.__dict__.update(values)
+        return made
 
     def evolve(self, **changes: Any) -> Job:
         """A copy with these fields changed."""

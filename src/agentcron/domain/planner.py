@@ -170,7 +170,11 @@ def _overlap(draft: Draft, first: datetime, last: datetime) -> None:
         draft.open([last], job.id)
         return
     open_now = job.open + draft.opened
-    places = {Overlap.SKIP: 1 - open_now, Overlap.BUFFER_ONE: 2 - open_now}.get(policy, MAX_ROWS)
+    places = MAX_ROWS
+    if policy is Overlap.SKIP:
+        places = 1 - open_now
+    elif policy is Overlap.BUFFER_ONE:
+        places = 2 - open_now
     taken: list[datetime] = []
     slot: datetime | None = first
     while slot is not None and slot <= last and len(taken) < places:

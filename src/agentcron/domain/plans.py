@@ -131,17 +131,19 @@ class Draft:
         job, left = self.before, max(self.left, 0)
         for slot in slots[:left]:
             self.rows.append(
-                Execution(
-                    id=self.new_id(),
-                    job_id=job.id,
-                    version=job.version,
-                    at=slot,
-                    status=ExecutionStatus.PENDING,
-                    wake_at=start_of(job, slot),
-                    priority=job.spec.priority + late * BEHIND_FRESH,
-                    lane=lane,
-                    attempt=1,
-                    agent=job.spec.agent,
+                Execution.of(
+                    {
+                        "id": self.new_id(),
+                        "job_id": job.id,
+                        "version": job.version,
+                        "at": slot,
+                        "status": ExecutionStatus.PENDING,
+                        "wake_at": start_of(job, slot),
+                        "priority": job.spec.priority + late * BEHIND_FRESH,
+                        "lane": lane,
+                        "attempt": 1,
+                        "agent": job.spec.agent,
+                    }
                 )
             )
             self.opened += 1

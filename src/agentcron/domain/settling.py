@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
 from agentcron.domain.model import Execution
@@ -142,9 +143,7 @@ def _end(
     streak: Streak = Streak.KEPT,
 ) -> Settlement:
     check_execution(execution.status, status)
-    after = _closed(execution, status, reason, error, now, answer)
-    if answer is not None:
-        after = after.evolve(result=answer.output, conversation=answer.conversation)
+    after = _closed(execution, status, reason, error, now, answer, final=True)
     return Settlement(
         before=execution,
         after=after,
@@ -162,19 +161,23 @@ def _closed(
     error: str | None,
     now: datetime,
     answer: AgentOutcome | None,
+    *,
+    final: bool = False,
 ) -> Execution:
-    closed = execution.evolve(
-        status=status,
-        reason=reason,
-        error=error,
+    changes: dict[str, Any] = {
+        "status": status,
+        "reason": reason,
+        "error": error,
         # A clock that was set back must not make a run end before it began.
-        end_time=max(now, execution.start_time) if execution.start_time else now,
-        wake_at=None,
-        cancel_requested=None,
-    )
-    if answer is None:
-        return closed
-    return closed.evolve(usage=answer.usage, cost_usd=answer.cost_usd, cost_basis=answer.cost_basis)
+        "end_time": max(now, execution.start_time) if execution.start_time else now,
+        "wake_at": None,
+        "cancel_requested": None,
+    }
+    if answer is not None:
+        changes |= {"usage": answer.usage, "cost_usd": answer.cost_usd, "cost_basis": answer.cost_basis}
+        if final:
+            changes |= {"result": answer.output, "conversation": answer.conversation}
+    return execution.evolve(**changes)
 
 
 def _again(
@@ -196,12 +199,22 @@ def _again(
 
 def tally_scopes(spec: JobSpec) -> tuple[str, ...]:
     """The tallies that an execution of such a job is added to."""
-    return ("all", f"agent:{spec.agent}", *(f"tag:{tag}" for tag in spec.tags))
+    return _scopes(spec.agent, spec.tags)
+
+
+@lru_cache(maxsize=1024)
+def _scopes(agent: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+    return ("all", f"agent:{agent}", *(f"tag:{tag}" for tag in tags))
 
 
 def duration_bucket(duration: timedelta) -> int:
     """The logarithmic bucket of a duration: a quarter of a power of two of microseconds each."""
-    return math.floor(math.log2(max(duration // timedelta(microseconds=1), 1)) * 4)
+    return bucket_of(duration // timedelta(microseconds=1))
+
+
+def bucket_of(microseconds: int) -> int:
+    """The same of a number of microseconds."""
+    return math.floor(math.log2(max(microseconds, 1)) * 4)
 
 
 def bucket_top(bucket: int) -> timedelta:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -63,6 +63,18 @@ def write_spec(spec: JobSpec) -> dict[str, Any]:
     for field in fields(JobSpec):
         if field.name not in ("name", "schedule"):
             values[field.name] = _write(getattr(spec, field.name))
+    return values
+
+
+def write_changed(spec: JobSpec) -> dict[str, Any]:
+    """The JSON object of a spec without the fields that have their defaults; ``read_spec`` reads it back to an equal
+    one. It is what a store keeps by the hundred thousand: a default must not change but with a migration that writes
+    the former one into what is stored."""
+    values: dict[str, Any] = {"name": spec.name, **write_schedule(spec.schedule), "prompt": spec.prompt}
+    for name, default in _DEFAULTS:
+        value = getattr(spec, name)
+        if value is not default and value != default:
+            values[name] = _write(value)
     return values
 
 
@@ -273,3 +285,8 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "tags": _names,
 }
 _KNOWN: Final = frozenset(_READERS) | set(SCHEDULE_KEYS) | {"timezone", "anchor"}
+_DEFAULTS: Final = [
+    (field.name, {} if field.default is MISSING else field.default)
+    for field in fields(JobSpec)
+    if field.name not in ("name", "schedule", "prompt")
+]

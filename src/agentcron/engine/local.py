@@ -223,7 +223,7 @@ class LocalEngine:
         run = Run(execution=execution, clock=self._clock, deadline=deadline)
         self._runs[execution.id] = run
         self._idle.clear()
-        run.task = asyncio.create_task(self._work(run, spec), name=f"agentcron-{execution.id}")
+        run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
         try:
@@ -260,7 +260,8 @@ class LocalEngine:
             del self._runs[run.execution.id]
             if not self._runs:
                 self._idle.set()
-        run.ended.set()
+        if run.awaited is not None:
+            run.awaited.set()
         self._alarm.ring()
 
     def _cut(self, execution_ids: Collection[str], cause: CutCause) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -28,7 +28,6 @@ class Run:
 
     ``deadline``, ``told_at`` (when it was told to end) and ``closing`` (since when its agent is being closed) are
     steady seconds: a clock that is set ends no run.
-    ``ended`` is set when its row is settled or left to others.
     """
 
     execution: Execution
@@ -42,7 +41,14 @@ class Run:
     told_at: float | None = None
     reminded: bool = False
     abandoned: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    awaited: asyncio.Event | None = None
+
+    @property
+    def ended(self) -> asyncio.Event:
+        """Set when its row is settled or left to others; made for those who ask, since few runs are waited for."""
+        if self.awaited is None:
+            self.awaited = asyncio.Event()
+        return self.awaited
 
     def cut(self, cause: CutCause) -> None:
         """End the run. The first cause holds."""

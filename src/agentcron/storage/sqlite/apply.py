@@ -18,7 +18,7 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec
-from agentcron.domain.spec_fields import write_spec
+from agentcron.domain.spec_fields import write_changed
 from agentcron.storage.sqlite import rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -51,7 +51,7 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     if seq is None:
         return False
     if plan.before is None or plan.before.version != plan.job_after.version:
-        spec = json.dumps(write_spec(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
+        spec = json.dumps(write_changed(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
         tx.execute(statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec})
     if plan.to_cancel is ToCancel.EARLIER:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})

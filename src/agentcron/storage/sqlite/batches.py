@@ -16,7 +16,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
-from agentcron.domain.settling import Settlement, Streak, duration_bucket
+from agentcron.domain.settling import Settlement, Streak, bucket_of
 from agentcron.storage.sqlite import apply, rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -26,6 +26,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _PENDING: Final = ExecutionStatus.PENDING.value
 _RUNNING: Final = ExecutionStatus.RUNNING.value
 _ACTIVE: Final = JobState.ACTIVE.value
+
+
+# A plan whose job has not moved since it was made, and the row of that job.
+Moved = tuple[Plan, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +43,22 @@ class Start:
 
 def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple[list[bool], list[Execution]]:
     """Apply the plans; begin the rows of theirs that are ready by ``start``, the most urgent first."""
-    ticks = [plan for plan in plans if _is_tick(plan)]
+    ticks = {plan.job_id: plan for plan in plans if _is_tick(plan)}
     if len(ticks) < 2 or len({plan.job_id for plan in plans}) < len(plans):
         # One alone, and several of one job, which must see each other.
         return [apply.apply_plan(tx, plan) for plan in plans], []
-    wanted = json.dumps([plan.job_id for plan in ticks])
-    jobs = {row[0]: row for row in tx.execute(statement("jobs_moving"), (wanted,))}
-    moved: dict[str, int] = {}
-    for plan in ticks:
-        before, found = plan.before, jobs.get(plan.job_id)
+    moved: list[Moved] = []
+    for job_id, seq, revision, next_slot, is_open in tx.execute(statement("jobs_moving"), (json.dumps(list(ticks)),)):
+        plan = ticks[job_id]
+        before, row = plan.before, plan.rows[0]
         assert before is not None
-        if found is None or (found[2], found[3]) != (before.revision, maybe_us(before.next_slot)):
-            continue
         # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
-        if not found[4] or plan.rows[0].lane is None:
-            moved[plan.job_id] = found[1]
-    begun = _begin([plan for plan in ticks if plan.job_id in moved], start) if start is not None else {}
-    _write(tx, [plan for plan in ticks if plan.job_id in moved], moved, begun, start)
-    return [plan.job_id in moved or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
+        if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
+            moved.append((plan, seq))
+    begun = _begin(moved, start) if start is not None else {}
+    _write(tx, moved, begun, start)
+    done = {plan.job_id for plan, _ in moved}
+    return [plan.job_id in done or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
 
 
 def _is_tick(plan: Plan) -> bool:
@@ -74,20 +76,21 @@ def _is_tick(plan: Plan) -> bool:
     )
 
 
-def _begin(plans: Sequence[Plan], start: Start) -> dict[str, Execution]:
-    """Those rows of the plans that begin at once, as they are then, by their jobs."""
+def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
+    """Those rows of the plans that begin at once, as they are then, by their ids."""
     ready = [
         (row.priority, row.wake_at, number)
-        for number, plan in enumerate(plans)
+        for number, (plan, _) in enumerate(moved)
         if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
     ]
     if len(ready) > start.limit:
         ready = sorted(ready)[: start.limit]
     begun = {}
     for _, _, number in ready:
-        plan = plans[number]
+        plan, _ = moved[number]
         assert plan.job_after is not None
-        begun[plan.job_id] = plan.rows[0].evolve(
+        row = plan.rows[0]
+        begun[row.id] = row.evolve(
             status=ExecutionStatus.RUNNING,
             owner=start.owner,
             fence=1,
@@ -98,22 +101,22 @@ def _begin(plans: Sequence[Plan], start: Start) -> dict[str, Execution]:
     return begun
 
 
-def _write(
-    tx: Transaction, plans: Sequence[Plan], seqs: dict[str, int], begun: dict[str, Execution], start: Start | None
-) -> None:
+def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None) -> None:
     now = to_us(start.now) if start is not None else None
     owner = start.owner if start is not None else None
     jobs, executions = [], []
-    for plan in plans:
+    for plan, seq in moved:
         after, row = plan.job_after, plan.rows[0]
         assert after is not None
-        seq, runs = seqs[after.id], begun.get(after.id)
-        jobs.append((after.revision, maybe_us(after.next_slot), maybe_us(after.next_run), runs is not None, now, seq))
-        head = (row.id, seq, row.version, to_us(row.at), row.priority, row.lane, row.attempt, row.agent)
-        if runs is not None:
-            executions.append((*head, _RUNNING, maybe_us(runs.wake_at), owner, 1, 1, now))
+        run = begun.get(row.id)
+        if run is not None:
+            state = (_RUNNING, maybe_us(run.wake_at), owner, 1, 1, now)
         else:
-            executions.append((*head, _PENDING, maybe_us(row.wake_at), None, 0, 0, None))
+            state = (_PENDING, maybe_us(row.wake_at), None, 0, 0, None)
+        jobs.append((after.revision, maybe_us(after.next_slot), maybe_us(after.next_run), run is not None, now, seq))
+        executions.append(
+            (row.id, seq, row.version, to_us(row.at), row.priority, row.lane, row.attempt, row.agent, *state)
+        )
     tx.executemany(statement("jobs_tick"), jobs)
     tx.executemany(statement("executions_tick"), executions)
 
@@ -177,7 +180,7 @@ def _end(tx: Transaction, settlements: Sequence[tuple[Settlement, Any]]) -> None
             tokens=tokens,
             cost=cost or 0,
             duration_us=took,
-            bucket=duration_bucket(duration) if duration is not None else None,
+            bucket=bucket_of(took) if duration is not None else None,
         )
     tx.executemany(statement("executions_end"), executions)
     tx.executemany(statement("jobs_succeeded"), jobs)

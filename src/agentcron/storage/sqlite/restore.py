@@ -10,7 +10,7 @@ from datetime import timedelta
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
-from agentcron.domain.spec_fields import write_spec
+from agentcron.domain.spec_fields import write_changed
 from agentcron.storage.sqlite import rows
 from agentcron.storage.sqlite.apply import insert_texts, job_values
 from agentcron.storage.sqlite.connection import statement
@@ -31,7 +31,7 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
         written = tx.execute(statement("job_restore"), {**job_values(job), **counters, **totals})
         if written.rowcount > 0 and written.lastrowid is not None:
             added[job.id] = (written.lastrowid, job)
-            spec = json.dumps(write_spec(job.spec), separators=(",", ":"), ensure_ascii=False)
+            spec = json.dumps(write_changed(job.spec), separators=(",", ":"), ensure_ascii=False)
             values = {"job": written.lastrowid, "version": job.version, "spec": spec}
             tx.execute(statement("version_insert"), values)
     for row in executions:

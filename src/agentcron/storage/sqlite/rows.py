@@ -21,6 +21,7 @@ Row = Sequence[Any]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
+_STATE: Final = {state.value: state for state in JobState}
 _NO_TOTALS: Final = Totals()
 
 
@@ -71,35 +72,40 @@ def _usage(text: str | None) -> Usage | None:
 
 def execution(row: Row) -> Execution:
     """An execution of a row of the view ``execution_rows``, without its texts."""
-    cost_basis = row[25]
-    return Execution(
-        id=row[1],
-        job_id=row[2],
-        version=row[3],
-        at=to_instant(row[4]),
-        last_at=maybe_instant(row[5]),
-        slots=row[6],
-        manual=bool(row[7]),
-        status=_STATUS[row[8]],
-        reason=row[9],
-        wake_at=maybe_instant(row[10]),
-        priority=row[11],
-        lane=row[12],
-        owner=row[13],
-        fence=row[14],
-        attempt=row[15],
-        retries=row[16],
-        begun=bool(row[17]),
-        cancel_requested=maybe_instant(row[18]),
-        start_time=maybe_instant(row[19]),
-        end_time=maybe_instant(row[20]),
-        agent=row[21],
-        agent_id=row[22],
-        usage=_usage(row[23]),
-        cost_usd=from_micro_dollars(row[24]),
-        cost_basis=CostBasis(cost_basis) if cost_basis else CostBasis.UNKNOWN,
-        error=row[26],
-    )
+    values = {
+        "id": row[1],
+        "job_id": row[2],
+        "version": row[3],
+        "at": to_instant(row[4]),
+        "slots": row[6],
+        "manual": bool(row[7]),
+        "status": _STATUS[row[8]],
+        "reason": row[9],
+        "wake_at": maybe_instant(row[10]),
+        "priority": row[11],
+        "lane": row[12],
+        "owner": row[13],
+        "fence": row[14],
+        "attempt": row[15],
+        "retries": row[16],
+        "begun": bool(row[17]),
+        "start_time": maybe_instant(row[19]),
+        "end_time": maybe_instant(row[20]),
+        "agent": row[21],
+        "agent_id": row[22],
+        "error": row[26],
+    }
+    if row[5] is not None:
+        values["last_at"] = to_instant(row[5])
+    if row[18] is not None:
+        values["cancel_requested"] = to_instant(row[18])
+    if row[23] is not None:
+        values["usage"] = _usage(row[23])
+    if row[24] is not None:
+        values["cost_usd"] = from_micro_dollars(row[24])
+    if row[25]:
+        values["cost_basis"] = CostBasis(row[25])
+    return Execution.of(values)
 
 
 def job(row: Row, spec: JobSpec) -> Job:
@@ -117,21 +123,24 @@ def job(row: Row, spec: JobSpec) -> Job:
             cost_usd=Decimal(row[22]) / _MICRO,
             duration=timedelta(microseconds=row[23]),
         )
-    return Job(
-        id=row[1],
-        spec=spec,
-        version=row[2],
-        revision=row[3],
-        state=JobState(row[4]),
-        state_reason=row[5],
-        next_slot=maybe_instant(row[6]),
-        next_run=maybe_instant(row[7]),
-        last_run=maybe_instant(row[8]),
-        open=row[9],
-        running=row[10],
-        runs=row[11],
-        streak=row[12],
-        created=to_instant(row[13]),
-        made_by=row[14],
-        totals=totals,
+    return Job.of(
+        {
+            "id": row[1],
+            "spec": spec,
+            "version": row[2],
+            "revision": row[3],
+            "state": _STATE[row[4]],
+            "state_reason": row[5],
+            "next_slot": maybe_instant(row[6]),
+            "next_run": maybe_instant(row[7]),
+            "last_run": maybe_instant(row[8]),
+            "open": row[9],
+            "running": row[10],
+            "runs": row[11],
+            "streak": row[12],
+            "created": to_instant(row[13]),
+            "made_by": row[14],
+            "totals": totals,
+            "execution_history": (),
+        }
     )
