@@ -50,8 +50,9 @@ def doctor_command(session: Session) -> int:
 def examine(session: Session) -> list[Finding]:
     """Everything that can be looked at."""
     from agentcron.cli.doctor_machine import machine_findings
+    from agentcron.cli.doctor_port import port_findings
 
-    return [_settings(session), *machine_findings(), *_below(session)]
+    return [_settings(session), *machine_findings(), *port_findings(), *_below(session)]
 
 
 def _settings(session: Session) -> Finding:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from agentcron.access import TokenFile
 from agentcron.errors import AgentcronError
 from agentcron.http import executions, jobs, schema, system
 from agentcron.http.events import EventRing
-from agentcron.http.guard import OPEN, Guard
+from agentcron.http.guard import MAX_BODY, OPEN, Guard
 from agentcron.http.metrics import Metrics
 from agentcron.http.observed import ObservedStore
 from agentcron.http.problems import MEDIA_TYPE, Problem, problem_of
@@ -44,9 +45,12 @@ def make_app(
     )
     store.listeners += [service.events.listen, service.metrics.listen]
 
+    mcp = _mcp(plugin)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with mcp.router.lifespan_context(mcp) if mcp is not None else nullcontext():
+            yield
         service.events.close()
 
     app = FastAPI(
@@ -55,6 +59,8 @@ def make_app(
     app.state.plugin, app.state.service = plugin, service
     for router in (jobs.router, executions.router, system.router):
         app.include_router(router, prefix=API)
+    if mcp is not None:
+        app.router.routes.extend(mcp.routes)
     app.include_router(system.health)
     app.include_router(system.figures)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
@@ -65,6 +71,15 @@ def make_app(
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, tokens=tokens, hosts=hosts)
     return app
+
+
+def _mcp(plugin: BackgroundJobsPlugin) -> Starlette | None:
+    """The tools at /mcp; None where the package for them is not installed."""
+    try:
+        from agentcron.mcp_server import serving
+    except ImportError:
+        return None
+    return serving.http_app(serving.make_server(plugin), MAX_BODY)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
