@@ -103,6 +103,10 @@ class ConflictError(AgentcronError):
     """An ambiguous name, or a change that the present state forbids."""
 
 
+class ChangedError(ConflictError):
+    """Somebody else changed the job since the caller read it; nothing was changed. Read it again."""
+
+
 class NotAllowedError(AgentcronError):
     """The caller may not do this."""
 

@@ -28,7 +28,7 @@ from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.scheduler import Scheduler, make_manager
-from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
+from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
 from agentcron.options import BackgroundJobsConfig, default_store
 from agentcron.ports import AgentFactory, JobStore, SystemClock
@@ -180,25 +180,37 @@ class BackgroundJobsPlugin:
     # --- jobs -----------------------------------------------------------------------------------------------------
 
     async def create_job(
-        self, name: str, schedule: str | Schedule, prompt: str, *, made_by: str | None = None, **fields: Any
+        self,
+        name: str,
+        schedule: str | Schedule,
+        prompt: str,
+        *,
+        made_by: str | None = None,
+        job_id: str | None = None,
+        **fields: Any,
     ) -> str:
         """Create a job and answer its id.
 
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
         or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). ``fields`` are
         those of ``JobSpec``. ``made_by`` stays with the job for good: None for a person, or a program of theirs,
-        "agent:NAME" where an agent asked for the job with the scheduling tools. The job is durable when this returns.
+        "agent:NAME" where an agent asked for the job with the scheduling tools. ``job_id`` is for callers that may ask
+        twice: a second job of an id is refused with ``ConflictError``. The job is durable when this returns.
         Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused
         here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
         values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
         spec = read_spec(values, timezone=self.config.timezone)
-        plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
+        plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by)
         self._check_agent(spec)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
-        await (await self._store()).commit([plan])
+        store = await self._store()
+        if job_id is not None and await store.get_job(job_id) is not None:
+            raise ConflictError(f"job {job_id} exists already")
+        if not (await store.commit([plan]))[0]:
+            raise ConflictError(f"job {plan.job_id} was made by somebody else at the same time")
         self._wake()
         assert plan.job_after is not None
         self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
@@ -224,6 +236,14 @@ class BackgroundJobsPlugin:
             if (after := page.after) is None:
                 return found
 
+    async def list_jobs(
+        self, filters: JobFilters | None = None, limit: int = 100, after: str | None = None
+    ) -> Page[Job]:
+        """One page of jobs in the order of creation, without history; ``limit`` is 1 to 1,000. ``after`` is that of the
+        page before."""
+        store = await self._store()
+        return await store.list_jobs(filters or JobFilters(), after=after, limit=max(1, min(limit, 1000)))
+
     async def find_job(self, name_or_id: str) -> Job:
         """The job of this id, name, or unique beginning of an id. Raises ``NotFoundError``, and ``ConflictError`` where
         several are meant."""
@@ -238,12 +258,15 @@ class BackgroundJobsPlugin:
         told = f"was deleted at {gone.isoformat(timespec='seconds')}" if gone else "is unknown"
         raise NotFoundError(f"job {name_or_id!r} {told}; 'agentcron list' shows the jobs")
 
-    async def update_job(self, job_id: str, updates: Mapping[str, Any] | None = None, /, **fields: Any) -> bool:
+    async def update_job(
+        self, job_id: str, updates: Mapping[str, Any] | None = None, /, *, edition: str | None = None, **fields: Any
+    ) -> bool:
         """Change fields of a job: keywords, or a mapping. An edit makes a new version; runs under way keep theirs.
 
         The past is first judged by the old rules. False for a job that is over. Raises ``InvalidJobError`` (a
         ``ValueError``) for a field that cannot be changed (id, created, status, history, run times) or that does not
-        exist, and whatever ``create_job`` raises for a bad value.
+        exist, and whatever ``create_job`` raises for a bad value. Here and in the other changes, ``edition`` (see
+        ``Job``) is for callers that read the job before: another edition is left alone, with ``ChangedError``.
         """
         values = {**(updates or {}), **fields}
         for name in sorted(values.keys() & _READ_ONLY):
@@ -259,37 +282,50 @@ class BackgroundJobsPlugin:
                 self._check_agent(spec)
             return changes.edit(job, spec, now, self._new_id)
 
-        return await self._change(job_id, "edited", edit)
+        return await self._change(job_id, "edited", edit, edition=edition)
 
-    async def pause_job(self, job_id: str) -> bool:
+    async def pause_job(self, job_id: str, *, edition: str | None = None) -> bool:
         """Start no further slot; what runs ends normally. Pausing a paused job is True, one that is over False."""
         return await self._change(
-            job_id, "paused", lambda job, now: changes.pause(job, now, self._new_id), settled=JobState.PAUSED
+            job_id,
+            "paused",
+            lambda job, now: changes.pause(job, now, self._new_id),
+            settled=JobState.PAUSED,
+            edition=edition,
         )
 
-    async def resume_job(self, job_id: str) -> bool:
+    async def resume_job(self, job_id: str, *, edition: str | None = None) -> bool:
         """On with the schedule, and the streak of failures begins at 0; the slots in between become one SKIPPED(paused)
         range. True for an active job, False for one that is over."""
         return await self._change(
-            job_id, "resumed", lambda job, now: changes.resume(job, now, self._new_id), settled=JobState.ACTIVE
+            job_id,
+            "resumed",
+            lambda job, now: changes.resume(job, now, self._new_id),
+            settled=JobState.ACTIVE,
+            edition=edition,
         )
 
-    async def cancel_job(self, job_id: str) -> bool:
+    async def cancel_job(self, job_id: str, *, edition: str | None = None) -> bool:
         """No further slot, for good; what runs ends as INCOMPLETE(canceled), what waits as SKIPPED(canceled). The
         history stays. False for a job that is over."""
-        return await self._change(job_id, "canceled", lambda job, now: changes.cancel(job, now, self._new_id))
+        return await self._change(
+            job_id, "canceled", lambda job, now: changes.cancel(job, now, self._new_id), edition=edition
+        )
 
-    async def delete_job(self, job_id: str) -> bool:
+    async def delete_job(self, job_id: str, *, edition: str | None = None) -> bool:
         """Cancel what is open, then remove the job and its history, in any state. Answers once those of its agents that
         run in this process have ended. A tombstone stays: ``find_job`` tells when it was deleted."""
         store = await self._store()
+        job = await store.get_job(job_id) if edition is not None else None
+        if job is not None:
+            _check_edition(job, edition)
         open_ids = [execution.id for execution in await store.open_executions(job_id)]
         if open_ids:
             await store.ask_cancel(open_ids, self._clock.now())
             if self._scheduler is not None:
                 await self._scheduler.engine.cancel(open_ids)
                 await self._scheduler.engine.finished(open_ids)
-        return await self._change(job_id, "deleted", lambda job, now: changes.delete(job, now))
+        return await self._change(job_id, "deleted", lambda job, now: changes.delete(job, now), edition=edition)
 
     async def clear_all_jobs(self) -> None:
         """Delete every job with its history, as ``delete_job`` does."""
@@ -505,6 +541,7 @@ class BackgroundJobsPlugin:
         change: Callable[[Job, datetime], Plan | None],
         *,
         settled: JobState | None = None,
+        edition: str | None = None,
     ) -> bool:
         """Apply a person's change, again where somebody else moved the job in between."""
         store = await self._store()
@@ -513,6 +550,7 @@ class BackgroundJobsPlugin:
             if job is None:
                 self._log.info(f"not {word}: job {job_id} is unknown")
                 return False
+            _check_edition(job, edition)
             if settled is not None and job.state is settled:
                 return True
             plan = change(job, self._clock.now())
@@ -548,6 +586,11 @@ class BackgroundJobsPlugin:
             running = [execution.id for execution in asked if execution.status is ExecutionStatus.RUNNING]
             await self._scheduler.engine.cancel(running)
         self._wake()
+
+
+def _check_edition(job: Job, edition: str | None) -> None:
+    if edition is not None and job.edition != edition:
+        raise ChangedError(f"job {job.name!r} is edition {job.edition}, not {edition}; read it again, then change it")
 
 
 def next_slots(schedule: Schedule, after: datetime, count: int) -> list[datetime]:

@@ -10,12 +10,15 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from agentcron.domain.explain import Explanation
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.spec_fields import write_spec
+
+if TYPE_CHECKING:
+    from agentcron.agents.conversation import Message
 
 
 def job_object(job: Job, next_runs: Sequence[datetime] | None = None) -> dict[str, Any]:
@@ -111,6 +114,17 @@ def explanation_object(explanation: Explanation, job: Job) -> dict[str, Any]:
         "policy": dataclasses.asdict(explanation.policy) if explanation.policy is not None else None,
         "execution": execution_object(row, job.name) if row is not None else None,
         "next_slot": instant(explanation.next_slot),
+    }
+
+
+def message_object(message: Message) -> dict[str, Any]:
+    """One message of a conversation as JSON."""
+    return {
+        "role": message.role,
+        "text": message.text,
+        "tool": message.tool,
+        "args": message.args,
+        "result": message.result,
     }
 
 

@@ -217,7 +217,10 @@ def test_every_command_answers_with_pure_json(agentcron: Command, job: dict[str,
 
 def test_every_command_has_an_example_in_its_help(agentcron: Command) -> None:
     for name in COMMANDS:
-        words = [name, *{"config": ["show"], "import": ["original"], "export": ["original"]}.get(name, [])]
+        words = [
+            name,
+            *{"config": ["show"], "token": ["create"], "import": ["original"], "export": ["original"]}.get(name, []),
+        ]
         assert re.search(r"Example:\s+(agentcron|eval)", agentcron(*words, "--help").out), name
 
 

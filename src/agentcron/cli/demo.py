@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from agentcron.cli.runs import conversation_text, message_object
+from agentcron.cli.runs import conversation_text
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import span
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.errors import AgentcronError, AgentError
-from agentcron.wire import execution_object
+from agentcron.wire import execution_object, message_object
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message

@@ -38,16 +38,21 @@ def doctor_command(session: Session) -> int:
 
     Example: agentcron doctor --json
     """
-    from agentcron.cli.doctor_machine import machine_findings
-
-    findings = [_settings(session), *machine_findings()]
-    findings += _below(session)
+    findings = examine(session)
     rows = [(finding.verdict, finding.check, finding.detail, finding.fix) for finding in findings]
     session.emit(
         [vars(finding) for finding in findings],
         lambda: session.table(("", "CHECK", "FOUND", "WHAT TO DO"), rows, ""),
     )
     return 1 if any(finding.verdict == "fail" for finding in findings) else 0
+
+
+def examine(session: Session) -> list[Finding]:
+    """Everything that can be looked at."""
+    from agentcron.cli.doctor_machine import machine_findings
+    from agentcron.cli.doctor_port import port_findings
+
+    return [_settings(session), *machine_findings(), *port_findings(), *_below(session)]
 
 
 def _settings(session: Session) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +14,7 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.errors import NotFoundError
-from agentcron.wire import execution_object
+from agentcron.wire import execution_object, message_object
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message
@@ -137,17 +137,6 @@ def logs_command(session: Session, execution: str) -> None:
     found, job, messages = session.call(work)
     shown = {**execution_object(found, job.name), "conversation": [message_object(message) for message in messages]}
     session.emit(shown, lambda: _read(found, job, messages))
-
-
-def message_object(message: Message) -> dict[str, Any]:
-    """One message of a conversation as JSON."""
-    return {
-        "role": message.role,
-        "text": message.text,
-        "tool": message.tool,
-        "args": message.args,
-        "result": message.result,
-    }
 
 
 def _read(run: Execution, job: Job, messages: list[Message]) -> str:

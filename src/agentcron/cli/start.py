@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -32,10 +33,26 @@ def start_command(session: Session, duration: str | None) -> int:
     Example: agentcron start --for 30s
     """
     limit = parse_duration(duration) if duration is not None else None
-    return session.call(lambda plugin: _foreground(session, plugin, limit))
+    code = session.call(lambda plugin: foreground(session, plugin, limit))
+    if session.json:
+        session.emit({"stopped": True}, "")
+    return code
 
 
-async def _foreground(session: Session, plugin: BackgroundJobsPlugin, limit: timedelta | None) -> int:
+async def _nothing() -> None:
+    pass
+
+
+async def foreground(
+    session: Session,
+    plugin: BackgroundJobsPlugin,
+    limit: timedelta | None,
+    *,
+    scheduling: bool = True,
+    begin: Callable[[], Awaitable[None]] = _nothing,
+    end: Callable[[], Awaitable[None]] = _nothing,
+) -> int:
+    """Run until a signal or ``limit``. ``begin`` is called once the scheduler runs, ``end`` before it is stopped."""
     session.log(logging.DEBUG if session.debug else logging.INFO)
     loop = asyncio.get_running_loop()
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -48,18 +65,19 @@ async def _foreground(session: Session, plugin: BackgroundJobsPlugin, limit: tim
     for number in _STOPPING:
         loop.add_signal_handler(number, asked, number)
     try:
-        await plugin.start_background_execution()
+        if scheduling:
+            await plugin.start_background_execution()
         await _greet(session, plugin)
+        await begin()
         try:
             await asyncio.wait_for(stop.wait(), limit.total_seconds() if limit is not None else None)
         except TimeoutError:
             stop.set()
+        await end()
         await _stop(session, plugin, hurry)
     finally:
         for number in _STOPPING:
             loop.remove_signal_handler(number)
-    if session.json:
-        session.emit({"stopped": True}, "")
     return INTERRUPTED if signal.SIGINT in caught else 0
 
 

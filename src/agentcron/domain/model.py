@@ -204,6 +204,12 @@ class Job(Made):
         return JobStatus(self.state.value)
 
     @property
+    def edition(self) -> str:
+        """What people last decided about it, as a short text: it changes with every edit, pause, resume and cancel,
+        and stays while the clock and runs move the job."""
+        return f"{self.version}-{self.state.value}"
+
+    @property
     def cron_expression(self) -> str | None:
         """The expression of a cron schedule; None for an interval or a single time."""
         return self.spec.schedule.expression if isinstance(self.spec.schedule, CronSchedule) else None

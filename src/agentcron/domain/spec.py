@@ -191,8 +191,9 @@ def _check_metadata(spec: JobSpec) -> None:
     if not spec.metadata:
         return
     try:
-        size = len(json.dumps(dict(spec.metadata), allow_nan=False))
-    except (TypeError, ValueError) as error:
+        # Half of a surrogate pair is refused here, since no store can keep it.
+        size = len(json.dumps(dict(spec.metadata), allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
         raise _refuse("metadata", f"cannot be written as JSON: {error}") from error
     if not all(isinstance(key, str) for key in spec.metadata):
         raise _refuse("metadata", "keys must be text")

@@ -1,0 +1,236 @@
+"""Routes about jobs: list, create, read, change, run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+
+from agentcron.access import Scope
+from agentcron.domain.checks import SourceKind, read_expectations, read_sources
+from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.model import Job
+from agentcron.domain.queries import DateRange, JobFilters
+from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.errors import ConflictError, InvalidJobError, NotAllowedError
+from agentcron.http.problems import JsonAnswer, Problem
+from agentcron.http.routing import ScopedRoute, edition_of, etag, named, plugin_of, read_fields, told
+from agentcron.http.schema import array_of, body
+from agentcron.plugin import BackgroundJobsPlugin
+from agentcron.schedule import parse_instant
+from agentcron.wire import execution_object, explanation_object, job_object
+
+NEXT_RUNS: Final = 3
+MOST: Final = 1000
+_KEY: Final = "Idempotency-Key"
+# Parameters of the facade that are no fields of a job: who asks over the network may not choose them.
+_NOT_FIELDS: Final = frozenset({"made_by", "job_id", "edition"})
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=ScopedRoute)
+_creating = asyncio.Lock()
+
+
+@router.get("", **told(Scope.READ, array_of(named("Job"))))
+async def list_jobs(
+    request: Request,
+    status: Annotated[list[JobStatus] | None, Query(description="Any of these.")] = None,
+    name: Annotated[str | None, Query(description="Part of the name.")] = None,
+    tag: Annotated[str | None, Query(description="Has this tag.")] = None,
+    cron: Annotated[str | None, Query(description="Part of the expression.")] = None,
+    created_from: Annotated[str | None, Query(description="ISO 8601.")] = None,
+    created_to: Annotated[str | None, Query(description="ISO 8601.")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+    after: Annotated[
+        str | None, Query(pattern="^[0-9]{1,18}$", description="From the `Link` of the page before.")
+    ] = None,
+) -> Response:
+    """Jobs in the order of creation; where there are more, the header `Link` (rel="next") leads on."""
+    created = None
+    if created_from is not None or created_to is not None:
+        start, end = (None if text is None else parse_instant(text) for text in (created_from, created_to))
+        created = DateRange(start=start, end=end)
+    filters = JobFilters(status=status, name_contains=name, tag=tag, cron_pattern=cron, date_range=created)
+    page = await plugin_of(request).list_jobs(filters, limit, after)
+    return JsonAnswer([job_object(job) for job in page.items], headers=next_page(request, "after", page.after))
+
+
+def next_page(request: Request, name: str, place: str | None) -> dict[str, str]:
+    """The header that leads to the next page (RFC 8288); nothing at the end."""
+    if place is None:
+        return {}
+    asked = [(key, value) for key, value in request.query_params.multi_items() if key != name]
+    return {"Link": f'<{request.url.path}?{urlencode([*asked, (name, place)])}>; rel="next"'}
+
+
+@router.post(
+    "",
+    **told(
+        Scope.WRITE,
+        named("Job"),
+        status=201,
+        **body("JobRequest"),
+        parameters=[
+            {
+                "name": _KEY,
+                "in": "header",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+                "description": "The same key again answers the job that was made with it, also after a restart.",
+            }
+        ],
+    ),
+)
+async def create_job(request: Request) -> Response:
+    """Create a job. The answer bears its next three times."""
+    fields = await read_fields(request)
+    for name in sorted(_NOT_FIELDS & fields.keys()):
+        raise InvalidJobError(f"{name}: is not a field of a job", field=name)
+    for name in ("name", "prompt"):
+        if name not in fields:
+            raise InvalidJobError(f"{name}: is missing", field=name)
+    _refuse_programs(fields)
+    plugin = plugin_of(request)
+    async with _creating:  # two requests with one key must not both find that nothing was made
+        job_id, made = _id_for(request), None
+        if job_id is not None:
+            made = await _made_before(plugin, job_id, fields)
+        if made is None:
+            values = {"schedule": None, **fields}
+            made = await plugin.find_job(await plugin.create_job(job_id=job_id, **values))
+            status = 201
+        else:
+            status = 200
+    answer = _full(plugin, made, status)
+    answer.headers["Location"] = f"/api/v1/jobs/{made.id}"
+    return answer
+
+
+def _id_for(request: Request) -> str | None:
+    """The id that a key stands for, one for each token and key: nothing has to be remembered to know it again."""
+    key = request.headers.get(_KEY)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
+        raise Problem(400, f"{_KEY}: must be 1 to 255 printable ASCII characters", field=_KEY)
+    return hashlib.sha256(f"{request.state.token.name}\n{key}".encode()).hexdigest()[:16]
+
+
+async def _made_before(plugin: BackgroundJobsPlugin, job_id: str, fields: dict[str, Any]) -> Job | None:
+    """The job that was made with this key. Raises ``Problem`` where it was made with other fields."""
+    job = await plugin.get_job(job_id)
+    if job is None:
+        return None
+    first = await plugin.storage.get_spec(job_id, 1)
+    defaults = {"agent": plugin.agent_factory.default_definition}
+    asked = read_spec({**defaults, **fields}, timezone=plugin.config.timezone)
+    if first is not None and _comparable(write_spec(first), fields) != _comparable(write_spec(asked), fields):
+        raise Problem(422, f"{_KEY}: was used before with other fields; use a key of its own for each job", field=_KEY)
+    return job
+
+
+def _comparable(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    # An interval without an anchor is anchored at its creation.
+    return values if "anchor" in given else {name: value for name, value in values.items() if name != "anchor"}
+
+
+@router.get("/{job}", **told(Scope.READ, named("Job")))
+async def read_job(request: Request, job: str) -> Response:
+    """A job by its id, name, or unique beginning of its id, with its next three times."""
+    plugin = plugin_of(request)
+    return _full(plugin, await plugin.find_job(job))
+
+
+@router.patch("/{job}", **told(Scope.WRITE, named("Job"), **body("JobChange")))
+async def change_job(request: Request, job: str) -> Response:
+    """Change fields of a job. `If-Match` with its ETag changes it only where nobody else did meanwhile."""
+    fields = await read_fields(request)
+    if not fields:
+        raise InvalidJobError("the body is empty; give at least one field to change")
+    _refuse_programs(fields)
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    if not await plugin.update_job(found.id, fields, edition=edition_of(request, found)):
+        raise await _over(plugin, found.id, "changed")
+    return _full(plugin, await plugin.find_job(found.id))
+
+
+@router.delete("/{job}", **told(Scope.WRITE, named("Deleted")))
+async def delete_job(request: Request, job: str) -> Response:
+    """Delete a job with its history; its runs are ended first."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    deleted = await plugin.delete_job(found.id, edition=edition_of(request, found))
+    return JsonAnswer({"id": found.id, "name": found.name, "deleted": deleted})
+
+
+@router.post("/{job}/pause", **told(Scope.WRITE, named("Job")))
+async def pause_job(request: Request, job: str) -> Response:
+    """Start no further slot; what runs ends normally."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    done = await plugin.pause_job(found.id, edition=edition_of(request, found))
+    return await _changed(plugin, found, "paused", done)
+
+
+@router.post("/{job}/resume", **told(Scope.WRITE, named("Job")))
+async def resume_job(request: Request, job: str) -> Response:
+    """Go on with the schedule; the slots in between are skipped."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    done = await plugin.resume_job(found.id, edition=edition_of(request, found))
+    return await _changed(plugin, found, "resumed", done)
+
+
+@router.post("/{job}/cancel", **told(Scope.WRITE, named("Job")))
+async def cancel_job(request: Request, job: str) -> Response:
+    """End a job for good, with what is open; its history stays."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    done = await plugin.cancel_job(found.id, edition=edition_of(request, found))
+    return await _changed(plugin, found, "canceled", done)
+
+
+@router.post("/{job}/run", **told(Scope.RUN, named("Execution"), status=202))
+async def run_job(request: Request, job: str) -> Response:
+    """Put a run into the line now, besides the schedule; the answer is the waiting execution."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    execution = await plugin.get_execution(await plugin.run_job_now(found.id))
+    assert execution is not None
+    headers = {"Location": f"/api/v1/executions/{execution.id}"}
+    return JsonAnswer(execution_object(execution, found.name), 202, headers)
+
+
+@router.get("/{job}/why", **told(Scope.READ, named("Explanation")))
+async def why(request: Request, job: str, at: Annotated[str, Query(description="ISO 8601.")]) -> Response:
+    """What became, or will become, of the slot at a time; without an offset it is read in the job's zone."""
+    plugin = plugin_of(request)
+    found = await plugin.find_job(job)
+    return JsonAnswer(explanation_object(await plugin.explain(found.id, parse_instant(at, found.timezone)), found))
+
+
+def _full(plugin: BackgroundJobsPlugin, job: Job, status: int = 200) -> JsonAnswer:
+    return JsonAnswer(job_object(job, plugin.upcoming(job, NEXT_RUNS)), status, etag(job))
+
+
+async def _changed(plugin: BackgroundJobsPlugin, job: Job, word: str, done: bool) -> Response:
+    if not done:
+        raise await _over(plugin, job.id, word)
+    changed = await plugin.find_job(job.id)
+    return JsonAnswer(job_object(changed), headers=etag(changed))
+
+
+async def _over(plugin: BackgroundJobsPlugin, job_id: str, word: str) -> ConflictError:
+    job = await plugin.find_job(job_id)
+    return ConflictError(f"job {job.name!r} is {job.status}; it cannot be {word}")
+
+
+def _refuse_programs(fields: dict[str, Any]) -> None:
+    """A token that may write jobs must not be a shell on this machine."""
+    sources = read_sources(fields.get("when_changed") or ())
+    expectations = read_expectations(fields.get("expect") or ())
+    for name, found in (("when_changed", sources), ("expect", expectations)):
+        if any(one.kind.value == SourceKind.COMMAND.value for one in found):
+            raise NotAllowedError(f"{name}: a command cannot be named over the network; use the agentcron command")

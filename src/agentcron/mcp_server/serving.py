@@ -1,0 +1,50 @@
+"""How the tools are served: over stdio for one client, over HTTP for holders of a token."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import ToolAnnotations
+from starlette.applications import Starlette
+
+from agentcron._version import __version__
+from agentcron.mcp_server.tools import SchedulerTools
+from agentcron.plugin import BackgroundJobsPlugin
+
+_INSTRUCTIONS: Final = (
+    "Schedules prompts: a job is a name, a schedule and a prompt; whenever it is due, a new agent runs the prompt and "
+    "its answer is kept. Check a schedule with preview_schedule before you create a job. A job is named by id or name."
+)
+_READS: Final = ("preview_schedule", "list_jobs", "get_job", "list_executions", "get_execution", "why")
+_CHANGES: Final = ("create_job", "update_job", "pause_job", "resume_job", "run_job_now")
+_ENDS: Final = ("cancel_job", "delete_job")
+
+
+def make_server(plugin: BackgroundJobsPlugin) -> MCPServer[Any]:
+    """The server with its tools. Each is annotated, so that a client can ask a person before something is lost."""
+    server: MCPServer[Any] = MCPServer(
+        name="agentcron", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
+    )
+    tools = SchedulerTools(plugin)
+    for name in (*_READS, *_CHANGES, *_ENDS):
+        notes = ToolAnnotations(read_only_hint=name in _READS, destructive_hint=name in _ENDS, open_world_hint=False)
+        server.add_tool(getattr(tools, name), annotations=notes)
+    return server
+
+
+async def serve_stdio(plugin: BackgroundJobsPlugin) -> None:
+    """Serve one client on standard input and output until it closes them. It may do everything: it runs as the user."""
+    await make_server(plugin).run_stdio_async()
+
+
+def http_app(server: MCPServer[Any], max_body: int) -> Starlette:
+    """The same over streamable HTTP at /mcp, each request for itself. Host, origin and token were judged before."""
+    return server.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=max_body,
+        # One place judges names and origins; two would be allowed different things.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
