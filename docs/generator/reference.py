@@ -24,8 +24,14 @@ _PAGES: Final = (
         "Jobs",
         ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.model.Totals"),
     ),
-    ("policies", "Policies", ("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Retention", "Source", "SourceKind",
-                                "Expectation", "CheckKind")),
+    (
+        "policies",
+        "Policies",
+        (
+            *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "Retention"),
+            *("Source", "SourceKind", "Expectation", "CheckKind"),
+        ),
+    ),
     (
         "schedules",
         "Schedules",

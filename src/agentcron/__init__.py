@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from agentcron.domain.explain import Explanation, Policy
     from agentcron.domain.findings import Findings, Mark
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
-    from agentcron.domain.model import Execution, Job, JobStatistics
+    from agentcron.domain.limits import Limits
+    from agentcron.domain.model import Execution, Job
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
+    from agentcron.domain.statistics import JobStatistics
     from agentcron.errors import (
         AgentcronError,
         AgentDefinitionError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         ConflictError,
         InvalidJobError,
         InvalidScheduleError,
+        LimitReached,
         NotAllowedError,
         NotFoundError,
         StoreError,
@@ -56,10 +59,12 @@ _HOMES = {
     "agentcron.domain.explain": ("Explanation", "Policy"),
     "agentcron.domain.findings": ("Findings", "Mark"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
-    "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
+    "agentcron.domain.limits": ("Limits",),
+    "agentcron.domain.model": ("Execution", "Job"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
     "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
+    "agentcron.domain.statistics": ("JobStatistics",),
     "agentcron.errors": (
         "AgentDefinitionError",
         "AgentError",
@@ -68,6 +73,7 @@ _HOMES = {
         "ConflictError",
         "InvalidJobError",
         "InvalidScheduleError",
+        "LimitReached",
         "NotAllowedError",
         "NotFoundError",
         "StoreError",
@@ -120,6 +126,8 @@ __all__ = [
     "JobSpec",
     "JobStatistics",
     "JobStatus",
+    "LimitReached",
+    "Limits",
     "Mark",
     "MemoryStorage",
     "NotAllowedError",

@@ -32,7 +32,7 @@ _SCHEDULER_KEYS: Final = (
 )
 # The same setting as a number of milliseconds, as the library spells it.
 _IN_MS: Final = "evaluation_interval_ms"
-_SECTIONS: Final = ("store", "scheduler", "retention", "agents")
+_SECTIONS: Final = ("store", "scheduler", "retention", "agents", "tools")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -56,7 +56,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings that hold. ``agents`` are the definitions as written; ``retention`` holds None for "none".
+    """The settings that hold. ``agents`` are the definitions as written, ``allowed_tools`` what they may import as
+    tools; ``retention`` holds None for "none".
 
     Relative paths are read from ``base_dir``, the folder of the file, else the working folder; that of the store
     from ``store_base``, as an option or a variable is written where the command is called. ``warnings`` are lines
@@ -74,6 +75,7 @@ class Config:
     stop_grace: Setting
     retention: Mapping[str, Setting]
     agents: Mapping[str, Any] = field(default_factory=dict)
+    allowed_tools: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Setting]:
@@ -133,6 +135,7 @@ def load_config(
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         agents=agents,
+        allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
         warnings=tuple(_odd_variables(environ)),
     )
 
@@ -279,6 +282,13 @@ def _store(
 
     folder = Path(platformdirs.user_data_dir("agentcron", appauthor=False))
     return Setting(value=str(folder / "agentcron.sqlite"))
+
+
+def _allowed_tools(written: Mapping[str, Any], path: Path | None) -> tuple[str, ...]:
+    allowed = written.get("allow", [])
+    if not isinstance(allowed, list) or not all(isinstance(one, str) and ":" in one for one in allowed):
+        raise ConfigError(f'{path}: tools.allow: must be a list such as ["package.module:function", "package.tools:*"]')
+    return tuple(allowed)
 
 
 def _default_agent(agents: Mapping[str, Any], path: Path | None) -> Setting:

@@ -8,6 +8,8 @@
     ├── ConfigError               (also ValueError)  agentcron.toml, AGENTCRON_*, arguments
     ├── AgentDefinitionError      (also ValueError)  a definition that cannot work
     ├── AgentError                raised by an agent: the run could not do its work
+    │   ├── LimitReached          raised into an agent that went beyond a limit
+    │   └── StepUnknown           raised into an agent that cannot go on after a crash
     ├── NotFoundError             (also LookupError) no such job or execution
     ├── ConflictError             an ambiguous name, or a change that the state forbids
     ├── NotAllowedError           the caller may not do this
@@ -77,6 +79,20 @@ class AgentError(AgentcronError):
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+class LimitReached(AgentError):  # noqa: N818 - named for what happened, as a report of it reads
+    """Raised into an agent that went beyond a limit of its run; the execution ends as FAILURE(limit)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="limit")
+
+
+class StepUnknown(AgentError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is
+    """Raised into an agent that goes on after a crash, at a call whose outcome nobody knows; ends as INCOMPLETE."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind="unknown_step")
 
 
 class NotFoundError(AgentcronError, LookupError):

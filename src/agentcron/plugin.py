@@ -19,11 +19,13 @@ from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
 from agentcron.domain.settling import settle
+from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
@@ -193,7 +195,7 @@ class BackgroundJobsPlugin:
         values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
         spec = read_spec(values, timezone=self.config.timezone)
         plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
-        self.agent_factory.check(spec.agent)
+        self._check_agent(spec)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         await (await self._store()).commit([plan])
@@ -253,8 +255,8 @@ class BackgroundJobsPlugin:
 
         def edit(job: Job, now: datetime) -> Plan | None:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
-            if spec.agent != job.spec.agent:
-                self.agent_factory.check(spec.agent)
+            if (spec.agent, spec.limits) != (job.spec.agent, job.spec.limits):
+                self._check_agent(spec)
             return changes.edit(job, spec, now, self._new_id)
 
         return await self._change(job_id, "edited", edit)
@@ -480,6 +482,13 @@ class BackgroundJobsPlugin:
             self.config.retention,
             self._checker,
         )
+
+    def _check_agent(self, spec: JobSpec) -> None:
+        """Refuse an agent that cannot work, and limits that its runs could not be held to."""
+        self.agent_factory.check(spec.agent)
+        check_limits = getattr(self.agent_factory, "check_limits", None)
+        if check_limits is not None and spec.limits != NO_LIMITS:
+            check_limits(spec.agent, spec.limits)
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

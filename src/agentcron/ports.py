@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar
 
+from agentcron.agent_ports import AgentFactory as AgentFactory
+from agentcron.agent_ports import BackgroundAgent as BackgroundAgent
+from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.findings import Findings
-from agentcron.domain.made import Made
-from agentcron.domain.model import Execution, Job, JobStatistics, idempotency_key
-from agentcron.domain.outcomes import AgentOutcome
+from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
+from agentcron.journal import Journal
 
 T = TypeVar("T")
 
@@ -54,87 +55,10 @@ class SystemClock:
         await asyncio.sleep(max(0.0, (instant - self.now()).total_seconds()))
 
 
-# --- agents -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunContext(Made):
-    """What an agent is told about the run besides the prompt.
-
-    ``record_process`` stores the pid and start time (seconds since the epoch, as psutil reports) of a child before the
-    child works, so that a later scheduler can end it after a crash.
-    """
-
-    job_id: str
-    """The job's id."""
-    job_name: str
-    """The job's name."""
-    execution_id: str
-    """The execution's id."""
-    scheduled_for: datetime | None
-    """The slot, aware, UTC; None for a manual run."""
-    attempt: int
-    """Which fresh beginning this is, from 1."""
-    timeout: timedelta
-    """The longest time this attempt may take; the caller ends the run at it."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """The job's own values."""
-    record_process: Callable[[int, float], Awaitable[None]] | None = None
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same on every attempt: give it to what must happen once."""
-        return idempotency_key(self.job_id, self.scheduled_for, self.execution_id)
-
-
-@runtime_checkable
-class BackgroundAgent(Protocol):
-    """One agent, made for one attempt of one execution."""
-
-    @property
-    def agent_id(self) -> str:
-        """Its own id, recorded with the execution."""
-        ...
-
-    async def run(self, prompt: str) -> AgentOutcome:
-        """Do the work. Raises ``AgentError`` where it cannot be done; cancellation ends it, with what it started."""
-        ...
-
-    def so_far(self) -> AgentOutcome | None:
-        """What a run that failed or was cut had said and used until then; None where that is unknown."""
-        ...
-
-    async def close(self) -> None:
-        """Give back everything it holds. Called once, whatever happened, also after a cancelled ``run``."""
-        ...
-
-
-class AgentFactory(Protocol):
-    """Makes agents from named definitions."""
-
-    @property
-    def max_concurrent_agents(self) -> int:
-        """How many agents may live at once."""
-        ...
-
-    @property
-    def default_definition(self) -> str:
-        """The definition of a job that names none."""
-        ...
-
-    def check(self, definition: str) -> None:
-        """Raise ``AgentDefinitionError`` where the definition is unknown or cannot work."""
-        ...
-
-    async def create(self, definition: str, context: RunContext) -> BackgroundAgent:
-        """A fresh agent. Raises ``AgentError`` (kind ``creation``) or ``AgentDefinitionError``."""
-        ...
-
-
 # --- store --------------------------------------------------------------------------------------------------------
 
 
-class JobStore(Protocol):
+class JobStore(Journal, Protocol):
     """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
 
     Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.

@@ -87,7 +87,7 @@ def test_an_unknown_default_is_refused_at_once() -> None:
         ({}, "agent it: kind is missing; known: command, echo, pydantic-ai, python"),
         ({"kind": "pyton"}, "agent it: kind: there is no pyton; did you mean python"),
         (7, "agent it: a definition is a mapping with a kind, or the name of a model, not int"),
-        ({"kind": "echo", "prompt": "x"}, "agent it: prompt is not a key of it; known: kind, timeout"),
+        ({"kind": "echo", "prompt": "x"}, "agent it: prompt is not a key of it; known: kind, limits, timeout"),
         ({**PYTHON, "calable": 1}, "calable is not a key of it; did you mean callable"),
         ({**PYTHON, "timeout": "soon"}, "agent it: timeout: "),
         ({**PYTHON, "timeout": 5}, "timeout: a duration such as 10s or 5m is needed, not 5"),

@@ -24,6 +24,20 @@ def damage_sqlite(folder: Path, job_id: str) -> None:
     connection.close()
 
 
+def damage_time(folder: Path, job_id: str) -> None:
+    connection = sqlite3.connect(folder / "s.sqlite")
+    with connection:
+        connection.execute("UPDATE jobs SET created = 9000000000000000000 WHERE id = ?", (job_id,))
+    connection.close()
+
+
+def damage_marks(folder: Path, job_id: str) -> None:
+    connection = sqlite3.connect(folder / "s.sqlite")
+    with connection:
+        connection.execute("UPDATE jobs SET marks = '[[1,' WHERE id = ?", (job_id,))
+    connection.close()
+
+
 def damage_folder(folder: Path, job_id: str) -> None:
     path = folder / "background-jobs" / "jobs.json"
     jobs = json.loads(path.read_text())
@@ -46,6 +60,8 @@ def store_in(folder: Path, kind: str) -> JobStore:
     ("kind", "damage", "left"),
     [
         ("sqlite", damage_sqlite, ["one", "two"]),
+        ("sqlite", damage_time, ["one", "two"]),
+        ("sqlite", damage_marks, ["one", "two"]),
         # The snapshot says what it was before somebody broke its entry.
         ("json folder", damage_folder, ["one", "bad", "two"]),
         ("json folder", damage_folder_without_snapshot, ["one", "two"]),

@@ -136,6 +136,9 @@ def _plain(answer: Any) -> Any:
             return list(jobs), next_at
         case Orders(cancel=cancel, lost=lost):
             return list(cancel), list(lost)
+        case ([*applied], [*rows]):
+            # Which rows begin is decided; in what order agents that all have a place begin is not.
+            return applied, {row.id: row for row in rows}
         case list() | tuple():
             return list(answer)
     return answer
@@ -240,12 +243,16 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(seconds=SECONDS, limit=PICK, number=st.sampled_from(range(24)))
     def turn(self, seconds: int, limit: int, number: int) -> None:
-        """What a scheduler does, one after the other; every second time its agents are done at once."""
+        """What a scheduler does, at once or one after the other; every second time its agents are done at once."""
         self.now += timedelta(seconds=seconds)
         due, _ = self.model.due(self.now)
         made = [plan(self.model.job(job_id), self.now, self._new_id) for job_id in due]
-        self._commit("tick", [one for one in made if one is not None])
-        claimed = self._claim(limit // 2 + 1, None, True)
+        plans, places = [one for one in made if one is not None], limit // 2 + 1
+        if number % 3:
+            claimed = self._commit_and_claim(plans, places)
+        else:
+            self._commit("tick", plans)
+            claimed = self._claim(places, None, True)
         if number < 12:
             rows = [row if row.begun or number % 3 == 0 else self._begin(row, FINDINGS) for row in claimed]
             self._settle([self._settled(row, outcome(number, self.now, row.begun)) for row in rows])
@@ -276,10 +283,24 @@ class StoreMachine(RuleBasedStateMachine):
             self._commit("commit late", [made])
 
     def _commit(self, word: str, plans: list[Plan]) -> None:
+        wanted = self._wanted(word, plans)
+        assert self.run(self.store.commit(plans)) == wanted
+
+    def _wanted(self, word: str, plans: list[Plan]) -> list[bool]:
         self.steps[word] += len(plans)
         wanted = [self.model.commit(made) for made in plans]
         self.steps["refused plans"] += wanted.count(False)
-        assert self.run(self.store.commit(plans)) == wanted
+        return wanted
+
+    def _commit_and_claim(self, plans: list[Plan], limit: int) -> list[Execution]:
+        wanted = self._wanted("tick", plans)
+        claims = self.model.claim(self.node, self.now, limit, None, True)
+        asked = self.store.commit_and_claim(plans, self.node, self.now, limit, caught_up=limit)
+        applied, found = self.run(asked)
+        assert applied == wanted
+        self.steps["claim with its plan"] += len(found)
+        order = [key for key, _ in claims]
+        return self._claimed(sorted(found, key=lambda row: order.index(row.id)), claims)
 
     @precondition(lambda self: self.model.open_rows())
     @rule(limit=PICK, begin=st.booleans())
@@ -294,7 +315,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _claim(self, limit: int, ids: list[str] | None, begin: bool) -> list[Execution]:
         wanted = self.model.claim(self.node, self.now, limit, ids, begin)
-        found = self.run(self.store.claim(self.node, self.now, limit, ids=ids, begin=begin))
+        return self._claimed(self.run(self.store.claim(self.node, self.now, limit, ids=ids, begin=begin)), wanted)
+
+    def _claimed(self, found: list[Execution], wanted: list[tuple[str, int]]) -> list[Execution]:
         assert [(row.id, row.fence) for row in found] == wanted
         assert found == [self.model.rows[row.id] for row in found]
         self.steps["claim"] += len(found)

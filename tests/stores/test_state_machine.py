@@ -24,7 +24,7 @@ SOMETIMES = {
     "create", "edit", "pause", "resume", "cancel", "delete", "run", "tick", "claim", "begin", "process", "ask cancel",
     "beat", "clock back", "commit late", "refused plans", "refused settlements", "settled as SUCCESS",
     "settled as FAILURE", "settled as ERROR", "settled as INCOMPLETE", "settled as SKIPPED", "settled as MISSED",
-    "settled as PENDING", "close", "crash", "project",
+    "settled as PENDING", "close", "crash", "project", "claim with its plan",
 }  # fmt: skip
 SHM = Path("/dev/shm")
 

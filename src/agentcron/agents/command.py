@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, said, shown
 from agentcron.agents.supervised import Command, Ended, Supervised
+from agentcron.domain import limits
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.redaction import is_reference
@@ -66,6 +67,9 @@ class CommandAgent(OneRun):
 
 class CommandRecipe:
     """A program, its arguments and its surroundings."""
+
+    # A program says nothing of tokens and money that could be held to a limit.
+    limits_kept = frozenset({"output_bytes"})
 
     def __init__(
         self,
@@ -128,6 +132,7 @@ class CommandRecipe:
             grace=self._grace.total_seconds(),
             most_output=self._most_output,
             execution_id=context.execution_id,
+            limit_output=context.limits.output_bytes,
         )
 
     def _way_in(self) -> str:
@@ -217,6 +222,11 @@ def _env(given: Values) -> dict[str, str]:
 
 def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
     name = Path(command.argv[0]).name
+    most = command.limit_output
+    if most is not None and ended.stdout_size > most:
+        text = ended.stdout[:most].decode("utf-8", "ignore")
+        hit = limits.said("output_bytes", most, ended.stdout_size)
+        return AgentOutcome(output=text, failed=hit, conversation=said("command", prompt, text))
     if ended.how == "exit" and ended.number == 0:
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(
             ended.stdout, final=ended.stdout_size == len(ended.stdout)

@@ -24,6 +24,7 @@ class EchoAgent(OneRun):
 class EchoRecipe:
     """Needs nothing."""
 
+    limits_kept = frozenset({"output_bytes"})
     description = "answers with the prompt itself; calls no model, does no work"
 
     def check(self) -> None:

@@ -6,15 +6,16 @@ import hashlib
 import importlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.places import Places
-from agentcron.agents.recipes import Recipe, Surroundings, Values, nearest, shown
+from agentcron.agents.recipes import Recipe, Surroundings, Values, check_kept, nearest, shown
+from agentcron.domain.limits import NO_LIMITS, Limits, read_limits
 from agentcron.errors import AgentcronError, AgentDefinitionError, AgentError
 
 if TYPE_CHECKING:
@@ -35,14 +36,15 @@ _BACKGROUND: Final = "background-job"
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A named recipe for agents. ``source``: ``built-in`` or ``configured``; ``timeout`` bounds each run, as the job's
-    does."""
+    """A named recipe for agents. ``source``: ``built-in`` or ``configured``; ``timeout`` and ``limits`` bound each run,
+    as the job's do."""
 
     name: str
     kind: str
     source: str
     description: str
     timeout: timedelta | None = None
+    limits: Limits = NO_LIMITS
 
 
 class AgentFactoryPlugin:
@@ -50,7 +52,9 @@ class AgentFactoryPlugin:
 
     ``definitions`` maps names to values, or to a text that is the name of a model for pydantic-ai. One that
     has the name of a built-in replaces it. ``environ`` (default: the process's) is read when it is needed;
-    relative paths in definitions start at ``base_dir``. ``redactor`` keeps secrets out of what is written. Raises
+    relative paths in definitions start at ``base_dir``. ``redactor`` keeps secrets out of what is written.
+    ``allowed_tools`` are the functions that definitions may name as text, ``package.module:function`` or patterns with
+    ``*``; those given as functions need no permission. Raises
     ``AgentDefinitionError`` for a definition that cannot be read, and for a default that there is none of.
     """
 
@@ -62,6 +66,7 @@ class AgentFactoryPlugin:
         environ: Mapping[str, str] | None = None,
         base_dir: Path | None = None,
         redactor: Redactor | None = None,
+        allowed_tools: Iterable[str] = (),
     ) -> None:
         if max_concurrent_agents < 1:
             raise AgentDefinitionError(
@@ -75,6 +80,7 @@ class AgentFactoryPlugin:
             redactor=lambda: self.redactor,
             base_dir=base_dir,
             others=self._configured_names,
+            allowed_tools=tuple(allowed_tools),
         )
         self._recipes: dict[str, Recipe] = {}
         self._definitions: dict[str, Definition] = {}
@@ -130,6 +136,13 @@ class AgentFactoryPlugin:
     def check(self, definition: str) -> None:
         """Raise ``AgentDefinitionError`` where the definition is unknown or cannot work as things are now."""
         self._recipe(definition).check()
+        self.check_limits(definition, NO_LIMITS)
+
+    def check_limits(self, definition: str, limits: Limits) -> None:
+        """Raise ``AgentDefinitionError`` where a run could not be held to these limits and those of the definition."""
+        limits = self._definitions[definition].limits.tighter(limits)
+        if limits != NO_LIMITS:
+            check_kept(f"agent {definition}", self._recipes[definition], limits)
 
     async def create(self, definition: str, context: RunContext) -> BackgroundAgent:
         """A fresh agent; waits while ``max_concurrent_agents`` live. ``close()`` gives the place back.
@@ -140,6 +153,9 @@ class AgentFactoryPlugin:
         if not self._places.take_at_once():
             await self._places.take()
         try:
+            bounds = self._definitions[definition].limits
+            if bounds is not NO_LIMITS:
+                context = replace(context, limits=context.limits.tighter(bounds))
             prepare = getattr(recipe, "prepare", None)
             if prepare is not None:
                 await prepare()
@@ -152,6 +168,10 @@ class AgentFactoryPlugin:
             raise AgentError(
                 f"agent {definition} could not be made: {type(error).__name__}: {error}", kind="creation"
             ) from error
+        if context.limits is not NO_LIMITS:
+            from agentcron.agents.limited import LimitedAgent
+
+            agent = LimitedAgent(agent, context.limits)
         timeout = self._definitions[definition].timeout
         if timeout is None:
             return agent
@@ -170,7 +190,10 @@ class AgentFactoryPlugin:
     def fingerprint(self, name: str) -> str:
         """A short hash of what the definition does (16 hexadecimal digits of SHA-256): runs with the same one were
         made by the same recipe. Raises ``AgentDefinitionError``."""
-        value = {"of": self._recipe(name).print_of(), "timeout": str(self._definitions[name].timeout)}
+        of = self._recipe(name).print_of()
+        value = {"of": of, "timeout": str(self._definitions[name].timeout)}
+        if self._definitions[name].limits != NO_LIMITS:
+            value["limits"] = dict(self._definitions[name].limits)
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -208,9 +231,13 @@ class AgentFactoryPlugin:
         timeout = Values(name, values, values).duration("timeout")
         if timeout is not None and not timeout:
             raise AgentDefinitionError(f"agent {name}: timeout: it must be longer than nothing")
+        try:
+            limits = read_limits(values["limits"]) if values.get("limits") else NO_LIMITS
+        except ValueError as error:
+            raise AgentDefinitionError(f"agent {name}: limits{error}") from None
         self._recipes[name] = recipe
         self._definitions[name] = Definition(
-            name=name, kind=kind, source=source, description=recipe.description, timeout=timeout
+            name=name, kind=kind, source=source, description=recipe.description, timeout=timeout, limits=limits
         )
 
     def _recipe(self, name: str) -> Recipe:

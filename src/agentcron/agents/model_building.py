@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic_ai import Agent
+from pydantic_ai import Agent, ModelRetry, StructuredDict
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.providers import infer_provider_class
 
-from agentcron.agents.model_choice import bare_name
+from agentcron.agents.model_choice import ModelChoice, bare_name
+from agentcron.agents.model_tools import toolsets
+from agentcron.agents.recipes import Surroundings
 from agentcron.errors import AgentDefinitionError
 
 # Where each provider looks for its key. Looked up here as well, so that the environment that was given
@@ -38,19 +40,31 @@ def build(
     where: str,
     model: str,
     *,
-    base_url: str | None,
     api_key: str | None,
-    key_name: str | None,
-    instructions: str | None,
-    environ: Mapping[str, str],
-) -> tuple[Agent[None, str], str]:
+    choice: ModelChoice,
+    around: Surroundings,
+    journal: bool = False,
+) -> tuple[Agent[None, Any], str]:
     """The agent, and the name of what holds its key. Raises ``AgentDefinitionError``."""
+    key_name = choice.api_key
     try:
-        if base_url is not None:
-            built, variable = _compatible(model, base_url, api_key), key_name or "api_key"
+        if choice.instance is not None:
+            built, variable = choice.instance, "the model that was handed over"
+        elif choice.base_url is not None:
+            built, variable = _compatible(model, choice.base_url, api_key), key_name or "api_key"
         else:
-            built, variable = _of_provider(where, model, api_key, key_name, environ)
-        agent = Agent(built, instructions=instructions, output_type=str, name="agentcron", defer_model_check=True)
+            built, variable = _of_provider(where, model, api_key, key_name, around.environ())
+        agent: Agent[None, Any] = Agent(
+            built,
+            instructions=choice.instructions,
+            output_type=str if choice.output_schema is None else _form(choice.output_schema),
+            toolsets=toolsets(where, choice.tools, choice.servers, around),
+            name="agentcron",
+            capabilities=_journaled() if journal else None,
+            defer_model_check=True,
+        )
+        if choice.output_schema is not None:
+            agent.output_validator(_judge(choice.output_schema))
     except ImportError as error:
         raise AgentDefinitionError(f"{where}: model: {_line(error)}") from error
     except (UserError, ValueError) as error:
@@ -58,6 +72,34 @@ def build(
             raise
         raise AgentDefinitionError(f"{where}: model: {_line(error)}") from error
     return agent, variable
+
+
+def _journaled() -> list[Any]:
+    # Imported where a job wants it: the base for durable execution is large.
+    from agentcron.agents.model_journal import JournalCapability
+
+    return [JournalCapability()]
+
+
+def _form(schema: Mapping[str, Any]) -> Any:
+    return StructuredDict(dict(schema), name=str(schema.get("title", "answer")))
+
+
+def _judge(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Models are told the form and do not always keep to it: one that does not is asked again."""
+    import jsonschema
+
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(dict(schema))
+    validator = kind(dict(schema))
+
+    def judge(answer: dict[str, Any]) -> dict[str, Any]:
+        error = jsonschema.exceptions.best_match(validator.iter_errors(answer))
+        if error is not None:
+            raise ModelRetry(f"{error.json_path}: {error.message}")
+        return answer
+
+    return judge
 
 
 def _compatible(model: str, base_url: str, api_key: str | None) -> Model:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from agentcron.agents.recipes import Values, nearest, shown
+from agentcron.agents.model_tools import ServerChoice, ToolChoice, servers_of, tools_of
+from agentcron.agents.recipes import Surroundings, Values, nearest, shown
 from agentcron.redaction import is_reference
 
-KEYS: Final = ("model", "base_url", "api_key", "instructions", "limits", "request_timeout", "settings")
-_LIMITS: Final = ("requests", "tool_calls", "input_tokens", "output_tokens", "total_tokens")
+KEYS: Final = ("model", "base_url", "api_key", "instructions", "mcp_servers", "output_schema", "request_timeout",
+               "settings", "tools")  # fmt: skip
 _SETTINGS: Final = (
     "extra_body",
     "frequency_penalty",
@@ -31,20 +32,28 @@ _OPENAI_PREFIXES: Final = ("openai:", "openai-chat:")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelChoice:
-    """Which model is asked, and how. ``model`` may be a reference to a variable that names it."""
+    """Which model is asked, and how. ``model`` may be a reference to a variable that names it; ``instance`` is a model
+    of pydantic-ai that a program handed over."""
 
     model: str
     base_url: str | None = None
     api_key: str | None = None
     instructions: str | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
     request_timeout: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[ToolChoice, ...] = ()
+    servers: tuple[ServerChoice, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    instance: Any = None
 
 
-def choice_of(given: Values) -> ModelChoice:
+def choice_of(given: Values, around: Surroundings) -> ModelChoice:
     """The choice that a definition makes. Raises ``AgentDefinitionError``."""
-    model = given.text("model")
+    instance = given.raw("model")
+    if hasattr(instance, "model_name") and hasattr(instance, "request"):
+        model: str | None = str(instance.model_name)
+    else:
+        model, instance = given.text("model"), None
     if model is None:
         raise given.refuse("model", "is missing; write provider:model, such as openai:gpt-5-mini")
     base_url = given.text("base_url")
@@ -52,7 +61,7 @@ def choice_of(given: Values) -> ModelChoice:
         raise given.refuse("base_url", f"begins with http:// or https://, which {shown(base_url)} does not")
     if is_reference(model) and not model.startswith("env:"):
         raise given.refuse("model", "only env:NAME may stand for a model")
-    if base_url is None and ":" not in model and model != "test":
+    if base_url is None and ":" not in model and model != "test" and instance is None:
         raise given.refuse("model", f"{shown(model)} names no provider; write provider:model, or add base_url")
     api_key = given.text("api_key")
     if api_key is not None and not is_reference(api_key):
@@ -67,18 +76,20 @@ def choice_of(given: Values) -> ModelChoice:
         base_url=base_url,
         api_key=api_key,
         instructions=given.text("instructions"),
-        limits=_limits(given),
         request_timeout=None if request_timeout is None else request_timeout.total_seconds(),
         settings=_table(given, "settings", _SETTINGS),
+        tools=tools_of(given, around),
+        servers=servers_of(given),
+        output_schema=_schema(given),
+        instance=instance,
     )
 
 
-def _limits(given: Values) -> dict[str, int]:
-    limits = _table(given, "limits", _LIMITS)
-    for key, most in limits.items():
-        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-            raise given.refuse(f"limits.{key}", f"a whole number of at least 1 is needed, not {shown(most)}")
-    return limits
+def _schema(given: Values) -> Mapping[str, Any] | None:
+    schema = given.raw("output_schema")
+    if schema is not None and not (isinstance(schema, Mapping) and schema.get("type") == "object"):
+        raise given.refuse("output_schema", f'a JSON schema of type "object" is needed, not {shown(schema)}')
+    return schema
 
 
 def _table(given: Values, key: str, known: tuple[str, ...]) -> dict[str, Any]:

@@ -6,17 +6,21 @@ pydantic-ai is imported when a definition is first checked or used, never before
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import importlib.util
+import json
 import sys
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.model_choice import KEYS, ModelChoice, choice_of
+from agentcron.agents.model_tools import printed
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values
-from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
-from agentcron.errors import AgentDefinitionError
+from agentcron.domain.limits import Limits
+from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis
+from agentcron.errors import AgentDefinitionError, LimitReached
 from agentcron.redaction import is_reference
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.usage import RunUsage
 
+    from agentcron.journal import Steps
     from agentcron.ports import BackgroundAgent, RunContext
 
 _BUILDING: Final = "agentcron.agents.model_building"
@@ -40,7 +45,7 @@ class PydanticAgent(OneRun):
         self,
         agent_id: str,
         done: Done,
-        agent: Agent[None, str],
+        agent: Agent[None, Any],
         choice: ModelChoice,
         context: RunContext,
         variable: str,
@@ -55,40 +60,39 @@ class PydanticAgent(OneRun):
 
     async def run(self, prompt: str) -> AgentOutcome:
         from pydantic_ai import capture_run_messages
-        from pydantic_ai.exceptions import UsageLimitExceeded
-        from pydantic_ai.usage import RunUsage, UsageLimits
+        from pydantic_ai.usage import RunUsage
+
+        from agentcron.agents.model_limits import RunLimits
 
         self._usage = RunUsage()
-        limits: dict[str, Any] = {
-            f"{'request' if key == 'requests' else key}_limit": most for key, most in self._limits()
-        }
-        with capture_run_messages() as self._messages:
+        # The price list knows providers by name; behind another address the same name may cost anything.
+        priced = self._choice.base_url is None
+        limits = RunLimits(self._context.limits, lambda: self._messages, priced=priced)
+        with capture_run_messages() as self._messages, _through(self._context.steps):
             try:
                 # Entered, it closes its connections when the last run that shares it ends.
                 async with self._agent:
                     result = await self._agent.run(
                         prompt,
                         usage=self._usage,
-                        usage_limits=UsageLimits(**limits),
+                        usage_limits=limits,
                         model_settings=self._settings(),
                         infer_name=False,
                     )
-            except UsageLimitExceeded as error:
-                said = str(error).removesuffix(getattr(error, "_HINT", "")).strip().rstrip(".")
-                return self._answer("", failed=f"limit: {said}")
+            except LimitReached as error:
+                return self._answer("", failed=str(error))
             except Exception as error:
                 from agentcron.agents.model_errors import explained
 
                 raise explained(error, self._variable, self._choice.base_url) from error
         self._messages = result.all_messages()
-        return self._answer(result.output, conversation_id=result.conversation.conversation_id)
+        said = result.output
+        text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        return self._answer(text, conversation_id=result.conversation.conversation_id)
 
     def so_far(self) -> AgentOutcome | None:
         """What a run that was cut or that failed had said and used until then."""
         return self._answer("") if self._usage is not None and self._messages else None
-
-    def _limits(self) -> list[tuple[str, int]]:
-        return list(self._choice.limits.items())
 
     def _settings(self) -> Any:
         settings: dict[str, Any] = {
@@ -104,22 +108,17 @@ class PydanticAgent(OneRun):
         from pydantic_ai import Conversation as Native
         from pydantic_ai import ConversationTypeAdapter
 
+        from agentcron.agents.model_limits import usage_of
+
         used = self._usage
         assert used is not None
         known_id: dict[str, Any] = {"conversation_id": conversation_id} if conversation_id else {}
         native = Native(messages=self._messages, usage=used, **known_id)
-        # The price list knows providers by name; behind another address the same name may cost anything.
         cost = used.cost if self._choice.base_url is None and not used.unmeasured_requests else None
         return AgentOutcome(
             output=output,
             failed=failed,
-            usage=Usage(
-                input_tokens=used.input_tokens,
-                output_tokens=used.output_tokens,
-                cached_tokens=used.cache_read_tokens,
-                requests=used.requests,
-                tool_calls=used.tool_calls,
-            ),
+            usage=usage_of(used),
             cost_usd=cost,
             cost_basis=CostBasis.UNKNOWN if cost is None else CostBasis.ESTIMATED,
             conversation=Conversation(
@@ -132,6 +131,21 @@ class PydanticAgent(OneRun):
         )
 
 
+@contextlib.contextmanager
+def _through(steps: Steps | None) -> Iterator[None]:
+    """Within it what a run pays for goes through the steps."""
+    if steps is None:
+        yield
+        return
+    from agentcron.agents.model_journal import STEPS
+
+    token = STEPS.set(steps)
+    try:
+        yield
+    finally:
+        STEPS.reset(token)
+
+
 class PydanticRecipe:
     """A model with its settings; the built agent is kept and shared by all runs of the definition."""
 
@@ -139,7 +153,8 @@ class PydanticRecipe:
         self._where = where
         self._around = around
         self._choice = choice
-        self._built: tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, str], str] | None = None
+        # One with a journal, one without: most runs need none.
+        self._built: dict[bool, tuple[tuple[str, str | None], weakref.ref[Any] | None, Agent[None, Any], str]] = {}
 
     @property
     def description(self) -> str:
@@ -151,13 +166,26 @@ class PydanticRecipe:
     def check(self) -> None:
         self._ready()
 
+    def check_limits(self, limits: Limits) -> None:
+        """A limit of money is refused where nobody knows what the model costs: it would never be reached."""
+        if limits.cost_usd is None:
+            return
+        agent, _ = self._ready()
+        from agentcron.agents.model_limits import has_price
+
+        if self._choice.base_url is not None or not has_price(agent.model):  # type: ignore[arg-type]
+            raise AgentDefinitionError(
+                f"{self._where}: limits: cost_usd cannot be kept: the price of {self._choice.model} is unknown; "
+                "limit total_tokens or requests instead"
+            )
+
     async def prepare(self) -> None:
         """Import what takes seconds on a busy machine beside the loop, not in it."""
         if _BUILDING not in sys.modules and importlib.util.find_spec("pydantic_ai") is not None:
             await asyncio.to_thread(importlib.import_module, _BUILDING)
 
     def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
-        agent, variable = self._ready()
+        agent, variable = self._ready(journal=context.steps is not None)
         return PydanticAgent(agent_id, done, agent, self._choice, context, variable)
 
     def print_of(self) -> Any:
@@ -170,12 +198,13 @@ class PydanticRecipe:
             "model": model,
             "base_url": choice.base_url,
             "instructions": choice.instructions,
-            "limits": dict(choice.limits),
             "request_timeout": choice.request_timeout,
             "settings": dict(choice.settings),
+            **({"output_schema": choice.output_schema} if choice.output_schema is not None else {}),
+            **printed(choice.tools, choice.servers),
         }
 
-    def _ready(self) -> tuple[Agent[None, str], str]:
+    def _ready(self, *, journal: bool = False) -> tuple[Agent[None, Any], str]:
         """The agent, and the name of the variable or file that holds its key."""
         model = self._model()
         key = None
@@ -185,12 +214,12 @@ class PydanticRecipe:
             loop: Any = asyncio.get_running_loop()
         except RuntimeError:
             loop = None
-        if self._built is not None:
-            made_of, seen, agent, variable = self._built
+        if (built := self._built.get(journal)) is not None:
+            made_of, seen, agent, variable = built
             # Connections belong to the loop that opened them: another loop needs a client of its own.
             if made_of == (model, key) and (seen is None or loop is None or seen() is loop):
                 if seen is None and loop is not None:
-                    self._built = (made_of, weakref.ref(loop), agent, variable)
+                    self._built[journal] = (made_of, weakref.ref(loop), agent, variable)
                 return agent, variable
         if importlib.util.find_spec("pydantic_ai") is None:
             raise AgentDefinitionError(f"{self._where}: pydantic-ai is not installed: pip install 'agentcron[ai]'")
@@ -199,13 +228,12 @@ class PydanticRecipe:
         agent, variable = build(
             self._where,
             model,
-            base_url=self._choice.base_url,
             api_key=key,
-            key_name=self._choice.api_key,
-            instructions=self._choice.instructions,
-            environ=self._around.environ(),
+            choice=self._choice,
+            around=self._around,
+            journal=journal,
         )
-        self._built = ((model, key), weakref.ref(loop) if loop is not None else None, agent, variable)
+        self._built[journal] = ((model, key), weakref.ref(loop) if loop is not None else None, agent, variable)
         return agent, variable
 
     def _model(self) -> str:
@@ -226,4 +254,4 @@ class PydanticRecipe:
 def read(name: str, values: Mapping[str, Any], around: Surroundings) -> PydanticRecipe:
     """The recipe of a definition."""
     given = Values(name, values, KEYS)
-    return PydanticRecipe(given.where, around, choice_of(given))
+    return PydanticRecipe(given.where, around, choice_of(given, around))

@@ -10,8 +10,10 @@ import asyncio
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.agents.limited import Meter
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, shown
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.errors import AgentDefinitionError, AgentError
@@ -26,13 +28,23 @@ _LONGEST_MESSAGE: Final = 2000
 class PythonAgent(OneRun):
     """Calls the function once."""
 
-    __slots__ = ("_call", "_context", "_is_async")
+    __slots__ = ("_call", "_context", "_is_async", "_meter")
 
-    def __init__(self, agent_id: str, done: Done, call: Callable[..., Any], is_async: bool, context: Any) -> None:
+    def __init__(
+        self, agent_id: str, done: Done, call: Callable[..., Any], is_async: bool, context: RunContext | None
+    ) -> None:
         super().__init__(agent_id, done)
         self._call = call
         self._is_async = is_async
+        self._meter: Meter | None = None
+        if context is not None:
+            self._meter = Meter(context.limits)
+            context = replace(context, report=self._meter.report)
         self._context = context
+
+    def so_far(self) -> AgentOutcome | None:
+        """What the function had reported."""
+        return self._meter.added_to(AgentOutcome()) if self._meter is not None and self._meter.usage else None
 
     async def run(self, prompt: str) -> AgentOutcome:
         given = (prompt,) if self._context is None else (prompt, self._context)
@@ -52,7 +64,8 @@ class PythonAgent(OneRun):
         except BaseException as error:
             # SystemExit too: a function that calls sys.exit must end its own run, not the scheduler.
             raise AgentError(_said_by(error), kind="exception") from error
-        return _outcome(answer)
+        outcome = _outcome(answer)
+        return outcome if self._meter is None else self._meter.added_to(outcome)
 
 
 class PythonRecipe:
@@ -81,7 +94,7 @@ class PythonRecipe:
 
     def _prepare(self) -> tuple[Callable[..., Any], bool, bool]:
         if self._ready is None:
-            call = _imported(self._where, self._target) if isinstance(self._target, str) else self._target
+            call = imported(self._where, self._target) if isinstance(self._target, str) else self._target
             self._ready = _prepared(self._where, call)
         return self._ready
 
@@ -101,23 +114,24 @@ def read(name: str, values: Mapping[str, Any], around: Surroundings) -> PythonRe
     return PythonRecipe(given.where, target)
 
 
-def _imported(where: str, target: str) -> Callable[..., Any]:
+def imported(where: str, target: str, *, key: str = "callable") -> Callable[..., Any]:
+    """The function that ``package.module:function`` names. Raises ``AgentDefinitionError``, naming the key."""
     module, _, function = target.partition(":")
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise AgentDefinitionError(
-            f"{where}: callable: there is no module {error.name}; install it, or put its folder on PYTHONPATH"
+            f"{where}: {key}: there is no module {error.name}; install it, or put its folder on PYTHONPATH"
         ) from error
     except Exception as error:
-        raise AgentDefinitionError(f"{where}: callable: importing {module} failed: {_said_by(error)}") from error
+        raise AgentDefinitionError(f"{where}: {key}: importing {module} failed: {_said_by(error)}") from error
     for part in function.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise AgentDefinitionError(f"{where}: callable: the module {module} has no {function}") from None
+            raise AgentDefinitionError(f"{where}: {key}: the module {module} has no {function}") from None
     if not callable(found):
-        raise AgentDefinitionError(f"{where}: callable: {target} is no function, it is {type(found).__name__}")
+        raise AgentDefinitionError(f"{where}: {key}: {target} is no function, it is {type(found).__name__}")
     return found  # type: ignore[no-any-return]
 
 

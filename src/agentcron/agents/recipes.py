@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import AgentOutcome, Conversation
 from agentcron.errors import AgentDefinitionError, ConfigError, InvalidScheduleError
 
@@ -27,6 +28,7 @@ class Surroundings:
     redactor: Callable[[], Redactor]
     base_dir: Path | None = None
     others: Callable[[], Iterable[str]] = field(default=tuple)
+    allowed_tools: tuple[str, ...] = ()
 
     def resolve(self, where: str, reference: str) -> str:
         """The value of a reference, known as secret from then on."""
@@ -43,7 +45,9 @@ class Surroundings:
 class Recipe(Protocol):
     """One definition, read and checked in form; makes agents.
 
-    It may have ``async prepare()``, awaited before ``make``: the place for what would hold the loop up.
+    It may have ``async prepare()``, awaited before ``make``: the place for what would hold the loop up;
+    ``limits_kept``, the names of the limits that it can hold a run to (without it: all of them); and
+    ``check_limits(limits)``, raising ``AgentDefinitionError`` where these could not be kept as things are now.
     """
 
     @property
@@ -97,7 +101,7 @@ class Values:
     def __init__(self, name: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
         self.where = f"agent {name}"
         self._values = values
-        allowed = ("kind", "timeout", *known)
+        allowed = ("kind", "timeout", "limits", *known)
         for key in values:
             if key not in allowed:
                 raise AgentDefinitionError(f"{self.where}: {key} is not a key of it; {nearest(str(key), allowed)}")
@@ -143,6 +147,20 @@ class Values:
         if length < timedelta(0):
             raise self.refuse(key, f"a duration cannot be negative: {shown(value)}")
         return length
+
+
+def check_kept(where: str, recipe: Recipe, limits: Limits) -> None:
+    """Raise ``AgentDefinitionError`` for a limit that the kind cannot hold a run to: it would protect nobody."""
+    kept = getattr(recipe, "limits_kept", None)
+    for name, _ in limits:
+        if kept is not None and name not in kept:
+            raise AgentDefinitionError(
+                f"{where}: limits: {name} is unknown to agents of this kind; "
+                f"it can be held to {', '.join(sorted(kept))}"
+            )
+    check = getattr(recipe, "check_limits", None)
+    if check is not None:
+        check(limits)
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:

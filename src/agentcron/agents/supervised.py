@@ -23,7 +23,8 @@ _PIPES_MAY_LAG: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What is to be run. ``stdin`` None is an empty input; ``grace`` are seconds between TERM and KILL."""
+    """What is to be run. ``stdin`` None is an empty input; ``grace`` are seconds between TERM and KILL. More
+    output than ``limit_output`` bytes ends it at once."""
 
     program: str
     argv: Sequence[str]
@@ -33,6 +34,7 @@ class Command:
     grace: float
     most_output: int
     execution_id: str
+    limit_output: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +201,13 @@ class Supervised:
                 os.close(descriptor)
         self._control = ours[3]
         os.set_blocking(self._control, False)
-        sinks = (self._status.add, self._stdout.add, self._stderr.add)
+        sinks = (self._status.add, self._heard, self._stderr.add)
         self._readers = [_Reader(reading, sink) for reading, sink in zip(ours[:3], sinks, strict=True)]
+
+    def _heard(self, data: bytes) -> None:
+        self._stdout.add(data)
+        if self._command.limit_output is not None and self._stdout.size > self._command.limit_output:
+            self._order(b"k")
 
     async def _record(self, record: Callable[[int, float], Awaitable[None]] | None) -> None:
         from agentcron.agents.processes import start_time

@@ -63,6 +63,7 @@ class Session:
             AgentFactoryPlugin,
             config.agents,
             max_concurrent_agents=config.max_concurrent_agents.value,
+            allowed_tools=config.allowed_tools,
             base_dir=config.base_dir,
         )
         try:

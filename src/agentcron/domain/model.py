@@ -11,10 +11,12 @@ from typing import Any, Final
 from agentcron.domain.checks import Expectation, Source
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
+from agentcron.domain.limits import Limits
 from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.statistics import JobStatistics as JobStatistics
 from agentcron.schedule import CronSchedule, Schedule
 
 _MICRO_DOLLAR: Final = Decimal("0.000001")
@@ -269,6 +271,10 @@ class Job(Made):
         return self.spec.timeout
 
     @property
+    def limits(self) -> Limits:
+        return self.spec.limits
+
+    @property
     def retry(self) -> RetryPolicy:
         return self.spec.retry
 
@@ -307,30 +313,3 @@ class Job(Made):
     @property
     def tags(self) -> tuple[str, ...]:
         return self.spec.tags
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobStatistics:
-    """Figures over jobs and executions. Skipped and missed slots are in ``executions_by_status`` alone."""
-
-    total_jobs: int = 0
-    jobs_by_status: Mapping[JobStatus, int]
-    running_jobs: int = 0
-    """Jobs of which an execution runs."""
-    total_executions: int = 0
-    """Executions that ran and ended."""
-    executions_by_status: Mapping[ExecutionStatus, int]
-    success_rate: float | None = None
-    """Successes over executions that ran, 0 to 1; None before the first."""
-    mean_duration: timedelta | None = None
-    """Of the latest attempt of each."""
-    p95_duration: timedelta | None = None
-    """To within the width of a logarithmic bucket: a quarter of a power of two."""
-    tokens: int = 0
-    """Input and output together."""
-    cost_usd: Decimal = Decimal(0)
-    """US dollars, as far as costs are known."""
-    gated: int = 0
-    """Runs of the present jobs that were not paid for, because their gate found nothing changed."""
-    saved_usd: Decimal | None = None
-    """About what those would have cost, in US dollars; None where no job with such runs knows its costs."""

@@ -88,6 +88,8 @@ class CutCause(StrEnum):
     TIMEOUT = "timeout"
     CANCEL = "canceled"
     LOST = "lost"
+    UNKNOWN = "unknown_step"
+    """It went on after a crash, and a call with an effect may have been made or not."""
 
 
 class Needless(StrEnum):

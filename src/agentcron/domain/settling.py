@@ -54,6 +54,7 @@ class Settlement(Made):
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
     a final row is added to. ``marks`` become the job's, where there are any.
+    With ``steps_end`` the journal of the execution is dropped.
     """
 
     before: Execution
@@ -63,6 +64,7 @@ class Settlement(Made):
     streak: Streak = Streak.KEPT
     scopes: tuple[str, ...] = ()
     pause_after_failures: int = 0
+    steps_end: bool = False
     marks: tuple[Mark, ...] = ()
 
     @property
@@ -172,6 +174,7 @@ def _end(
         streak=streak,
         scopes=tally_scopes(spec),
         pause_after_failures=spec.pause_after_failures,
+        steps_end=spec.on_interrupt is OnInterrupt.RESUME,
     )
 
 

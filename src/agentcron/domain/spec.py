@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
+from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
     MISFIRE_GRACE,
@@ -49,8 +50,9 @@ class JobSpec:
 
     ``create_job`` and ``update_job`` take each field as a keyword: durations as ``timedelta`` or text (``90s``,
     ``1h30m``), instants as aware ``datetime`` or ISO 8601, policies as their value's text, ``retry`` as a number of
-    attempts or ``attempts=3,backoff=10s`` too. At most: a name of 200 characters, a prompt of 1 MiB, metadata of
-    64 KiB as JSON, a timeout of 30 days. Raises ``InvalidJobError`` naming the field that cannot be used.
+    attempts or ``attempts=3,backoff=10s`` too, ``limits`` as a mapping or
+    ``requests=5,cost_usd=0.10``. At most: a name of 200 characters, a prompt of 1 MiB, metadata of 64 KiB as JSON, a
+    timeout of 30 days. Raises ``InvalidJobError`` naming the field that cannot be used.
     """
 
     name: str = field(metadata={"help": "Name of the job."})
@@ -69,6 +71,7 @@ class JobSpec:
     )
     misfire_grace: timedelta = _field("A slot up to so late is on time.", MISFIRE_GRACE)
     timeout: timedelta = _field("Longest time one run may take.", TIMEOUT)
+    limits: Limits = _field("What one run may use at most; beyond it the run is a FAILURE.", NO_LIMITS)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
     pause_after_failures: int = _field(

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
+from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
 from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidJobError, InvalidScheduleError
@@ -227,6 +228,16 @@ def _retry_of(name: str, items: tuple[tuple[str, Any], ...], zone_name: str) -> 
     return RetryPolicy(**read)
 
 
+def _limits(name: str, value: Any, _zone: str) -> Limits:
+    """``Limits``, a mapping, or text such as ``requests=5,cost_usd=0.10``; "none" takes them back."""
+    if not value or value == "none":
+        return NO_LIMITS
+    try:
+        return read_limits(value)
+    except ValueError as error:
+        raise InvalidJobError(f"{name}{error}", field=name) from None
+
+
 def _mapping(name: str, value: Any, _zone: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise _bad(name, value, "a mapping of names to values")
@@ -255,6 +266,8 @@ def _write(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, Limits):
+        return write_limits(value)
     if isinstance(value, RetryPolicy):
         return {field.name: _write(getattr(value, field.name)) for field in fields(RetryPolicy)}
     if isinstance(value, Mapping):
@@ -278,6 +291,7 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "catch_up_window": _optional(_duration),
     "misfire_grace": _duration,
     "timeout": _duration,
+    "limits": _limits,
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
     "pause_after_failures": _whole,

@@ -12,15 +12,18 @@ from agentcron.checks.checker import Checker
 from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.gatekeeper import Gatekeeper
 from agentcron.errors import AgentDefinitionError, AgentError
+from agentcron.journal import Steps
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
+LIMIT: Final = "limit"
 # A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
 TOLD_AGAIN: Final = 30.0
 CREATION_BACKOFF: Final = timedelta(seconds=1)
@@ -164,6 +167,10 @@ class Runner:
             if isinstance(outcome, Errored | Cut):
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
+            if isinstance(outcome, Errored) and outcome.kind == LIMIT:
+                outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
+            elif isinstance(outcome, Errored) and outcome.kind == CutCause.UNKNOWN:
+                outcome = Cut(cause=CutCause.UNKNOWN, message=outcome.message, answer=outcome.answer)
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -191,6 +198,8 @@ class Runner:
             attempt=execution.attempt,
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
+            limits=spec.limits,
+            steps=self._steps(execution, spec),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
 
@@ -213,6 +222,13 @@ class Runner:
                 self._log.warning(f"{spec.name}: creating the agent failed, attempt {number} of {tries}: {error}")
                 await self._clock.sleep_until(self._clock.now() + CREATION_BACKOFF * 2 ** (number - 1))
         raise AssertionError("unreachable")
+
+    def _steps(self, execution: Execution, spec: JobSpec) -> Steps | None:
+        if spec.on_interrupt is not OnInterrupt.RESUME:
+            return None
+        from agentcron.engine.steps import JournaledSteps
+
+        return JournaledSteps(self._store, execution, self._redactor)
 
     async def _note_process(self, execution: Execution, pid: int, started: float) -> None:
         process = f"{pid}:{started!r}"
@@ -263,6 +279,7 @@ _CUT: Final = {
     CutCause.SHUTDOWN: "the scheduler was stopped while it ran",
     CutCause.CANCEL: "canceled while it ran",
     CutCause.TIMEOUT: "not done in time",
+    CutCause.UNKNOWN: "nobody knows whether a call was made before the scheduler died",
     CutCause.LOST: "its scheduler was lost while it ran",
 }
 
@@ -286,7 +303,7 @@ def _judged(answer: Any, failure_marker: str | None) -> Outcome:
         word = type(output).__name__
         raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
     if answer.failed is not None:
-        kind = "limit" if answer.failed.startswith("limit") else "agent"
+        kind = LIMIT if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
     if (why := said_failed(failure_marker, output)) is not None:
         return Failed(kind="agent", message=why, answer=answer)

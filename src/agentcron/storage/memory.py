@@ -24,6 +24,7 @@ from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.errors import StoreError
+from agentcron.journal import Step
 from agentcron.storage.filters import matches
 
 PRUNED_AT_ONCE: Final = 1000
@@ -68,6 +69,7 @@ class MemoryStorage:
         self._manual: dict[str, set[datetime]] = {}
         self._attempts: dict[str, list[Execution]] = {}
         self._processes: dict[str, str] = {}
+        self._steps: dict[str, Step] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
         self._nodes: dict[str, Node] = {}
         self._tally = Tally()
@@ -243,6 +245,8 @@ class MemoryStorage:
         for key in self._history.pop(job_id, []):
             self._executions.pop(key, None)
             self._attempts.pop(key, None)
+            if self._steps:
+                self._drop_steps(key)
         for version in [key for key in self._specs if key[0] == job_id]:
             del self._specs[version]
 
@@ -350,6 +354,20 @@ class MemoryStorage:
         self._executions[row.id] = row.evolve(wake_at=wake_at)
         return True
 
+    async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
+        mine = f"{execution_id}/{attempt}/"
+        return sorted((step for key, step in self._steps.items() if key.startswith(mine)), key=lambda step: step.n)
+
+    async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
+        if self._held(execution_id, fence) is None:
+            return False
+        self._steps[f"{execution_id}/{attempt}/{step.n}"] = step
+        return True
+
+    def _drop_steps(self, execution_id: str) -> None:
+        for key in [key for key in self._steps if key.startswith(f"{execution_id}/")]:
+            self._steps.pop(key)
+
     async def process_of(self, execution_id: str) -> str | None:
         return self._processes.get(execution_id)
 
@@ -369,6 +387,8 @@ class MemoryStorage:
             cancel_requested=stored.cancel_requested,
         )
         self._processes.pop(after.id, None)
+        if settlement.steps_end:
+            self._drop_steps(after.id)
         if settlement.closed_attempt is not None:
             self._attempts.setdefault(after.id, []).append(settlement.closed_attempt)
         self._count(settlement)

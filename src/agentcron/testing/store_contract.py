@@ -41,6 +41,7 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.journal import Step
 from agentcron.ports import JobStore
 from agentcron.storage.memory import MemoryStorage
 
@@ -201,6 +202,39 @@ class StoreContract:
             assert (await bench.store.due(NOW + 100 * MINUTE, 10)).jobs == []
 
     # --- claiming and settling ------------------------------------------------------------------------------------
+
+    async def test_steps_are_kept_until_the_execution_ends(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(on_interrupt="resume")
+            assert await bench.tick(job, NOW + MINUTE)
+            [first] = await bench.store.claim("me", NOW + MINUTE, 10, begin=True)
+            begun, done = Step(n=1, name="call#0"), Step(n=0, name="ask#0", result='{"said":"ü"}')
+            assert await bench.store.load_steps(first.id, 1) == []
+            assert await bench.store.record_step(first.id, first.fence, 1, begun)
+            assert await bench.store.record_step(first.id, first.fence, 1, done)
+            assert list(await bench.store.load_steps(first.id, 1)) == [done, begun]
+            assert list(await bench.store.load_steps(first.id, 2)) == []
+            # The attempt is cut and goes on: what it had finished is still known.
+            await bench.end(first, Cut(cause=CutCause.LOST), NOW + MINUTE)
+            [again] = await bench.store.claim("me", NOW + MINUTE, 10, begin=True)
+            assert (again.id, again.attempt) == (first.id, 1)
+            finished = replace(begun, result="2")
+            assert await bench.store.record_step(again.id, again.fence, 1, finished)
+            assert list(await bench.store.load_steps(first.id, 1)) == [done, finished]
+            await bench.end(again, DONE, NOW + MINUTE)
+            assert list(await bench.store.load_steps(first.id, 1)) == []
+
+    async def test_a_step_of_an_old_fence_is_refused(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(on_interrupt="resume")
+            assert await bench.tick(job, NOW + MINUTE)
+            [row] = await bench.store.claim("me", NOW + MINUTE, 10, begin=True)
+            step = Step(n=0, name="ask#0", result="1")
+            assert not await bench.store.record_step(row.id, row.fence + 1, 1, step)
+            assert not await bench.store.record_step("nope", row.fence, 1, step)
+            await bench.end(row, DONE, NOW + MINUTE)
+            assert not await bench.store.record_step(row.id, row.fence, 1, step)
+            assert list(await bench.store.load_steps(row.id, 1)) == []
 
     async def test_a_planned_slot_is_claimed_once(self) -> None:
         async with self.opened() as bench:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import write_spec
-from agentcron.storage.json_files.change import Change, tally_record
+from agentcron.storage.json_files.change import Change, steps_record, tally_record
 from agentcron.storage.json_files.files import (
     Folder,
     encode,
@@ -93,6 +93,7 @@ class Projection:
                 "deleted": {key: [name, at.isoformat()] for key, (name, at) in state._tombstones.items()},
                 "nodes": [node_record(node) for node in state._nodes.values()],
                 "processes": dict(state._processes),
+                "steps": steps_record(state._steps),
                 "tally": tally_record(state._tally),
                 "adopted": [key for key in adopted if key in state._executions],
             },

@@ -20,6 +20,7 @@ from agentcron.domain.queries import Node
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
+from agentcron.journal import Step
 from agentcron.storage.json_files.backup import back_up, back_up_closed, moment
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
 from agentcron.storage.json_files.files import explain, folder_of
@@ -186,6 +187,9 @@ class StorageFsPlugin(MemoryStorage):
     async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
         return await self._change(lambda ahead: ahead.renew(execution_id, fence, wake_at))
 
+    async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
+        return await self._change(lambda ahead: ahead.record_step(execution_id, fence, attempt, step))
+
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._change(lambda ahead: ahead.settle(settlements))
 
@@ -343,6 +347,6 @@ def _refreshed(name: str) -> Any:
 
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
-    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics",
+    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "load_steps",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

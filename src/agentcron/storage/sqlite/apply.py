@@ -259,6 +259,8 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
         insert_texts(tx, seq, after)
         if after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
+    if settlement.steps_end and ended:
+        tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
     if before.lane is not None and ended:
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})

@@ -48,15 +48,16 @@ def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple
     if len(ticks) < 2 or len({plan.job_id for plan in plans}) < len(plans):
         # One alone, and several of one job, which must see each other.
         return [apply.apply_plan(tx, plan) for plan in plans], []
-    moved: list[Moved] = []
+    seqs: dict[str, int] = {}
     for job_id, seq, revision, next_slot, is_open in tx.execute(statement("jobs_moving"), (json.dumps(list(ticks)),)):
         plan = ticks[job_id]
         before, row = plan.before, plan.rows[0]
         assert before is not None
         # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
         if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
-            moved.append((plan, seq))
-    begun = _begin(moved, start) if start is not None else {}
+            seqs[job_id] = seq
+    moved = [(plan, seqs[plan.job_id]) for plan in plans if plan.job_id in seqs]
+    begun = _begin(moved, start, sum(not row.final for plan in plans for row in plan.rows)) if start is not None else {}
     return _in_order(tx, plans, moved, begun, start), list(begun.values())
 
 
@@ -96,8 +97,9 @@ def _is_tick(plan: Plan) -> bool:
     )
 
 
-def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
-    """Those rows of the plans that begin at once, as they are then, by their ids."""
+def _begin(moved: Sequence[Moved], start: Start, waiting: int) -> dict[str, Execution]:
+    """Those rows of the plans that begin at once, as they are then, by their ids. ``waiting`` is how many rows the
+    plans have in all: where there is no place for each, one that is not among these may be the most urgent."""
     ready = [
         (row.priority, row.wake_at, number)
         for number, (plan, _) in enumerate(moved)
@@ -108,10 +110,10 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
         and plan.job_after is not None
         and not looks_first(plan.job_after.spec)
     ]
-    if len(ready) > start.limit:
-        ready = sorted(ready)[: start.limit]
+    if waiting > start.limit and waiting > len(ready):
+        return {}
     begun = {}
-    for _, _, number in ready:
+    for _, _, number in sorted(ready)[: start.limit]:
         plan, _ = moved[number]
         assert plan.job_after is not None
         row = plan.rows[0]
@@ -173,6 +175,7 @@ def _is_success(settlement: Settlement) -> bool:
         and settlement.before.status is ExecutionStatus.RUNNING
         and settlement.streak is Streak.ENDS
         and settlement.after.findings is None
+        and not settlement.steps_end
     )
 
 

@@ -22,6 +22,7 @@ from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
+from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
@@ -236,6 +237,17 @@ class SqliteStorage:
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._write(lambda tx: batches.settle(tx, settlements))
 
+    async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
+        found = self._all("steps_load", id=execution_id, attempt=attempt)
+        return [Step(n=n, name=name, result=result) for n, name, result in found]
+
+    async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
+        values = {
+            "id": execution_id, "fence": fence, "attempt": attempt, "n": step.n, "name": step.name,
+            "result": step.result,
+        }  # fmt: skip
+        return await self._write(lambda tx: tx.execute(statement("step_record"), values).rowcount > 0)
+
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = json.dumps(list(execution_ids))
 
@@ -357,7 +369,12 @@ class SqliteStorage:
             if found is None:
                 raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
             spec = self._remember((row[1], row[2]), found[0])
-        return rows.job(row, spec)
+        try:
+            return rows.job(row, spec)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise StoreError(
+                f"{self.path}: job {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
+            ) from error
 
     def _execution(self, row: rows.Row) -> Execution:
         try:

@@ -1,3 +1,20 @@
+-- What attempts that may go on after a crash have finished.
+CREATE TABLE steps (
+  execution INTEGER NOT NULL REFERENCES executions (seq) ON DELETE CASCADE,
+  attempt INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  result TEXT,
+  PRIMARY KEY (execution, attempt, n)
+) STRICT, WITHOUT ROWID;
+
+-- Agents of providers that asked to wait.
+CREATE TABLE holds (
+  agent TEXT PRIMARY KEY,
+  key TEXT NOT NULL,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;;
+
 -- No statement looks for jobs that run by this index, and every run paid for entering and leaving it.
 DROP INDEX jobs_running;
 

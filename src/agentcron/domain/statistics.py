@@ -1,0 +1,37 @@
+"""Figures over jobs and executions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStatistics:
+    """Figures over jobs and executions. Skipped and missed slots are in ``executions_by_status`` alone."""
+
+    total_jobs: int = 0
+    jobs_by_status: Mapping[JobStatus, int]
+    running_jobs: int = 0
+    """Jobs of which an execution runs."""
+    total_executions: int = 0
+    """Executions that ran and ended."""
+    executions_by_status: Mapping[ExecutionStatus, int]
+    success_rate: float | None = None
+    """Successes over executions that ran, 0 to 1; None before the first."""
+    mean_duration: timedelta | None = None
+    """Of the latest attempt of each."""
+    p95_duration: timedelta | None = None
+    """To within the width of a logarithmic bucket: a quarter of a power of two."""
+    tokens: int = 0
+    """Input and output together."""
+    cost_usd: Decimal = Decimal(0)
+    """US dollars, as far as costs are known."""
+    gated: int = 0
+    """Runs of the present jobs that were not paid for, because their gate found nothing changed."""
+    saved_usd: Decimal | None = None
+    """About what those would have cost, in US dollars; None where no job with such runs knows its costs."""

@@ -1,0 +1,66 @@
+"""The steps of one attempt, kept in the store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agentcron.domain.model import Execution
+from agentcron.errors import AgentError, StepUnknown
+from agentcron.journal import Journal, Step
+from agentcron.redaction import Redactor
+
+
+class JournaledSteps:
+    """Answers from the journal what was finished, and writes down what is finished now.
+
+    Steps of one name are told apart by their order, which must be the same at every going on. What is written
+    passes the redactor: an answer that is read back may lack the secrets that it held.
+    """
+
+    def __init__(self, journal: Journal, execution: Execution, redactor: Redactor) -> None:
+        self._journal = journal
+        self._execution = execution
+        self._redactor = redactor
+        self._known: dict[str, Step] | None = None
+        self._asked: Counter[str] = Counter()
+
+    @property
+    def run_id(self) -> str:
+        return f"{self._execution.id}.{self._execution.attempt}"
+
+    async def step(self, name: str, call: Callable[[], Awaitable[Any]], *, repeatable: bool) -> Any:
+        number = self._asked[name]
+        self._asked[name] += 1
+        known = await self._load()
+        full = f"{name}#{number}"
+        found = known.get(full)
+        if found is not None and found.result is not None:
+            return json.loads(found.result)
+        if found is not None and not repeatable:
+            tool = name.rpartition(":")[2]
+            raise StepUnknown(
+                f"{tool} had been called when the scheduler died, and what came of it is unknown; it is not called "
+                "again, since it is not marked safe_to_repeat"
+            )
+        step = found or Step(n=len(known), name=full)
+        known[full] = step
+        if not repeatable:
+            await self._record(step)
+        answer = await call()
+        text = json.dumps(self._redactor.value(answer), ensure_ascii=False, separators=(",", ":"))
+        await self._record(Step(n=step.n, name=full, result=text))
+        return answer
+
+    async def _load(self) -> dict[str, Step]:
+        if self._known is None:
+            found = await self._journal.load_steps(self._execution.id, self._execution.attempt)
+            self._known = {step.name: step for step in found}
+        return self._known
+
+    async def _record(self, step: Step) -> None:
+        execution = self._execution
+        if not await self._journal.record_step(execution.id, execution.fence, execution.attempt, step):
+            raise AgentError("the execution belongs to another scheduler", kind="fenced")
