@@ -86,6 +86,26 @@ async def test_going_on_with_a_session_pays_for_its_own_call_only(coder: FakeCod
     assert "s-1" in third
 
 
+async def test_a_session_that_is_gone_fails_one_run_and_no_later_one(coder: FakeCoder) -> None:
+    coder.prints(*answer(coder.kind))
+    await coder.ask(resume="last")
+    coder.prints("no such session", code=42)
+    with pytest.raises(AgentError, match="exit code 42"):
+        await coder.ask(resume="last")
+    coder.prints(*answer(coder.kind))
+    await coder.ask(resume="last")
+    assert ["s-1" in call["argv"] for call in coder.calls()] == [False, True, False]
+
+
+async def test_a_call_that_the_provider_refused_is_not_gone_on_with(coder: FakeCoder) -> None:
+    coder.prints(*refusal(coder.kind, 401))
+    with pytest.raises(AgentError):
+        await coder.ask(resume="last")
+    coder.prints(*answer(coder.kind))
+    await coder.ask(resume="last")
+    assert "s-1" not in coder.calls()[1]["argv"]
+
+
 async def test_another_job_has_a_session_of_its_own(coder: FakeCoder) -> None:
     coder.prints(*answer(coder.kind))
     await coder.ask(resume="last", job="one")

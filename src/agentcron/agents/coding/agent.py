@@ -82,8 +82,11 @@ class CodingAgent(OneRun):
         except ValueError as error:
             raise AgentError(f"{command.program} cannot be started: {error}", kind="creation") from error
         reading = self._read(ended.stdout, ended.stderr)
-        if reading.complete and reading.session is not None:
+        if reading.complete and reading.error is None and reading.session is not None:
             recipe.sessions.keep(self._context.job_id, Session(reading.session, dict(reading.totals or {})))
+        elif not reading.complete and self._before is not None:
+            # A session that the program does not find would fail every later run of the job.
+            recipe.sessions.forget(self._context.job_id)
         return self._judged(command, ended, reading)
 
     def so_far(self) -> AgentOutcome | None:

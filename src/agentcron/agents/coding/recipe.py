@@ -105,7 +105,8 @@ class CodingRecipe:
         model = reading.model or self._model
         if reading.usage is None or model is None or self.cli.provider is None:
             return None
-        if any(name.endswith("_BASE_URL") for name in self._named):
+        # Behind another address the same name may cost anything.
+        if any(name.endswith("_BASE_URL") for name in self._named) or any("provider" in one for one in self._more):
             return None
         return _priced(model, self.cli.provider, reading.usage)
 

@@ -42,5 +42,10 @@ class Sessions:
             beside.write_text(json.dumps({"session": session.id, "totals": dict(session.totals)}))
             beside.replace(path)
 
+    def forget(self, job_id: str) -> None:
+        """The job's next call begins a fresh session."""
+        with contextlib.suppress(OSError):
+            self._path(job_id).unlink(missing_ok=True)
+
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{hashlib.sha256(job_id.encode()).hexdigest()[:32]}.json"
