@@ -84,7 +84,10 @@ def test_an_unknown_default_is_refused_at_once() -> None:
 @pytest.mark.parametrize(
     ("definition", "said"),
     [
-        ({}, "agent it: kind is missing; known: command, echo, pydantic-ai, python"),
+        (
+            {},
+            "agent it: kind is missing; known: claude-code, codex, command, echo, gemini-cli, opencode",
+        ),
         ({"kind": "pyton"}, "agent it: kind: there is no pyton; did you mean python"),
         (7, "agent it: a definition is a mapping with a kind, or the name of a model, not int"),
         ({"kind": "echo", "prompt": "x"}, "agent it: prompt is not a key of it; known: kind, limits, timeout"),

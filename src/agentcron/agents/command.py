@@ -52,10 +52,10 @@ class CommandAgent(OneRun):
         try:
             ended = await self._running.run(self._context.record_process)
         except OSError as error:
-            raise _not_started(command.program, error) from error
+            raise not_started(command.program, error) from error
         except ValueError as error:
             raise AgentError(f"{command.program} cannot be started: {error}", kind="creation") from error
-        return _outcome(prompt, command, ended)
+        return judged(prompt, command, ended)
 
     async def close(self) -> None:
         try:
@@ -81,6 +81,7 @@ class CommandRecipe:
         env: Mapping[str, str],
         grace: timedelta,
         most_output: int,
+        key: str = "command",
     ) -> None:
         self._where = where
         self._around = around
@@ -89,6 +90,7 @@ class CommandRecipe:
         self._env = env
         self._grace = grace
         self._most_output = most_output
+        self._key = key
 
     @property
     def description(self) -> str:
@@ -149,15 +151,16 @@ class CommandRecipe:
         if "/" in name:
             path = Path(folder) / Path(name).expanduser()
             if not path.is_file():
-                raise AgentDefinitionError(f"{self._where}: command: there is no file {path}")
+                raise AgentDefinitionError(f"{self._where}: {self._key}: there is no file {path}")
             if not os.access(path, os.X_OK):
-                raise AgentDefinitionError(f"{self._where}: command: {path} is not executable; chmod +x it")
+                raise AgentDefinitionError(f"{self._where}: {self._key}: {path} is not executable; chmod +x it")
             return str(path)
         search = self._around.environ().get("PATH", os.defpath)
         found = shutil.which(name, path=search)
         if found is None:
             raise AgentDefinitionError(
-                f"{self._where}: command: {name} is not on PATH ({shown(search)}); install it, or write its full path"
+                f"{self._where}: {self._key}: {name} is not on PATH ({shown(search)}); "
+                "install it, or write its full path"
             )
         return str(Path(found).absolute())
 
@@ -173,16 +176,19 @@ class CommandRecipe:
 def read(name: str, values: Mapping[str, Any], around: Surroundings) -> CommandRecipe:
     """The recipe of a definition."""
     given = Values(name, values, _KEYS)
-    grace = given.duration("grace", _GRACE)
-    return CommandRecipe(
-        given.where,
-        around,
-        argv=_argv(given),
-        cwd=given.text("cwd"),
-        env=_env(given),
-        grace=_GRACE if grace is None else grace,
-        most_output=given.whole("max_output_bytes", _MOST_OUTPUT),
-    )
+    return CommandRecipe(given.where, around, **settings_of(given, argv=_argv(given), most_output=_MOST_OUTPUT))
+
+
+def settings_of(given: Values, *, argv: tuple[str, ...], most_output: int, key: str = "command") -> dict[str, Any]:
+    """What every definition that runs a program may say about it, as arguments of ``CommandRecipe``."""
+    return {
+        "argv": argv,
+        "key": key,
+        "cwd": given.text("cwd"),
+        "env": _env(given),
+        "grace": given.duration("grace", _GRACE) or timedelta(0),
+        "most_output": given.whole("max_output_bytes", most_output),
+    }
 
 
 def _argv(given: Values) -> tuple[str, ...]:
@@ -220,7 +226,8 @@ def _env(given: Values) -> dict[str, str]:
     return pairs
 
 
-def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
+def judged(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
+    """What a program that ended came to by its exit code. Raises ``AgentError`` unless that is 0."""
     name = Path(command.argv[0]).name
     most = command.limit_output
     if most is not None and ended.stdout_size > most:
@@ -240,7 +247,7 @@ def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
             text += f"\n[cut: the first {len(ended.stdout)} of {ended.stdout_size} bytes]"
         return AgentOutcome(output=text, conversation=said("command", prompt, text, *asides) if asides else None)
     if ended.how == "refused":
-        raise _not_started(command.program, OSError(ended.number, os.strerror(ended.number)))
+        raise not_started(command.program, OSError(ended.number, os.strerror(ended.number)))
     if ended.how == "lost":
         raise AgentError(f"{name}: its supervisor was killed; what was left of the command was ended", kind="exit")
     if ended.how == "signal":
@@ -260,7 +267,8 @@ def _outcome(prompt: str, command: Command, ended: Ended) -> AgentOutcome:
     )
 
 
-def _not_started(program: str, error: OSError) -> AgentError:
+def not_started(program: str, error: OSError) -> AgentError:
+    """The error of a program that the system refused to start."""
     why = error.strerror or str(error)
     if error.errno == errno.E2BIG:
         why += "; the prompt is too long for an argument: leave {prompt} out, and it goes to standard input"

@@ -29,7 +29,17 @@ def readable(conversation: Conversation) -> list[Message]:
         return list(_of_pydantic_ai(conversation.native))
     if conversation.format == "messages":
         return list(_of_messages(conversation.native))
+    if conversation.format == "coding-agent":
+        return list(_of_coding_agent(conversation.native))
     return [Message(role="assistant", text=_text(conversation.native))]
+
+
+def _of_coding_agent(native: Any) -> Iterator[Message]:
+    kept = native if isinstance(native, Mapping) else {}
+    yield Message(role="user", text=_text(kept.get("prompt")))
+    for denied in kept.get("denied") or []:
+        yield Message(role="tool", tool=_text(denied), text="denied")
+    yield Message(role="assistant", text=_text(kept.get("answer")))
 
 
 def _of_messages(native: Any) -> Iterator[Message]:

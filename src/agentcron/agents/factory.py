@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 
 KINDS: Final = MappingProxyType(
     {
+        "claude-code": "agentcron.agents.coding.claude",
+        "codex": "agentcron.agents.coding.codex",
         "command": "agentcron.agents.command",
         "echo": "agentcron.agents.echo",
+        "gemini-cli": "agentcron.agents.coding.gemini",
+        "opencode": "agentcron.agents.coding.opencode",
         "pydantic-ai": "agentcron.agents.pydantic_ai",
         "python": "agentcron.agents.python",
     }
 )
+ENTRY_POINTS: Final = "agentcron.agents"
 MODEL_VARIABLE: Final = "AGENTCRON_MODEL"
 _BACKGROUND: Final = "background-job"
 
@@ -45,6 +50,27 @@ class Definition:
     description: str
     timeout: timedelta | None = None
     limits: Limits = NO_LIMITS
+
+
+def _reader(name: str, kind: str) -> Callable[[str, Mapping[str, Any], Surroundings], Recipe]:
+    """What reads definitions of this kind: ours, else that of an installed package."""
+    read: Callable[[str, Mapping[str, Any], Surroundings], Recipe]
+    if kind in KINDS:
+        read = importlib.import_module(KINDS[kind]).read
+        return read
+    from importlib.metadata import entry_points
+
+    found = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+    if kind not in found:
+        raise AgentDefinitionError(f"agent {name}: kind: there is no {kind}; {nearest(kind, (*KINDS, *found))}")
+    try:
+        read = found[kind].load()
+    except Exception as error:
+        raise AgentDefinitionError(
+            f"agent {name}: kind {kind}: {found[kind].value} cannot be loaded: {type(error).__name__}: {error}; "
+            "install its package again, or use another kind"
+        ) from error
+    return read
 
 
 class AgentFactoryPlugin:
@@ -225,9 +251,7 @@ class AgentFactoryPlugin:
         kind = values.get("kind")
         if not isinstance(kind, str):
             raise AgentDefinitionError(f"agent {name}: kind is missing; known: {', '.join(sorted(KINDS))}")
-        if kind not in KINDS:
-            raise AgentDefinitionError(f"agent {name}: kind: there is no {kind}; {nearest(kind, KINDS)}")
-        recipe: Recipe = importlib.import_module(KINDS[kind]).read(name, values, self._around)
+        recipe: Recipe = _reader(name, kind)(name, values, self._around)
         timeout = Values(name, values, values).duration("timeout")
         if timeout is not None and not timeout:
             raise AgentDefinitionError(f"agent {name}: timeout: it must be longer than nothing")

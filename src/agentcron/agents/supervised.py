@@ -143,6 +143,10 @@ class Supervised:
             left=left,
         )
 
+    def heard(self) -> bytes:
+        """The beginning of its standard output until this moment."""
+        return bytes(self._stdout.kept)
+
     async def end(self) -> None:
         """Make everything end, and return when it is gone: in the grace and 13 s. A cancel ends the grace."""
         if self._process is None:

@@ -1,0 +1,109 @@
+"""What was read from a coding agent's output: the one form that all parsers answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from agentcron.domain.outcomes import Usage
+from agentcron.errors import AgentError
+
+_STATUS: Final = re.compile(r"\b(401|402|403|404|408|413|429|500|502|503|504|529)\b")
+_KINDS: Final = {"401": "auth", "403": "auth", "402": "quota", "404": "model_not_found", "413": "request"}
+_WORDS: Final = (
+    ("auth", ("api key", "unauthorized", "not logged in", "authentication", "auth method")),
+    ("quota", ("insufficient_quota", "credit balance", "billing")),
+    ("rate_limit", ("rate limit", "rate_limit", "too many requests", "resource_exhausted")),
+    ("network", ("econnrefused", "enotfound", "connection refused", "connection error", "stream disconnected")),
+)
+_RETRYABLE: Final = ("rate_limit", "provider", "network")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One call of the program. ``complete``: it said itself how the call ended.
+
+    ``totals`` are figures that the program counts over the whole session: ``cost_usd``, or fields of ``Usage``. What
+    earlier calls of the session used is in them, and is taken off by ``since``.
+    """
+
+    text: str = ""
+    session: str | None = None
+    turns: int | None = None
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    model: str | None = None
+    denied: tuple[str, ...] = ()
+    failed: str | None = None
+    error: str | None = None
+    complete: bool = False
+    totals: Mapping[str, str] | None = None
+    events: tuple[Any, ...] = ()
+
+
+def since(reading: Reading, before: Mapping[str, str]) -> Reading:
+    """The reading without what the session had used ``before`` the call: else every turn is paid for again."""
+    totals = reading.totals or {}
+    own = {
+        key: Decimal(value) - Decimal(before[key])
+        for key, value in totals.items()
+        # A smaller figure than before was counted from nothing.
+        if key in before and Decimal(before[key]) <= Decimal(value)
+    }
+    cost = own.pop("cost_usd", reading.cost_usd)
+    usage = reading.usage and replace(reading.usage, **{key: int(value) for key, value in own.items()})
+    return replace(reading, cost_usd=cost, usage=usage)
+
+
+def objects(output: str) -> tuple[Any, ...]:
+    """The JSON objects of an output: one per line, or one over many lines; other lines are passed over."""
+    lines = (_object(line) for line in output.splitlines() if line.startswith("{"))
+    found = [value for value in lines if value is not None]
+    if found:
+        return tuple(found)
+    start = output.find("{")
+    whole = _object(output[start : output.rfind("}") + 1]) if start >= 0 else None
+    return () if whole is None else (whole,)
+
+
+def table(value: Any, *keys: str) -> Mapping[str, Any]:
+    """The object under these keys; an empty one where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def whole(value: Any) -> int:
+    """A count; 0 for what is none."""
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def money(value: Any) -> Decimal | None:
+    """An amount of dollars; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0 or value == float("inf"):
+        return None
+    return Decimal(str(value))
+
+
+def error_of(message: str) -> AgentError:
+    """The error that a program told in words, sorted by the provider's status where one is in it."""
+    low = message.lower()
+    status = _STATUS.search(message)
+    if status is not None:
+        number = status.group()
+        kind = _KINDS.get(number, "rate_limit" if number == "429" else "provider")
+    else:
+        kind = next((kind for kind, words in _WORDS if any(word in low for word in words)), "agent")
+    return AgentError(message, kind=kind, retryable=kind in _RETRYABLE)
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,51 @@
+"""Which session of a coding agent each job goes on with."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as its last call left it, with the figures that the program counts over all calls of it."""
+
+    id: str
+    totals: Mapping[str, str]
+
+
+class Sessions:
+    """One small file per job in the home of a definition, beside what the program itself keeps of the session."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "agentcron-sessions"
+
+    def last(self, job_id: str) -> Session | None:
+        """The session of the job's last call; None where there is none to go on with."""
+        try:
+            kept = json.loads(self._path(job_id).read_text())
+            return Session(str(kept["session"]), {str(key): str(value) for key, value in kept["totals"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def keep(self, job_id: str, session: Session) -> None:
+        """Remember it. A full disk costs the memory, not the run that was paid for."""
+        path = self._path(job_id)
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            beside = path.with_suffix(f".{os.getpid()}.tmp")
+            beside.write_text(json.dumps({"session": session.id, "totals": dict(session.totals)}))
+            beside.replace(path)
+
+    def forget(self, job_id: str) -> None:
+        """The job's next call begins a fresh session."""
+        with contextlib.suppress(OSError):
+            self._path(job_id).unlink(missing_ok=True)
+
+    def _path(self, job_id: str) -> Path:
+        return self._folder / f"{hashlib.sha256(job_id.encode()).hexdigest()[:32]}.json"
