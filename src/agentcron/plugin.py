@@ -21,6 +21,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.plans import Plan, ToCancel
+from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
@@ -43,6 +44,8 @@ NAME: Final = "background-jobs"
 HISTORY: Final = 50
 TRIES: Final = 20
 
+# The fields of a job that are free text.
+_WRITTEN: Final = frozenset({"name", "prompt", "metadata", "tags"})
 _READ_ONLY: Final = frozenset(
     {
         "id",
@@ -188,8 +191,9 @@ class BackgroundJobsPlugin:
         here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
-        values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
+        values = self._without_secrets({"name": name, "schedule": schedule, "prompt": prompt, **fields})
         spec = read_spec(values, timezone=self.config.timezone)
+        check_prompt(spec)
         plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
         self.agent_factory.check(spec.agent)
         await (await self._store()).commit([plan])
@@ -239,12 +243,14 @@ class BackgroundJobsPlugin:
         ``ValueError``) for a field that cannot be changed (id, created, status, history, run times) or that does not
         exist, and whatever ``create_job`` raises for a bad value.
         """
-        values = {**(updates or {}), **fields}
+        values = self._without_secrets({**(updates or {}), **fields})
         for name in sorted(values.keys() & _READ_ONLY):
             raise InvalidJobError(f"{name}: cannot be changed; it is kept by the scheduler", field=name)
 
         def edit(job: Job, now: datetime) -> Plan | None:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
+            if "prompt" in values or "metadata" in values:
+                check_prompt(spec)
             if spec.agent != job.spec.agent:
                 self.agent_factory.check(spec.agent)
             return changes.edit(job, spec, now, self._new_id)
@@ -471,6 +477,16 @@ class BackgroundJobsPlugin:
             self.config.agent_manager,
             self.config.retention,
         )
+
+    def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a person wrote, without the secrets in it: a job is kept in clear, and shown to everybody who may read
+        the store. The agent reads a secret from its environment."""
+        for name in _WRITTEN & values.keys():
+            clean = self._redactor.value(values[name])
+            if clean != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
+                values[name] = clean
+                self._log.warning(f"{name}: holds a secret, which is not kept; let the agent read it where it runs")
+        return values
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agentcron.domain.model import Execution, Job, JobStatistics
-from agentcron.domain.outcomes import AgentOutcome
+from agentcron.domain.outcomes import AgentOutcome, Conversation
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.retention import Pruned, Retention
@@ -80,6 +80,8 @@ class RunContext:
     metadata: dict[str, Any] = field(default_factory=dict)
     """The job's own values."""
     record_process: Callable[[int, float], Awaitable[None]] | None = None
+    conversation: Conversation | None = None
+    """What the run goes on with (``conversation = continue``): the native form, and the agent's session id."""
 
 
 @runtime_checkable

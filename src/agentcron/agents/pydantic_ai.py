@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from agentcron.ports import BackgroundAgent, RunContext
 
+FORMAT: Final = "pydantic-ai"
 _BUILDING: Final = "agentcron.agents.model_building"
 # A client's own patience must outlast the run, or a slow answer ends as a network error before its time.
 _PATIENCE: Final = 5.0
@@ -59,6 +60,7 @@ class PydanticAgent(OneRun):
         from pydantic_ai.usage import RunUsage, UsageLimits
 
         self._usage = RunUsage()
+        history = _history(self._context.conversation)
         limits: dict[str, Any] = {
             f"{'request' if key == 'requests' else key}_limit": most for key, most in self._limits()
         }
@@ -68,6 +70,7 @@ class PydanticAgent(OneRun):
                 async with self._agent:
                     result = await self._agent.run(
                         prompt,
+                        message_history=history,
                         usage=self._usage,
                         usage_limits=UsageLimits(**limits),
                         model_settings=self._settings(),
@@ -124,12 +127,26 @@ class PydanticAgent(OneRun):
             cost_basis=CostBasis.UNKNOWN if cost is None else CostBasis.ESTIMATED,
             conversation=Conversation(
                 kind="pydantic-ai",
-                format="pydantic-ai",
+                format=FORMAT,
                 format_version=1,
                 native=ConversationTypeAdapter.dump_python(native, mode="json", warnings=False),
                 session=native.conversation_id,
             ),
         )
+
+
+def _history(kept: Conversation | None) -> list[ModelMessage] | None:
+    """The messages to go on with. One of another kind of agent, or that is not whole, is none: the job's definition was
+    changed, and a run that begins afresh is better than none."""
+    if kept is None or kept.format != FORMAT:
+        return None
+    from pydantic import ValidationError
+    from pydantic_ai import ConversationTypeAdapter
+
+    try:
+        return list(ConversationTypeAdapter.validate_python(kept.native).messages)
+    except ValidationError:
+        return None
 
 
 class PydanticRecipe:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
-from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.schedule import CronSchedule, Schedule
 
@@ -281,6 +281,10 @@ class Job:
     @property
     def on_interrupt(self) -> OnInterrupt:
         return self.spec.on_interrupt
+
+    @property
+    def conversation(self) -> ConversationMode:
+        return self.spec.conversation
 
     @property
     def pause_after_failures(self) -> int:

@@ -19,6 +19,7 @@ from agentcron.domain.policies import (
     PAUSE_AFTER_FAILURES,
     TIMEOUT,
     CatchUp,
+    ConversationMode,
     OnInterrupt,
     Overlap,
     RetryPolicy,
@@ -69,6 +70,7 @@ class JobSpec:
     timeout: timedelta = _field("Longest time one run may take.", TIMEOUT)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
+    conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
     pause_after_failures: int = _field(
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidJobError, InvalidScheduleError
 from agentcron.schedule import (
@@ -279,6 +279,7 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "timeout": _duration,
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
+    "conversation": _choice(ConversationMode),
     "pause_after_failures": _whole,
     "priority": _whole,
     "metadata": _mapping,

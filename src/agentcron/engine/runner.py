@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from agentcron.agents.conversation import capped
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
@@ -114,7 +116,7 @@ class Runner:
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
-        return settle(execution, self._redacted(outcome), self._clock.now(), spec, agent_id=agent_id)
+        return settle(run.execution, self._redacted(outcome), self._clock.now(), spec, agent_id=agent_id)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -132,10 +134,13 @@ class Runner:
         timer = asyncio.get_running_loop().call_later(spec.timeout.total_seconds(), run.cut, CutCause.TIMEOUT)
         outcome: Outcome
         try:
-            agent = await self._create(run.execution, spec)
+            prompt, context = spec.prompt, self._context(run.execution, spec)
+            if takes_over(spec):
+                prompt, context = await self._taken_over(run, spec, context)
+            agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
-            outcome = _judged(await agent.run(spec.prompt))
+            outcome = _judged(await agent.run(prompt))
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
                 outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
@@ -170,8 +175,8 @@ class Runner:
         )
         return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
-    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
-        context = RunContext(
+    def _context(self, execution: Execution, spec: JobSpec) -> RunContext:
+        return RunContext(
             job_id=execution.job_id,
             job_name=spec.name,
             execution_id=execution.id,
@@ -182,6 +187,14 @@ class Runner:
             metadata=dict(spec.metadata),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
+
+    async def _taken_over(self, run: Run, spec: JobSpec, context: RunContext) -> tuple[str, RunContext]:
+        prompt = await prompt_of(self._store, run.execution, spec)
+        if prompt != spec.prompt:
+            run.execution = run.execution.evolve(prompt=self._redactor.text(prompt))
+        return prompt, replace(context, conversation=await conversation_of(self._store, run.execution, spec))
+
+    async def _create(self, context: RunContext, spec: JobSpec) -> BackgroundAgent:
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
@@ -241,7 +254,7 @@ def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
     output = redactor.text(answer.output)
     talk = answer.conversation
     if talk is not None:
-        return replace(answer, output=output, conversation=replace(talk, native=redactor.value(talk.native)))
+        return replace(answer, output=output, conversation=capped(replace(talk, native=redactor.value(talk.native))))
     return answer if output is answer.output else replace(answer, output=output)
 
 
