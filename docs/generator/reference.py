@@ -24,7 +24,14 @@ _PAGES: Final = (
         "Jobs",
         ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.model.Totals"),
     ),
-    ("policies", "Policies", ("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Retention")),
+    (
+        "policies",
+        "Policies",
+        (
+            "Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "ConversationMode", "Budget", "BudgetAction", "Amount",
+            "UsageLine", "Retention",
+        ),
+    ),
     (
         "schedules",
         "Schedules",

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
-    from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+    from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
+    from agentcron.domain.spending import Amount, Budget, BudgetAction
+    from agentcron.domain.usage import UsageLine
     from agentcron.errors import (
         AgentcronError,
         AgentDefinitionError,
@@ -54,8 +56,10 @@ _HOMES = {
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
-    "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
+    "agentcron.domain.policies": ("CatchUp", "ConversationMode", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
+    "agentcron.domain.spending": ("Amount", "Budget", "BudgetAction"),
+    "agentcron.domain.usage": ("UsageLine",),
     "agentcron.errors": (
         "AgentDefinitionError",
         "AgentError",
@@ -92,12 +96,16 @@ __all__ = [
     "AgentManagerPlugin",
     "AgentOutcome",
     "AgentcronError",
+    "Amount",
     "BackgroundJobsConfig",
     "BackgroundJobsPlugin",
+    "Budget",
+    "BudgetAction",
     "CatchUp",
     "ConfigError",
     "ConflictError",
     "Conversation",
+    "ConversationMode",
     "CostBasis",
     "CronSchedule",
     "DateRange",
@@ -130,6 +138,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "Usage",
+    "UsageLine",
     "__version__",
     "background_jobs_toolset",
     "get_logger",

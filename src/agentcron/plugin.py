@@ -24,7 +24,10 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
 from agentcron.domain.settling import settle
+from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import read_shared
+from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -89,6 +92,7 @@ class BackgroundJobsPlugin:
             # Damage that a store finds would be told where the owner of this logger does not look.
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
+        self._budgets = read_shared(config.budgets)
         self._clock = config.clock or SystemClock()
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
         # A factory that resolves secrets knows values that the environment alone does not show.
@@ -195,7 +199,7 @@ class BackgroundJobsPlugin:
         spec = read_spec(values, timezone=self.config.timezone)
         check_prompt(spec)
         plan = changes.create(spec, ids.job_id(), self._clock.now(), made_by=made_by)
-        self.agent_factory.check(spec.agent)
+        self._check_agents(spec)
         await (await self._store()).commit([plan])
         self._wake()
         assert plan.job_after is not None
@@ -251,8 +255,8 @@ class BackgroundJobsPlugin:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
             if "prompt" in values or "metadata" in values:
                 check_prompt(spec)
-            if spec.agent != job.spec.agent:
-                self.agent_factory.check(spec.agent)
+            if (spec.agent, spec.budgets) != (job.spec.agent, job.spec.budgets):
+                self._check_agents(spec)
             return changes.edit(job, spec, now, self._new_id)
 
         return await self._change(job_id, "edited", edit)
@@ -308,6 +312,15 @@ class BackgroundJobsPlugin:
     async def get_statistics(self) -> JobStatistics:
         """Figures over all jobs and executions, read from running sums; no history is gone through."""
         return await (await self._store()).statistics()
+
+    async def get_usage(self, by: str = "job", days: int = 30) -> list[UsageLine]:
+        """What runs used in the last ``days`` days (1 to 366), by ``job``, ``agent`` (``model`` is the same: the
+        definition), ``tag`` or ``day`` (UTC), the dearest first, days in order. Read from hourly sums; no history is
+        gone through. Of jobs, those whose runs told tokens or a cost, or that have budgets. Raises ``ValueError``."""
+        store = await self._store()
+        names = {job.id: job.name for job in await self.get_jobs()} if by == "job" else {}
+        prefix, hour = usage_range(by, days, self._clock.now())
+        return usage_lines(by, await store.usage(prefix, hour), names)
 
     # --- executions -----------------------------------------------------------------------------------------------
 
@@ -476,6 +489,7 @@ class BackgroundJobsPlugin:
             self._follow,
             self.config.agent_manager,
             self.config.retention,
+            self._budgets,
         )
 
     def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -487,6 +501,12 @@ class BackgroundJobsPlugin:
                 values[name] = clean
                 self._log.warning(f"{name}: holds a secret, which is not kept; let the agent read it where it runs")
         return values
+
+    def _check_agents(self, spec: JobSpec) -> None:
+        self.agent_factory.check(spec.agent)
+        for budget in spec.budgets:
+            if budget.fallback_agent is not None:
+                self.agent_factory.check(budget.fallback_agent)
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import AgentOutcome, Conversation
 from agentcron.domain.plans import Plan
@@ -16,6 +17,7 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Spent
 
 T = TypeVar("T")
 
@@ -184,7 +186,14 @@ class JobStore(Protocol):
         ...
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         """``commit``, then ``claim`` with ``begin``: what the plans made ready starts without a second commit."""
         ...
@@ -207,8 +216,10 @@ class JobStore(Protocol):
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        Rows of jobs with budgets, of their own or of a scope in ``apart``, are not begun: ``begin_within`` does it.
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
@@ -219,6 +230,19 @@ class JobStore(Protocol):
 
     async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
         """Record that the attempt begins. False: the fence is old, or a cancel was asked for."""
+        ...
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        """``begin`` if there is room in every budget of the claim, judged and reserved in one transaction; the
+        reservation ends with the run. ``agent`` is the definition that runs it, where that is another one. None: the
+        fence is old, or a cancel was asked for."""
+        ...
+
+    async def usage(self, scopes: str, hour: int) -> Sequence[Spent]:
+        """What runs used, hour by hour since ``hour`` (since the epoch), of each scope that begins with ``scopes``:
+        ``all``, ``agent:``, ``tag:``, ``job:``. Read from sums; of jobs those that used tokens or have budgets."""
         ...
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:

@@ -12,6 +12,7 @@ from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, Jo
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Budget
 from agentcron.schedule import CronSchedule, Schedule
 
 
@@ -285,6 +286,10 @@ class Job:
     @property
     def conversation(self) -> ConversationMode:
         return self.spec.conversation
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        return self.spec.budgets
 
     @property
     def pause_after_failures(self) -> int:

@@ -92,6 +92,7 @@ class Needless(StrEnum):
     """Why a slot that was waiting is not begun after all."""
 
     LATE = "too_late"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ class Unneeded:
     """The slot was given up before the agent was called."""
 
     cause: Needless
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from agentcron.domain.outcomes import (
     Errored,
     Failed,
     GivenBack,
+    Needless,
     Outcome,
     Unneeded,
 )
@@ -33,7 +34,7 @@ from agentcron.domain.spec import JobSpec
 # A prompt that kills its worker would be resumed for ever without an end to claims.
 MAX_CLAIMS: Final = 20
 # Errors that are not the job's own doing and not worth a retry: the provider holds its account.
-NEVER_COUNTED: Final = frozenset({"quota"})
+NEVER_COUNTED: Final = frozenset({"quota", "budget"})
 
 
 class Streak(Enum):
@@ -81,8 +82,9 @@ def settle(
             return _errored(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
-        case Unneeded(cause=cause):
-            return _end(execution, ExecutionStatus.MISSED, cause.value, now, spec)
+        case Unneeded(cause=cause, message=message):
+            status = ExecutionStatus.MISSED if cause is Needless.LATE else ExecutionStatus.SKIPPED
+            return _end(execution, status, cause.value, now, spec, error=message or None)
         case GivenBack(ready_at=ready_at):
             return _again(execution, ready_at, now, spec)
 
@@ -149,7 +151,7 @@ def _end(
         after=after,
         now=now,
         streak=streak,
-        scopes=tally_scopes(spec),
+        scopes=_spending_scopes(spec, after),
         pause_after_failures=spec.pause_after_failures,
     )
 
@@ -194,7 +196,18 @@ def _again(
         retries=execution.retries + retry,
         agent_id=None,
     )
-    return Settlement(before=execution, after=after, now=now, closed_attempt=closed, scopes=tally_scopes(spec))
+    return Settlement(
+        before=execution, after=after, now=now, closed_attempt=closed, scopes=_spending_scopes(spec, closed or after)
+    )
+
+
+def _spending_scopes(spec: JobSpec, paid: Execution) -> tuple[str, ...]:
+    """The tallies of a run. The job has its own where somebody asks for it: it has budgets, or the run used tokens or
+    money, beside which a sum more is nothing."""
+    scopes = tally_scopes(spec)
+    if spec.budgets or paid.cost_usd or (paid.usage is not None and paid.usage.tokens):
+        return (*scopes, f"job:{paid.job_id}")
+    return scopes
 
 
 def tally_scopes(spec: JobSpec) -> tuple[str, ...]:

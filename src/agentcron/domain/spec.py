@@ -24,6 +24,7 @@ from agentcron.domain.policies import (
     Overlap,
     RetryPolicy,
 )
+from agentcron.domain.spending import Budget
 from agentcron.errors import InvalidJobError
 from agentcron.schedule import Schedule, format_duration
 
@@ -71,6 +72,7 @@ class JobSpec:
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
     conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
+    budgets: tuple[Budget, ...] = _field("The most that its runs may use in a window.", ())
     pause_after_failures: int = _field(
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Budget, read_budgets, write_budget
 from agentcron.errors import InvalidJobError, InvalidScheduleError
 from agentcron.schedule import (
     CronSchedule,
@@ -256,10 +257,12 @@ def _write(value: Any) -> Any:
         return value.value
     if isinstance(value, RetryPolicy):
         return {field.name: _write(getattr(value, field.name)) for field in fields(RetryPolicy)}
+    if isinstance(value, Budget):
+        return write_budget(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
-        return list(value)
+        return [_write(part) for part in value]
     return value
 
 
@@ -280,6 +283,7 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
     "conversation": _choice(ConversationMode),
+    "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": _whole,
     "priority": _whole,
     "metadata": _mapping,

@@ -13,6 +13,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.bounds import Bounds
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
@@ -98,6 +99,7 @@ class Runner:
         redactor: Redactor,
         log: Log,
         manager: AgentManagerPlugin | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -105,12 +107,19 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._manager = manager
+        self._bounds = bounds
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
     async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
         """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
         execution = run.execution
+        if self._bounds is not None and self._bounds.cover(spec):
+            admitted = await self._bounds.admit(execution, spec)
+            if not isinstance(admitted, tuple):
+                run.judged = True
+                return settle(execution, admitted, self._clock.now(), spec)
+            run.execution, spec = admitted
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
         if run.abandoned or run.cause is CutCause.LOST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from agentcron import ids
@@ -10,6 +10,8 @@ from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
+from agentcron.domain.spending import Budget
+from agentcron.engine.bounds import Bounds
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -36,14 +38,16 @@ class Scheduler:
         on_planned: Callable[[Plan], Awaitable[None]],
         agents: AgentManagerPlugin | None = None,
         retention: Retention | None = None,
+        budgets: Mapping[str, Sequence[Budget]] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
-        runner = Runner(store, factory, clock, redactor, log, manager=agents)
+        shared = budgets or {}
+        runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=Bounds(store, clock, log, shared))
         settler = Settler(store, clock, log)
-        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log)
+        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention)
 

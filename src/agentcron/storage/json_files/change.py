@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
+from agentcron.domain.spending import Amount
 from agentcron.storage.json_files.files import encode
 from agentcron.storage.memory import MemoryStorage, Tally
 from agentcron.storage.records import (
@@ -41,6 +42,7 @@ class Change:
     deleted: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     processes: dict[str, str | None] = field(default_factory=dict)
+    hours: dict[str, Amount] = field(default_factory=dict)
     tally: Tally | None = None
     adopted: tuple[str, ...] = ()
     jobs_json: str | None = None
@@ -58,6 +60,8 @@ class Change:
             said["nodes"] = {key: node_record(node) for key, node in self.nodes.items()}
         if self.processes:
             said["processes"] = self.processes
+        if self.hours:
+            said["hours"] = hours_record(self.hours)
         if self.tally is not None:
             said["tally"] = tally_record(self.tally)
         if self.adopted:
@@ -75,6 +79,7 @@ def read_change(said: Mapping[str, Any]) -> Change:
         deleted={key: (name, instant(at)) for key, (name, at) in said.get("deleted", {}).items()},
         nodes={key: read_node(part) for key, part in said.get("nodes", {}).items()},
         processes=dict(said.get("processes", {})),
+        hours=read_hours(said.get("hours", {})),
         tally=read_tally(said["tally"]) if "tally" in said else None,
         adopted=tuple(said.get("adopted", ())),
         jobs_json=said.get("jobs_json"),
@@ -119,6 +124,7 @@ def apply(change: Change, to: MemoryStorage) -> None:
             to._processes.pop(key, None)
         else:
             to._processes[key] = process
+    to._hours.update(change.hours)
     if change.tally is not None:
         to._tally = change.tally.copy()
 
@@ -128,7 +134,7 @@ def copy(of: MemoryStorage, to: MemoryStorage) -> None:
     to._jobs, to._specs = dict(of._jobs), dict(of._specs)
     to._executions, to._history = dict(of._executions), {key: list(rows) for key, rows in of._history.items()}
     to._processes, to._tombstones = dict(of._processes), dict(of._tombstones)
-    to._nodes, to._tally = dict(of._nodes), of._tally.copy()
+    to._nodes, to._tally, to._hours = dict(of._nodes), of._tally.copy(), dict(of._hours)
 
 
 class _Noting(dict[str, V], Generic[V]):
@@ -166,6 +172,7 @@ class Ahead(MemoryStorage):
     _tombstones: _Noting[tuple[str, datetime]]
     _nodes: _Noting[Node]
     _processes: _Noting[str]
+    _hours: _Noting[Amount]
 
     def __init__(self, of: MemoryStorage | None = None) -> None:
         super().__init__()
@@ -175,6 +182,7 @@ class Ahead(MemoryStorage):
         self._tombstones = _Noting(of._tombstones)
         self._nodes = _Noting(of._nodes)
         self._processes = _Noting(of._processes)
+        self._hours = _Noting(of._hours)
         self._specs = dict(of._specs)
         self._history = {key: list(rows) for key, rows in of._history.items()}
         self._tally = of._tally.copy()
@@ -188,11 +196,21 @@ class Ahead(MemoryStorage):
             deleted={key: value for key, value in self._tombstones.taken().items() if value is not None},
             nodes={key: value for key, value in self._nodes.taken().items() if value is not None},
             processes=self._processes.taken(),
+            hours={key: value for key, value in self._hours.taken().items() if value is not None},
         )
         if self._tally != self._counted:
             change.tally = self._counted = self._tally.copy()
         touched = change.jobs or change.rows or change.deleted or change.nodes or change.processes
         return change if touched or change.tally is not None else None
+
+
+def hours_record(hours: Mapping[str, Amount]) -> dict[str, Any]:
+    return {key: [used.runs, used.tokens, str(used.cost_usd)] for key, used in hours.items()}
+
+
+def read_hours(said: Mapping[str, Any]) -> dict[str, Amount]:
+    """What was spent in each hour again. Raises ``ValueError`` or ``TypeError``."""
+    return {key: Amount(runs=runs, tokens=tokens, cost_usd=Decimal(cost)) for key, (runs, tokens, cost) in said.items()}
 
 
 def tally_record(tally: Tally) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from agentcron.domain.model import Execution
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreTooNew, StoreUnavailable
-from agentcron.storage.json_files.change import Ahead, Change, apply, read_change, read_tally
+from agentcron.storage.json_files.change import Ahead, Change, apply, read_change, read_hours, read_tally
 from agentcron.storage.json_files.edits import take_edits
 from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry, kept, parse, read_bytes, set_aside
 from agentcron.storage.json_files.jobs_file import JobsFile, read_jobs
@@ -111,6 +111,7 @@ def _read_snapshot(folder: Folder, found: Loaded) -> dict[str, Any] | None:
         state._nodes.update({record["id"]: read_node(record) for record in said["nodes"]})
         state._processes.update(said["processes"])
         state._tally = read_tally(said["tally"])
+        state._hours.update(read_hours(said.get("hours", {})))
         found.adopted = set(said["adopted"])
     except _BAD as error:
         found.state = Ahead()

@@ -17,7 +17,7 @@ from typing import Any, Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import write_spec
-from agentcron.storage.json_files.change import Change, tally_record
+from agentcron.storage.json_files.change import Change, hours_record, tally_record
 from agentcron.storage.json_files.files import (
     Folder,
     encode,
@@ -94,6 +94,7 @@ class Projection:
                 "nodes": [node_record(node) for node in state._nodes.values()],
                 "processes": dict(state._processes),
                 "tally": tally_record(state._tally),
+                "hours": hours_record(state._hours),
                 "adopted": [key for key in adopted if key in state._executions],
             },
             lines=lines,

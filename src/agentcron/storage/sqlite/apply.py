@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
+from agentcron.domain.budgets import is_bounded
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
@@ -168,6 +169,7 @@ def claim(
     begin: bool,
     caught_up: int | None,
     spec_of: SpecOf,
+    apart: Collection[str] = (),
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     now_us = to_us(now)
@@ -186,13 +188,15 @@ def claim(
             if left < 0:
                 break
         try:
-            wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
+            spec = spec_of(row[2], row[3])
         except ValueError:
             # A job that this release cannot read is left to one that can.
             continue
+        wake_at = now + spec.timeout + CLOSE_GRACE
+        begins = begin and not is_bounded(spec, apart)
         tx.execute(
             statement("execution_claim"),
-            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
+            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begins, "now": now_us},
         )
         tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
         claimed.append(
@@ -201,8 +205,8 @@ def claim(
                 owner=owner,
                 fence=found.fence + 1,
                 wake_at=wake_at,
-                begun=found.begun or begin,
-                start_time=now if begin else found.start_time,
+                begun=found.begun or begins,
+                start_time=now if begins else found.start_time,
             )
         )
     return claimed

@@ -7,11 +7,12 @@ Python for each statement. Whatever is not of the common shape is left to those.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from agentcron.domain.budgets import is_bounded
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
@@ -39,6 +40,7 @@ class Start:
     owner: str
     now: datetime
     limit: int
+    apart: Collection[str] = ()
 
 
 def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple[list[bool], list[Execution]]:
@@ -81,7 +83,11 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
     ready = [
         (row.priority, row.wake_at, number)
         for number, (plan, _) in enumerate(moved)
-        if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
+        if (row := plan.rows[0]).wake_at is not None
+        and row.wake_at <= start.now
+        and not row.caught_up
+        and plan.job_after is not None
+        and not is_bounded(plan.job_after.spec, start.apart)
     ]
     if len(ready) > start.limit:
         ready = sorted(ready)[: start.limit]
