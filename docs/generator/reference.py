@@ -29,7 +29,7 @@ _PAGES: Final = (
         "Policies",
         (
             "Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "ConversationMode", "Budget", "BudgetAction", "Amount",
-            "UsageLine", "Retention",
+            "UsageLine", "Retention", "Source", "SourceKind", "Expectation", "CheckKind",
         ),
     ),
     (
@@ -44,7 +44,7 @@ _PAGES: Final = (
         "executions",
         "Executions",
         ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Policy", "Usage",
-         "CostBasis", "Conversation"),
+         "CostBasis", "Conversation", "Findings", "Mark"),
     ),
     (
         "agents",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from agentcron.agent_core import Agent, Plugin
     from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.agents.manager import AgentManagerPlugin
+    from agentcron.domain.checks import CheckKind, Expectation, Source, SourceKind
     from agentcron.domain.explain import Explanation, Policy
+    from agentcron.domain.findings import Findings, Mark
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
@@ -52,7 +54,9 @@ _HOMES = {
     "agentcron.agent_core": ("Agent", "Plugin"),
     "agentcron.agents.factory": ("AgentFactoryPlugin",),
     "agentcron.agents.manager": ("AgentManagerPlugin",),
+    "agentcron.domain.checks": ("CheckKind", "Expectation", "Source", "SourceKind"),
     "agentcron.domain.explain": ("Explanation", "Policy"),
+    "agentcron.domain.findings": ("Findings", "Mark"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
@@ -102,6 +106,7 @@ __all__ = [
     "Budget",
     "BudgetAction",
     "CatchUp",
+    "CheckKind",
     "ConfigError",
     "ConflictError",
     "Conversation",
@@ -113,7 +118,9 @@ __all__ = [
     "Execution",
     "ExecutionFilters",
     "ExecutionStatus",
+    "Expectation",
     "Explanation",
+    "Findings",
     "InvalidJobError",
     "InvalidScheduleError",
     "Job",
@@ -121,6 +128,7 @@ __all__ = [
     "JobSpec",
     "JobStatistics",
     "JobStatus",
+    "Mark",
     "MemoryStorage",
     "NotAllowedError",
     "NotFoundError",
@@ -132,6 +140,8 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "RunContext",
+    "Source",
+    "SourceKind",
     "SqliteStorage",
     "StorageFsPlugin",
     "StoreError",

@@ -97,6 +97,7 @@ class Session:
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
             budgets=config.budgets,
+            base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from agentcron.domain.findings import Findings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -93,13 +95,15 @@ class Needless(StrEnum):
 
     LATE = "too_late"
     BUDGET = "budget"
+    GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The agent finished."""
+    """The agent finished. ``silent``: its answer says that there is nothing to tell."""
 
     answer: AgentOutcome
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +137,11 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unneeded:
-    """The slot was given up before the agent was called."""
+    """The slot was given up before the agent was called; ``findings`` are what a gate saw."""
 
     cause: Needless
     message: str = ""
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

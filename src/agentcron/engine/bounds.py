@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentcron import ids
 from agentcron.domain import changes
@@ -17,6 +17,9 @@ from agentcron.domain.spending import Amount, Budget, BudgetAction
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
+
+if TYPE_CHECKING:
+    from agentcron.engine.runner import Run
 
 STORE_RETRY: Final = timedelta(seconds=1)
 TRIES: Final = 20
@@ -35,6 +38,16 @@ class Bounds:
     def cover(self, spec: JobSpec) -> bool:
         """Whether runs of the job are under a budget."""
         return is_bounded(spec, self._shared)
+
+    async def begin(self, run: Run, spec: JobSpec) -> Outcome | None:
+        """Begin the run where there is room, or with the cheaper definition; else what becomes of it instead."""
+        admitted = await self.admit(run.execution, spec)
+        if not isinstance(admitted, tuple):
+            return admitted
+        run.execution, begun_by = admitted
+        if begun_by.agent != spec.agent:
+            run.fallback_agent = begun_by.agent
+        return None
 
     async def admit(self, execution: Execution, spec: JobSpec) -> tuple[Execution, JobSpec] | Outcome:
         """The execution, begun, with the spec to run it by, or what becomes of it instead."""

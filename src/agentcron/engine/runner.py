@@ -7,13 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from agentcron.agents.conversation import capped
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
+from agentcron.checks.checker import Checker
+from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.bounds import Bounds
+from agentcron.engine.deadlines import Deadlines
+from agentcron.engine.funnel import redacted
+from agentcron.engine.gatekeeper import Gatekeeper
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
@@ -44,6 +48,7 @@ class Run:
     told_at: float | None = None
     reminded: bool = False
     abandoned: bool = False
+    fallback_agent: str | None = None
     awaited: asyncio.Event | None = None
 
     @property
@@ -100,6 +105,7 @@ class Runner:
         log: Log,
         manager: AgentManagerPlugin | None = None,
         bounds: Bounds | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -108,24 +114,20 @@ class Runner:
         self._log = log
         self._manager = manager
         self._bounds = bounds
+        self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
+        self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context, bounds)
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
     async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
         """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
-        execution = run.execution
-        if self._bounds is not None and self._bounds.cover(spec):
-            admitted = await self._bounds.admit(execution, spec)
-            if not isinstance(admitted, tuple):
-                run.judged = True
-                return settle(execution, admitted, self._clock.now(), spec)
-            run.execution, spec = admitted
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
+        execution, spec = run.execution, _as_begun(run, spec)
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
-        return settle(run.execution, self._redacted(outcome), self._clock.now(), spec, agent_id=agent_id)
+        return settle(run.execution, redacted(outcome, self._redactor), self._clock.now(), spec, agent_id=agent_id)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -139,17 +141,21 @@ class Runner:
         run.working = True
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
-        # Cheaper than asyncio.timeout, which every run would pay for.
-        timer = asyncio.get_running_loop().call_later(spec.timeout.total_seconds(), run.cut, CutCause.TIMEOUT)
+        began = 0.0
+        limit = self._deadlines.add(run, spec.timeout.total_seconds())
         outcome: Outcome
         try:
+            if held_up := await self._held_up(run, spec):
+                return held_up, None
+            spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
             if takes_over(spec):
                 prompt, context = await self._taken_over(run, spec, context)
             agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
-            outcome = _judged(await agent.run(prompt))
+            began = self._clock.steady()
+            outcome = _judged(await agent.run(prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
                 outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
@@ -162,7 +168,7 @@ class Runner:
         except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = _errored(error)
         finally:
-            timer.cancel()
+            self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
@@ -171,7 +177,17 @@ class Runner:
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
+        if isinstance(outcome, Done) and (spec.expect or spec.silent):
+            outcome = await self._gatekeeper.judge(run, spec, outcome, self._clock.steady() - began)
         return outcome, agent_id
+
+    async def _held_up(self, run: Run, spec: JobSpec) -> Outcome | None:
+        """What keeps the run from calling its agent: a gate, or a budget. None: nothing, and it is begun."""
+        if not run.execution.begun and looks_first(spec):
+            return await self._gatekeeper.admit(run, spec)
+        if self._bounds is not None and self._bounds.cover(spec):
+            return await self._bounds.begin(run, spec)
+        return None
 
     def _register(self, manager: AgentManagerPlugin, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry:
         live = LiveAgent(
@@ -185,13 +201,12 @@ class Runner:
         return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     def _context(self, execution: Execution, spec: JobSpec) -> RunContext:
-        return RunContext(
+        return RunContext.of(
             job_id=execution.job_id,
             job_name=spec.name,
             execution_id=execution.id,
             scheduled_for=execution.scheduled_for,
             attempt=execution.attempt,
-            idempotency_key=execution.idempotency_key,
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
@@ -201,7 +216,7 @@ class Runner:
         prompt = await prompt_of(self._store, run.execution, spec)
         if prompt != spec.prompt:
             run.execution = run.execution.evolve(prompt=self._redactor.text(prompt))
-        return prompt, replace(context, conversation=await conversation_of(self._store, run.execution, spec))
+        return prompt, _with(context, await conversation_of(self._store, run.execution, spec))
 
     async def _create(self, context: RunContext, spec: JobSpec) -> BackgroundAgent:
         tries = spec.retry.creation_attempts
@@ -245,26 +260,15 @@ class Runner:
         except Exception as error:  # what an agent does on its way out never changes what its run came to
             self._log.warning(f"{spec.name}: closing the agent of {run.execution.id} failed: {error!r}")
 
-    def _redacted(self, outcome: Outcome) -> Outcome:
-        """The one funnel: what is stored of a run passes here."""
-        text = self._redactor.text
-        match outcome:
-            case Done(answer=answer):
-                return Done(answer=_clean(answer, self._redactor))
-            case Failed(answer=answer, message=message):
-                return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
-            case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
-                kept = None if partial is None else _clean(partial, self._redactor)
-                return replace(outcome, message=text(message), answer=kept)
-        return outcome
+
+def _as_begun(run: Run, spec: JobSpec) -> JobSpec:
+    """The spec by which the run was begun: a budget may have given it to another definition."""
+    agent = run.fallback_agent
+    return spec if agent is None else replace(spec, agent=agent)
 
 
-def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
-    output = redactor.text(answer.output)
-    talk = answer.conversation
-    if talk is not None:
-        return replace(answer, output=output, conversation=capped(replace(talk, native=redactor.value(talk.native))))
-    return answer if output is answer.output else replace(answer, output=output)
+def _with(context: RunContext, conversation: Conversation | None) -> RunContext:
+    return context if conversation is None else replace(context, conversation=conversation)
 
 
 _CUT: Final = {
@@ -284,7 +288,7 @@ def _checked(agent: BackgroundAgent) -> BackgroundAgent:
     )
 
 
-def _judged(answer: Any) -> Outcome:
+def _judged(answer: Any, failure_marker: str | None) -> Outcome:
     """What an agent answered, which may be anything: agents are other people's code."""
     if not isinstance(answer, AgentOutcome):
         word = type(answer).__name__
@@ -296,6 +300,8 @@ def _judged(answer: Any) -> Outcome:
     if answer.failed is not None:
         kind = "limit" if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
+    if (why := said_failed(failure_marker, output)) is not None:
+        return Failed(kind="agent", message=why, answer=answer)
     return Done(answer=answer)
 
 

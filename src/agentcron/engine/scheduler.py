@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.checks.checker import Checker
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
@@ -39,13 +40,15 @@ class Scheduler:
         agents: AgentManagerPlugin | None = None,
         retention: Retention | None = None,
         budgets: Mapping[str, Sequence[Budget]] | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
         shared = budgets or {}
-        runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=Bounds(store, clock, log, shared))
+        bounds = Bounds(store, clock, log, shared)
+        runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
         settler = Settler(store, clock, log)
         self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.budgets import Claim, Verdict
+from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -235,8 +236,8 @@ class SqliteStorage:
             )
         )
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now))
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now, findings))
 
     async def begin_within(
         self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
