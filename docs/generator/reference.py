@@ -28,8 +28,8 @@ _PAGES: Final = (
         "policies",
         "Policies",
         (
-            *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "Retention"),
-            *("Source", "SourceKind", "Expectation", "CheckKind"),
+            *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "ConversationMode", "Budget"),
+            *("BudgetAction", "Amount", "UsageLine", "Retention", "Source", "SourceKind", "Expectation", "CheckKind"),
         ),
     ),
     (

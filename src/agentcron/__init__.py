@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from agentcron.domain.limits import Limits
     from agentcron.domain.model import Execution, Job
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
-    from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+    from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
+    from agentcron.domain.spending import Amount, Budget, BudgetAction
     from agentcron.domain.statistics import JobStatistics
+    from agentcron.domain.usage import UsageLine
     from agentcron.errors import (
         AgentcronError,
         AgentDefinitionError,
@@ -63,9 +65,11 @@ _HOMES = {
     "agentcron.domain.limits": ("Limits",),
     "agentcron.domain.model": ("Execution", "Job"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
-    "agentcron.domain.policies": ("CatchUp", "OnInterrupt", "Overlap", "RetryPolicy"),
+    "agentcron.domain.policies": ("CatchUp", "ConversationMode", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
     "agentcron.domain.statistics": ("JobStatistics",),
+    "agentcron.domain.spending": ("Amount", "Budget", "BudgetAction"),
+    "agentcron.domain.usage": ("UsageLine",),
     "agentcron.errors": (
         "AgentDefinitionError",
         "AgentError",
@@ -104,14 +108,18 @@ __all__ = [
     "AgentManagerPlugin",
     "AgentOutcome",
     "AgentcronError",
+    "Amount",
     "BackgroundJobsConfig",
     "BackgroundJobsPlugin",
+    "Budget",
+    "BudgetAction",
     "CatchUp",
     "ChangedError",
     "CheckKind",
     "ConfigError",
     "ConflictError",
     "Conversation",
+    "ConversationMode",
     "CostBasis",
     "CronSchedule",
     "DateRange",
@@ -151,6 +159,7 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "Usage",
+    "UsageLine",
     "__version__",
     "background_jobs_toolset",
     "get_logger",

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.made import Made
 from agentcron.domain.model import idempotency_key
-from agentcron.domain.outcomes import AgentOutcome, Usage
+from agentcron.domain.outcomes import AgentOutcome, Conversation, Usage
 from agentcron.journal import Steps
 
 
@@ -42,6 +42,8 @@ class RunContext(Made):
     metadata: dict[str, Any] = field(default_factory=dict)
     """The job's own values."""
     record_process: Callable[[int, float], Awaitable[None]] | None = None
+    conversation: Conversation | None = None
+    """What the run goes on with (``conversation = continue``): the native form, and the agent's session id."""
     limits: Limits = NO_LIMITS
     """What this run may use at most: the job's limits and the definition's, whichever is tighter."""
     steps: Steps | None = None

@@ -16,7 +16,8 @@ from typing import Any, Final
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
 from agentcron.domain.retention import Retention
 from agentcron.domain.spec import DEFAULT_AGENT
-from agentcron.errors import ConfigError, InvalidScheduleError
+from agentcron.domain.spending import Budget, read_shared
+from agentcron.errors import ConfigError, InvalidJobError, InvalidScheduleError
 from agentcron.retention_text import NONE, RETENTION_KEYS, read_limit
 from agentcron.schedule import format_duration, parse_duration, zone
 
@@ -32,7 +33,7 @@ _SCHEDULER_KEYS: Final = (
 )
 # The same setting as a number of milliseconds, as the library spells it.
 _IN_MS: Final = "evaluation_interval_ms"
-_SECTIONS: Final = ("store", "scheduler", "retention", "agents", "tools")
+_SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "agents", "tools")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -74,6 +75,7 @@ class Config:
     evaluation_interval: Setting
     stop_grace: Setting
     retention: Mapping[str, Setting]
+    budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
     agents: Mapping[str, Any] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -84,6 +86,8 @@ class Config:
         found.update({f"scheduler.{name}": getattr(self, name) for name in _SCHEDULER_KEYS})
         for name, limit in self.retention.items():
             found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
+        for name, budgets in self.budgets.items():
+            found[f"budgets.{name}"] = Setting(value="; ".join(map(str, budgets)), origin=str(self.file))
         for name, definition in self.agents.items():
             found[f"agents.{name}"] = Setting(value=definition, origin=str(self.file))
         return found
@@ -134,6 +138,7 @@ def load_config(
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
+        budgets=_budgets(written, path),
         agents=agents,
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
         warnings=tuple(_odd_variables(environ)),
@@ -244,6 +249,16 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     except ValueError as error:
         raise ConfigError(f"{origin}: scheduler.{name}: {value!r} is not {error}") from error
     return Setting(value=value, origin=origin)
+
+
+def _budgets(written: Mapping[str, Any], path: Path | None) -> dict[str, tuple[Budget, ...]]:
+    values = written.get("budgets", {})
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: budgets: must be a table; write [budgets]")
+    try:
+        return read_shared(values)
+    except InvalidJobError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _retention(name: str, written: Mapping[str, Any], environ: Mapping[str, str], path: Path | None) -> Setting:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.domain.retention import Retention
@@ -43,6 +45,9 @@ class BackgroundJobsConfig:
     """Tell each decision with its reason, whatever the level of the logger is."""
     retention: Retention | None = field(default_factory=Retention)
     """How much history is kept; None keeps all of it."""
+    budgets: Mapping[str, Any] = field(default_factory=dict)
+    """Budgets that jobs share: of ``all`` jobs, or of those with a tag (``tag:x``); each a ``Budget``, its text, or a
+    list of them."""
 
 
 def default_store() -> Path:

@@ -23,10 +23,13 @@ from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.plans import Plan, ToCancel
+from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import read_shared
+from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -46,6 +49,8 @@ NAME: Final = "background-jobs"
 HISTORY: Final = 50
 TRIES: Final = 20
 
+# The fields of a job that are free text.
+_WRITTEN: Final = frozenset({"name", "prompt", "metadata", "tags"})
 _READ_ONLY: Final = frozenset(
     {
         "id",
@@ -89,6 +94,7 @@ class BackgroundJobsPlugin:
             # Damage that a store finds would be told where the owner of this logger does not look.
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
+        self._budgets = read_shared(config.budgets)
         self._clock = config.clock or SystemClock()
         self._checker = Checker(config.base_dir)
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
@@ -200,10 +206,11 @@ class BackgroundJobsPlugin:
         here.
         """
         fields.setdefault("agent", self.agent_factory.default_definition)
-        values = {"name": name, "schedule": schedule, "prompt": prompt, **fields}
+        values = self._without_secrets({"name": name, "schedule": schedule, "prompt": prompt, **fields})
         spec = read_spec(values, timezone=self.config.timezone)
+        check_prompt(spec)
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by)
-        self._check_agent(spec)
+        self._check_agents(spec)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         store = await self._store()
@@ -268,7 +275,7 @@ class BackgroundJobsPlugin:
         exist, and whatever ``create_job`` raises for a bad value. Here and in the other changes, ``edition`` (see
         ``Job``) is for callers that read the job before: another edition is left alone, with ``ChangedError``.
         """
-        values = {**(updates or {}), **fields}
+        values = self._without_secrets({**(updates or {}), **fields})
         for name in sorted(values.keys() & _READ_ONLY):
             raise InvalidJobError(f"{name}: cannot be changed; it is kept by the scheduler", field=name)
 
@@ -278,8 +285,10 @@ class BackgroundJobsPlugin:
 
         def edit(job: Job, now: datetime) -> Plan | None:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
-            if (spec.agent, spec.limits) != (job.spec.agent, job.spec.limits):
-                self._check_agent(spec)
+            if "prompt" in values or "metadata" in values:
+                check_prompt(spec)
+            if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
+                self._check_agents(spec)
             return changes.edit(job, spec, now, self._new_id)
 
         return await self._change(job_id, "edited", edit, edition=edition)
@@ -348,6 +357,15 @@ class BackgroundJobsPlugin:
     async def get_statistics(self) -> JobStatistics:
         """Figures over all jobs and executions, read from running sums; no history is gone through."""
         return await (await self._store()).statistics()
+
+    async def get_usage(self, by: str = "job", days: int = 30) -> list[UsageLine]:
+        """What runs used in the last ``days`` days (1 to 366), by ``job``, ``agent`` (``model`` is the same: the
+        definition), ``tag`` or ``day`` (UTC), the dearest first, days in order. Read from hourly sums; no history is
+        gone through. Of jobs, those whose runs told tokens or a cost, or that have budgets. Raises ``ValueError``."""
+        store = await self._store()
+        names = {job.id: job.name for job in await self.get_jobs()} if by == "job" else {}
+        prefix, hour = usage_range(by, days, self._clock.now())
+        return usage_lines(by, await store.usage(prefix, hour), names)
 
     # --- executions -----------------------------------------------------------------------------------------------
 
@@ -516,15 +534,29 @@ class BackgroundJobsPlugin:
             self._follow,
             self.config.agent_manager,
             self.config.retention,
+            self._budgets,
             self._checker,
         )
 
-    def _check_agent(self, spec: JobSpec) -> None:
+    def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What a person wrote, without the secrets in it: a job is kept in clear, and shown to everybody who may read
+        the store. The agent reads a secret from its environment."""
+        for name in _WRITTEN & values.keys():
+            clean = self._redactor.value(values[name])
+            if clean != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
+                values[name] = clean
+                self._log.warning(f"{name}: holds a secret, which is not kept; let the agent read it where it runs")
+        return values
+
+    def _check_agents(self, spec: JobSpec) -> None:
         """Refuse an agent that cannot work, and limits that its runs could not be held to."""
         self.agent_factory.check(spec.agent)
         check_limits = getattr(self.agent_factory, "check_limits", None)
         if check_limits is not None and spec.limits != NO_LIMITS:
             check_limits(spec.agent, spec.limits)
+        for budget in spec.budgets:
+            if budget.fallback_agent is not None:
+                self.agent_factory.check(budget.fallback_agent)
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from agentcron.agent_ports import AgentFactory as AgentFactory
 from agentcron.agent_ports import BackgroundAgent as BackgroundAgent
 from agentcron.agent_ports import RunContext as RunContext
+from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
@@ -18,6 +19,7 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Spent
 from agentcron.journal import Journal
 
 T = TypeVar("T")
@@ -111,7 +113,14 @@ class JobStore(Journal, Protocol):
         ...
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         """``commit``, then ``claim`` with ``begin``: what the plans made ready starts without a second commit."""
         ...
@@ -134,9 +143,11 @@ class JobStore(Journal, Protocol):
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
-        those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun.
+        those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun, and those of jobs with
+        budgets, of their own or of a scope in ``apart``: ``begin_within`` begins them.
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
@@ -148,6 +159,19 @@ class JobStore(Journal, Protocol):
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         """Record that the attempt begins, with what was found before it. False: the fence is old, or a cancel was asked
         for."""
+        ...
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        """``begin`` if there is room in every budget of the claim, judged and reserved in one transaction; the
+        reservation ends with the run. ``agent`` is the definition that runs it, where that is another one. None: the
+        fence is old, or a cancel was asked for."""
+        ...
+
+    async def usage(self, scopes: str, hour: int) -> Sequence[Spent]:
+        """What runs used, hour by hour since ``hour`` (since the epoch), of each scope that begins with ``scopes``:
+        ``all``, ``agent:``, ``tag:``, ``job:``. Read from sums; of jobs those that used tokens or have budgets."""
         ...
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -274,3 +275,16 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
     with pytest.raises(AgentDefinitionError, match=r"pip install 'agentcron\[ai\]'"):
         factory_of("openai:x", environ={"OPENAI_API_KEY": "sk-x"}).check("it")
+
+
+async def test_a_run_goes_on_with_the_kept_conversation_and_not_with_one_of_another_kind(fake: FakeOpenAI) -> None:
+    first = await answer_of(model(fake), "One.")
+    assert first.conversation is not None
+    second = await answer_of(model(fake), "Two.", context(conversation=first.conversation))
+    asked = [[message["content"] for message in request["messages"]] for request in fake.requests]
+    assert asked == [["One."], ["One.", "All is well.", "Two."]]
+    assert second.conversation is not None
+    assert second.conversation.session == first.conversation.session
+    other = replace(first.conversation, format="messages", native=[{"role": "user", "text": "One."}])
+    await answer_of(model(fake), "Three.", context(conversation=other))
+    assert [message["content"] for message in fake.requests[-1]["messages"]] == ["Three."]

@@ -48,7 +48,9 @@ def test_an_outcome_ends_the_execution(outcome: Outcome, status: _E, reason: str
     made = settled(outcome)
     assert (made.after.status, made.after.reason, made.streak, made.ended) == (status, reason, streak, True)
     assert (made.after.wake_at, made.after.end_time) == (None, NOW)
-    assert made.scopes == ("all", "agent:background-job", "tag:t")
+    # A run that told what it used is counted for its job too.
+    used = () if made.after.usage is None else (f"job:{made.after.job_id}",)
+    assert made.scopes == ("all", "agent:background-job", "tag:t", *used)
 
 
 def test_a_retryable_error_goes_back_to_the_line_while_attempts_are_left() -> None:

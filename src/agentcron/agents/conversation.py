@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agentcron.domain.outcomes import Conversation
 
+# Below the cap of a stored text, with room for what stands around it.
+MAX_BYTES: Final = 3 << 20
 _ROLES: Final = ("system", "user", "assistant", "tool")
 
 
@@ -21,6 +23,19 @@ class Message:
     tool: str | None = None
     args: Any = None
     result: Any = None
+
+
+def capped(conversation: Conversation) -> Conversation:
+    """The conversation; one that is larger than what a store keeps of a text becomes text that says so. Cut in the
+    middle of its JSON nobody could read any of it."""
+    written = json.dumps(conversation.native, ensure_ascii=False, default=str)
+    size = len(written.encode("utf-8", "replace"))
+    if size <= MAX_BYTES:
+        return conversation
+    # As a text inside JSON its quotes take two bytes each.
+    kept = written.encode("utf-8", "replace")[: MAX_BYTES // 2].decode("utf-8", "ignore")
+    told = f"[cut by agentcron: {size} bytes, the first {MAX_BYTES // 2} kept]"
+    return replace(conversation, format="cut", native=f"{kept}\n{told}")
 
 
 def readable(conversation: Conversation) -> list[Message]:

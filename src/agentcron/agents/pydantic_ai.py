@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from agentcron.journal import Steps
     from agentcron.ports import BackgroundAgent, RunContext
 
+FORMAT: Final = "pydantic-ai"
 _BUILDING: Final = "agentcron.agents.model_building"
 # A client's own patience must outlast the run, or a slow answer ends as a network error before its time.
 _PATIENCE: Final = 5.0
@@ -68,12 +69,14 @@ class PydanticAgent(OneRun):
         # The price list knows providers by name; behind another address the same name may cost anything.
         priced = self._choice.base_url is None
         limits = RunLimits(self._context.limits, lambda: self._messages, priced=priced)
+        history = _history(self._context.conversation)
         with capture_run_messages() as self._messages, _through(self._context.steps):
             try:
                 # Entered, it closes its connections when the last run that shares it ends.
                 async with self._agent:
                     result = await self._agent.run(
                         prompt,
+                        message_history=history,
                         usage=self._usage,
                         usage_limits=limits,
                         model_settings=self._settings(),
@@ -123,7 +126,7 @@ class PydanticAgent(OneRun):
             cost_basis=CostBasis.UNKNOWN if cost is None else CostBasis.ESTIMATED,
             conversation=Conversation(
                 kind="pydantic-ai",
-                format="pydantic-ai",
+                format=FORMAT,
                 format_version=1,
                 native=ConversationTypeAdapter.dump_python(native, mode="json", warnings=False),
                 session=native.conversation_id,
@@ -144,6 +147,20 @@ def _through(steps: Steps | None) -> Iterator[None]:
         yield
     finally:
         STEPS.reset(token)
+
+
+def _history(kept: Conversation | None) -> list[ModelMessage] | None:
+    """The messages to go on with. One of another kind of agent, or that is not whole, is none: the job's definition was
+    changed, and a run that begins afresh is better than none."""
+    if kept is None or kept.format != FORMAT:
+        return None
+    from pydantic import ValidationError
+    from pydantic_ai import ConversationTypeAdapter
+
+    try:
+        return list(ConversationTypeAdapter.validate_python(kept.native).messages)
+    except ValidationError:
+        return None
 
 
 class PydanticRecipe:

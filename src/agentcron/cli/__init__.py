@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "delete": ("jobs", "Delete a job with its history."),
     "run": ("runs", "Run a job now, besides its schedule."),
     "runs": ("runs", "What became of each slot, newest first."),
+    "usage": ("usage", "What runs used, by job, model, tag or day."),
     "logs": ("runs", "Answer and conversation of an execution."),
     "next": ("times", "The next times of a schedule or job."),
     "why": ("times", "Why a job ran, or did not run, at a time."),

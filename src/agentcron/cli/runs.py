@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,6 +12,7 @@ from agentcron.cli.session import Session, command
 from agentcron.cli.words import first_line, plain, span, when
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import Conversation
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.errors import NotFoundError
 from agentcron.wire import execution_object, message_object
@@ -119,24 +120,39 @@ def _row(run: Execution, job: Job) -> tuple[str, ...]:
 
 @command("logs")
 @click.argument("execution")
-def logs_command(session: Session, execution: str) -> None:
+@click.option("--raw", is_flag=True, help="The conversation as the agent's own library wrote it, as JSON.")
+def logs_command(session: Session, execution: str, raw: bool) -> None:
     """Answer and conversation of an execution (its id, or a unique beginning of one).
 
     Example: agentcron logs 019a
     """
 
-    async def work(plugin: BackgroundJobsPlugin) -> tuple[Execution, Job, list[Message]]:
-        from agentcron.agents.conversation import readable
-
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Execution, Job, Conversation | None]:
         found = await plugin.get_execution(execution)
         if found is None:
             raise NotFoundError(f"execution {execution!r} is unknown or ambiguous; 'agentcron runs' lists them")
-        talk = await plugin.get_conversation(found.id)
-        return found, await plugin.find_job(found.job_id), readable(talk) if talk is not None else []
+        return found, await plugin.find_job(found.job_id), await plugin.get_conversation(found.id)
 
-    found, job, messages = session.call(work)
+    from agentcron.agents.conversation import readable
+
+    found, job, talk = session.call(work)
+    if raw:
+        session.emit_json(conversation_object(talk) if talk is not None else None)
+        return
+    messages = readable(talk) if talk is not None else []
     shown = {**execution_object(found, job.name), "conversation": [message_object(message) for message in messages]}
     session.emit(shown, lambda: _read(found, job, messages))
+
+
+def conversation_object(talk: Conversation) -> dict[str, Any]:
+    """A conversation in its native form as JSON."""
+    return {
+        "kind": talk.kind,
+        "format": talk.format,
+        "format_version": talk.format_version,
+        "session": talk.session,
+        "native": talk.native,
+    }
 
 
 def _read(run: Execution, job: Job, messages: list[Message]) -> str:

@@ -97,6 +97,7 @@ class Session:
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
+            budgets=config.budgets,
             base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
@@ -131,11 +132,15 @@ class Session:
     def emit(self, value: Any, text: str | Callable[[], str]) -> None:
         """The answer, on standard output: ``value`` as JSON, else ``text``."""
         if self.json:
-            # What the stream cannot encode would come out as text that no JSON reader takes.
-            plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
-            click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
+            self.emit_json(value)
         else:
             click.echo(text if isinstance(text, str) else text())
+
+    def emit_json(self, value: Any) -> None:
+        """``value`` as JSON on standard output, whatever was asked for."""
+        # What the stream cannot encode would come out as text that no JSON reader takes.
+        plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
+        click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
         """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""

@@ -22,6 +22,7 @@ _WHY: Final = {
     Reason.PAUSED: ("the job was paused", None),
     Reason.OVERLAP: ("an earlier run was still open", "overlap"),
     Reason.LIMIT: ("its number of runs was reached", "max_runs"),
+    Reason.BUDGET: ("a budget was used up", None),
     Reason.CANCELED: ("it was canceled before it began", None),
     Reason.TOO_LATE: ("no scheduler could run it in time", "catch_up"),
     Reason.STORE_DOWN: ("the store could not be written then, and it was not caught up", "catch_up"),
@@ -158,7 +159,8 @@ def _became(row: Execution) -> str:
             why = _WHY[Reason(row.reason)][0] if row.reason in set(Reason) else row.reason or ""
             many = f", one of {row.slots} slots to {_time(row.last_at)}" if row.last_at else ""
             word = "was skipped" if row.status is ExecutionStatus.SKIPPED else "was missed"
-            return f"{word}{many}: {why}{_seen(row, ': ')}"
+            told = f": {row.error}" if row.error else ""
+            return f"{word}{many}: {why}{told}{_seen(row, ': ')}"
         case _:
             took = f" after {row.duration}" if row.duration is not None else ""
             error = f": {row.error}" if row.error else ""

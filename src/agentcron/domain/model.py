@@ -14,8 +14,9 @@ from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, Jo
 from agentcron.domain.limits import Limits
 from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
-from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Budget
 from agentcron.domain.statistics import JobStatistics as JobStatistics
 from agentcron.schedule import CronSchedule, Schedule
 
@@ -287,6 +288,14 @@ class Job(Made):
     @property
     def on_interrupt(self) -> OnInterrupt:
         return self.spec.on_interrupt
+
+    @property
+    def conversation(self) -> ConversationMode:
+        return self.spec.conversation
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        return self.spec.budgets
 
     @property
     def pause_after_failures(self) -> int:

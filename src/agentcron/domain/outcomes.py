@@ -96,6 +96,7 @@ class Needless(StrEnum):
     """Why a slot that was waiting is not begun after all."""
 
     LATE = "too_late"
+    BUDGET = "budget"
     GATE = "gate"
 
 
@@ -141,6 +142,7 @@ class Unneeded:
     """The slot was given up before the agent was called; ``findings`` are what a gate saw."""
 
     cause: Needless
+    message: str = ""
     findings: Findings | None = None
 
 

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     PAUSED = "paused"
     OVERLAP = "overlap"
     LIMIT = "limit"
+    BUDGET = "budget"
     CANCELED = "canceled"
     TOO_LATE = "too_late"
     COALESCED = "coalesced"

@@ -49,6 +49,17 @@ class CatchUp(StrEnum):
     """The newest ``catch_up_max`` within the window, one after another."""
 
 
+class ConversationMode(StrEnum):
+    """What a run takes over from the last one that succeeded."""
+
+    FRESH = "fresh"
+    """Nothing."""
+    CONTINUE = "continue"
+    """The agent goes on with the conversation that was kept."""
+    CARRY_LAST = "carry_last"
+    """The last result stands at the end of the prompt, fenced as data."""
+
+
 class OnInterrupt(StrEnum):
     """What follows when a crash or a stop cut a run: it is never repeated without the job's permission."""
 

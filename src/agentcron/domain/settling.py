@@ -37,7 +37,7 @@ from agentcron.domain.spec import JobSpec
 # A prompt that kills its worker would be resumed for ever without an end to claims.
 MAX_CLAIMS: Final = 20
 # Errors that are not the job's own doing and not worth a retry: the provider holds its account.
-NEVER_COUNTED: Final = frozenset({"quota"})
+NEVER_COUNTED: Final = frozenset({"quota", "budget"})
 
 
 class Streak(Enum):
@@ -94,10 +94,10 @@ def settle(
             return _errored(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
-        case Unneeded(cause=cause, findings=findings):
-            gated = cause is Needless.GATE
-            found = execution.evolve(findings=findings) if gated else execution
-            return _end(found, ExecutionStatus.SKIPPED if gated else ExecutionStatus.MISSED, cause.value, now, spec)
+        case Unneeded(cause=cause, findings=findings, message=message):
+            status = ExecutionStatus.MISSED if cause is Needless.LATE else ExecutionStatus.SKIPPED
+            found = execution.evolve(findings=findings) if findings is not None else execution
+            return _end(found, status, cause.value, now, spec, error=message or None)
         case GivenBack(ready_at=ready_at):
             return _again(execution, ready_at, now, spec)
 
@@ -172,7 +172,7 @@ def _end(
         after=after,
         now=now,
         streak=streak,
-        scopes=tally_scopes(spec),
+        scopes=_spending_scopes(spec, after),
         pause_after_failures=spec.pause_after_failures,
         steps_end=spec.on_interrupt is OnInterrupt.RESUME,
     )
@@ -218,7 +218,18 @@ def _again(
         retries=execution.retries + retry,
         agent_id=None,
     )
-    return Settlement(before=execution, after=after, now=now, closed_attempt=closed, scopes=tally_scopes(spec))
+    return Settlement(
+        before=execution, after=after, now=now, closed_attempt=closed, scopes=_spending_scopes(spec, closed or after)
+    )
+
+
+def _spending_scopes(spec: JobSpec, paid: Execution) -> tuple[str, ...]:
+    """The tallies of a run. The job has its own where somebody asks for it: it has budgets, or the run used tokens or
+    money, beside which a sum more is nothing."""
+    scopes = tally_scopes(spec)
+    if spec.budgets or paid.cost_usd or (paid.usage is not None and paid.usage.tokens):
+        return (*scopes, f"job:{paid.job_id}")
+    return scopes
 
 
 def tally_scopes(spec: JobSpec) -> tuple[str, ...]:

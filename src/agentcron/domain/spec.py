@@ -22,10 +22,12 @@ from agentcron.domain.policies import (
     PAUSE_AFTER_FAILURES,
     TIMEOUT,
     CatchUp,
+    ConversationMode,
     OnInterrupt,
     Overlap,
     RetryPolicy,
 )
+from agentcron.domain.spending import Budget
 from agentcron.errors import InvalidJobError
 from agentcron.schedule import Schedule, format_duration
 
@@ -74,6 +76,8 @@ class JobSpec:
     limits: Limits = _field("What one run may use at most; beyond it the run is a FAILURE.", NO_LIMITS)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
+    conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
+    budgets: tuple[Budget, ...] = _field("The most that its runs may use in a window.", ())
     pause_after_failures: int = _field(
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )

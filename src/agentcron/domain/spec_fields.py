@@ -16,8 +16,9 @@ from typing import Any, Final
 
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
-from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spending import Budget, read_budgets, write_budget
 from agentcron.errors import InvalidJobError, InvalidScheduleError
 from agentcron.schedule import (
     CronSchedule,
@@ -270,10 +271,12 @@ def _write(value: Any) -> Any:
         return write_limits(value)
     if isinstance(value, RetryPolicy):
         return {field.name: _write(getattr(value, field.name)) for field in fields(RetryPolicy)}
+    if isinstance(value, Budget):
+        return write_budget(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
-        return [str(part) if isinstance(part, Source | Expectation) else part for part in value]
+        return [str(part) if isinstance(part, Source | Expectation) else _write(part) for part in value]
     return value
 
 
@@ -294,6 +297,8 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "limits": _limits,
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
+    "conversation": _choice(ConversationMode),
+    "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": _whole,
     "priority": _whole,
     "when_changed": lambda _name, value, _zone: read_sources(value),

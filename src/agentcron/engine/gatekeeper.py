@@ -17,6 +17,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Done, Errored, Failed, GivenBack, Needless, Outcome, Unneeded
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.bounds import Bounds
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore, RunContext
@@ -43,6 +44,7 @@ class Gatekeeper:
         redactor: Redactor,
         log: Log,
         context_of: Callable[[Execution, JobSpec], RunContext],
+        bounds: Bounds | None = None,
     ) -> None:
         self._store = store
         self._checker = checker
@@ -50,6 +52,7 @@ class Gatekeeper:
         self._redactor = redactor
         self._log = log
         self._context_of = context_of
+        self._bounds = bounds
 
     async def admit(self, run: Run, spec: JobSpec) -> Outcome | None:
         """Look, then record the beginning with what was seen. None: the agent is to be called.
@@ -69,8 +72,8 @@ class Gatekeeper:
                 error = Errored(kind="gate", message=f"gate: {failure}", retryable=failure.retryable)
                 if failure.retryable and execution.retries + 1 < spec.retry.attempts:
                     return error
-                return await self._begin(run, findings) or error
-            return await self._begin(run, findings)
+                return await self._begin(run, spec, findings) or error
+            return await self._begin(run, spec, findings)
         except StoreError as error:
             # Whether the beginning is durable is unknown; nothing was called, so it may be asked for again.
             self._log.warning(f"{spec.name}: {execution.id} is not begun: {error}")
@@ -102,7 +105,11 @@ class Gatekeeper:
             return LookFailed(f"{type(error).__name__}: {error}"), findings, False
         return None, findings, unchanged
 
-    async def _begin(self, run: Run, findings: Findings) -> Outcome | None:
+    async def _begin(self, run: Run, spec: JobSpec, findings: Findings) -> Outcome | None:
+        if self._bounds is not None and self._bounds.cover(spec):
+            refused = await self._bounds.begin(run, spec)
+            if refused is not None:
+                return refused
         execution, now = run.execution, self._clock.now()
         if not await self._store.begin(execution.id, execution.fence, now, findings):
             return Cut(cause=CutCause.CANCEL, message="canceled")

@@ -35,7 +35,15 @@ class LocalEngine:
     """Runs executions as tasks of the running event loop; ``places`` bounds how many at once."""
 
     def __init__(
-        self, store: JobStore, runner: Runner, settler: Settler, clock: Clock, node: str, places: int, log: Log
+        self,
+        store: JobStore,
+        runner: Runner,
+        settler: Settler,
+        clock: Clock,
+        node: str,
+        places: int,
+        log: Log,
+        apart: Collection[str] = (),
     ) -> None:
         self._store = store
         self._runner = runner
@@ -46,6 +54,7 @@ class LocalEngine:
         # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
         self._places_to_catch_up = (places + 1) // 2
         self._log = log
+        self._apart = apart
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
@@ -112,7 +121,9 @@ class LocalEngine:
                 return await self._store.commit(plans)
             now, behind = self._clock.now(), self._left_to_catch_up()
             try:
-                applied, begun = await self._store.commit_and_claim(plans, self._node, now, free, caught_up=behind)
+                applied, begun = await self._store.commit_and_claim(
+                    plans, self._node, now, free, caught_up=behind, apart=self._apart
+                )
             except StoreError:
                 self._unsure = True
                 raise
@@ -130,7 +141,7 @@ class LocalEngine:
                 return begun
             try:
                 claimed = await self._store.claim(
-                    self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=behind
+                    self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=behind, apart=self._apart
                 )
             except StoreError:
                 # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.

@@ -11,12 +11,15 @@ from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
 from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.settling import Settlement, settle
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.engine.bounds import Bounds
 from agentcron.engine.deadlines import Deadlines
+from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
+from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.journal import Steps
 from agentcron.observability import Log
@@ -48,6 +51,7 @@ class Run:
     told_at: float | None = None
     reminded: bool = False
     abandoned: bool = False
+    fallback_agent: str | None = None
     awaited: asyncio.Event | None = None
 
     @property
@@ -103,6 +107,7 @@ class Runner:
         redactor: Redactor,
         log: Log,
         manager: AgentManagerPlugin | None = None,
+        bounds: Bounds | None = None,
         checker: Checker | None = None,
     ) -> None:
         self._store = store
@@ -111,8 +116,9 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._manager = manager
+        self._bounds = bounds
         self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
-        self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context)
+        self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context, bounds)
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
@@ -120,11 +126,11 @@ class Runner:
         """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
-        execution = run.execution
+        execution, spec = run.execution, _as_begun(run, spec)
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
-        return settle(execution, self._redacted(outcome), self._clock.now(), spec, agent_id=agent_id)
+        return settle(run.execution, redacted(outcome, self._redactor), self._clock.now(), spec, agent_id=agent_id)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -142,13 +148,17 @@ class Runner:
         limit = self._deadlines.add(run, spec.timeout.total_seconds())
         outcome: Outcome
         try:
-            if not run.execution.begun and (held_up := await self._gatekeeper.admit(run, spec)):
+            if held_up := await self._held_up(run, spec):
                 return held_up, None
-            agent = await self._create(run.execution, spec)
+            spec = _as_begun(run, spec)
+            prompt, context = spec.prompt, self._context(run.execution, spec)
+            if takes_over(spec):
+                prompt, context = await self._taken_over(run, spec, context)
+            agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
             began = self._clock.steady()
-            outcome = _judged(await agent.run(spec.prompt), spec.failure_marker)
+            outcome = _judged(await agent.run(prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
                 outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
@@ -178,6 +188,14 @@ class Runner:
             outcome = await self._gatekeeper.judge(run, spec, outcome, self._clock.steady() - began)
         return outcome, agent_id
 
+    async def _held_up(self, run: Run, spec: JobSpec) -> Outcome | None:
+        """What keeps the run from calling its agent: a gate, or a budget. None: nothing, and it is begun."""
+        if not run.execution.begun and looks_first(spec):
+            return await self._gatekeeper.admit(run, spec)
+        if self._bounds is not None and self._bounds.cover(spec):
+            return await self._bounds.begin(run, spec)
+        return None
+
     def _register(self, manager: AgentManagerPlugin, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry:
         live = LiveAgent(
             agent_id=agent.agent_id,
@@ -203,8 +221,13 @@ class Runner:
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
 
-    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
-        context = self._context(execution, spec)
+    async def _taken_over(self, run: Run, spec: JobSpec, context: RunContext) -> tuple[str, RunContext]:
+        prompt = await prompt_of(self._store, run.execution, spec)
+        if prompt != spec.prompt:
+            run.execution = run.execution.evolve(prompt=self._redactor.text(prompt))
+        return prompt, _with(context, await conversation_of(self._store, run.execution, spec))
+
+    async def _create(self, context: RunContext, spec: JobSpec) -> BackgroundAgent:
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
@@ -253,26 +276,15 @@ class Runner:
         except Exception as error:  # what an agent does on its way out never changes what its run came to
             self._log.warning(f"{spec.name}: closing the agent of {run.execution.id} failed: {error!r}")
 
-    def _redacted(self, outcome: Outcome) -> Outcome:
-        """The one funnel: what is stored of a run passes here."""
-        text = self._redactor.text
-        match outcome:
-            case Done(answer=answer):
-                return replace(outcome, answer=_clean(answer, self._redactor))
-            case Failed(answer=answer, message=message):
-                return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
-            case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
-                kept = None if partial is None else _clean(partial, self._redactor)
-                return replace(outcome, message=text(message), answer=kept)
-        return outcome
+
+def _as_begun(run: Run, spec: JobSpec) -> JobSpec:
+    """The spec by which the run was begun: a budget may have given it to another definition."""
+    agent = run.fallback_agent
+    return spec if agent is None else replace(spec, agent=agent)
 
 
-def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
-    output = redactor.text(answer.output)
-    talk = answer.conversation
-    if talk is not None:
-        return replace(answer, output=output, conversation=replace(talk, native=redactor.value(talk.native)))
-    return answer if output is answer.output else replace(answer, output=output)
+def _with(context: RunContext, conversation: Conversation | None) -> RunContext:
+    return context if conversation is None else replace(context, conversation=conversation)
 
 
 _CUT: Final = {

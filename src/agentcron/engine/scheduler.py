@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from agentcron import ids
@@ -11,6 +11,8 @@ from agentcron.checks.checker import Checker
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
+from agentcron.domain.spending import Budget
+from agentcron.engine.bounds import Bounds
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -37,15 +39,18 @@ class Scheduler:
         on_planned: Callable[[Plan], Awaitable[None]],
         agents: AgentManagerPlugin | None = None,
         retention: Retention | None = None,
+        budgets: Mapping[str, Sequence[Budget]] | None = None,
         checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
-        runner = Runner(store, factory, clock, redactor, log, manager=agents, checker=checker)
+        shared = budgets or {}
+        bounds = Bounds(store, clock, log, shared)
+        runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
         settler = Settler(store, clock, log)
-        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log)
+        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention)
 

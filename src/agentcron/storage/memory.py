@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from agentcron.domain.budgets import Claim, Verdict, hour_of, is_bounded, judge
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics, Totals
@@ -23,6 +24,7 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.domain.spending import Amount, Spent
 from agentcron.errors import StoreError
 from agentcron.journal import Step
 from agentcron.storage.filters import matches
@@ -73,6 +75,8 @@ class MemoryStorage:
         self._tombstones: dict[str, tuple[str, datetime]] = {}
         self._nodes: dict[str, Node] = {}
         self._tally = Tally()
+        self._hours: dict[str, Amount] = {}
+        self._reserved: dict[str, Claim] = {}
 
     @property
     def url(self) -> str:
@@ -274,10 +278,17 @@ class MemoryStorage:
         return min(waiting, default=None)
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         applied = await self.commit(plans)
-        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up)
+        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up, apart=apart)
 
     async def claim(
         self,
@@ -288,6 +299,7 @@ class MemoryStorage:
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -311,7 +323,7 @@ class MemoryStorage:
         claimed = []
         for row in ready[:limit]:
             spec = self._specs[row.job_id, row.version]
-            begins = begin and (row.begun or not looks_first(spec))
+            begins = begin and not is_bounded(spec, apart) and (row.begun or not looks_first(spec))
             taken = row.evolve(
                 status=_E.RUNNING,
                 owner=owner,
@@ -333,6 +345,35 @@ class MemoryStorage:
         self._executions[row.id] = row.evolve(begun=True, start_time=now, findings=findings or row.findings)
         self._change_job(row.job_id, last_run=now)
         return True
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        row = self._held(execution_id, fence)
+        if row is None or row.cancel_requested is not None:
+            return None
+        self._reserved.pop(execution_id, None)
+        verdict = judge(claim, now, lambda scope, hour: self._spent(scope, hour, hour_of(now)), self._set_aside)
+        if verdict.refused is None:
+            self._reserved[execution_id] = claim
+            self._executions[row.id] = row.evolve(begun=True, start_time=now, agent=agent or row.agent)
+        return verdict
+
+    def _spent(self, scope: str, first: int, last: int) -> Amount:
+        found = (self._hours.get(f"{hour} {scope}") for hour in range(first, last + 1))
+        return sum((amount for amount in found if amount is not None), Amount())
+
+    def _set_aside(self, scope: str) -> Amount:
+        running = [claim for key, claim in self._reserved.items() if self._executions[key].status is _E.RUNNING]
+        return sum((claim.reserve for claim in running if scope in claim.scopes), Amount())
+
+    async def usage(self, scopes: str, hour: int) -> Sequence[Spent]:
+        found = []
+        for key, amount in self._hours.items():
+            at, _, scope = key.partition(" ")
+            if scope.startswith(scopes) and int(at) >= hour:
+                found.append(Spent(scope=scope, hour=int(at), amount=amount))
+        return sorted(found, key=lambda spent: (spent.hour, spent.scope))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         row = self._held(execution_id, fence)
@@ -389,6 +430,7 @@ class MemoryStorage:
         self._processes.pop(after.id, None)
         if settlement.steps_end:
             self._drop_steps(after.id)
+        self._reserved.pop(after.id, None)
         if settlement.closed_attempt is not None:
             self._attempts.setdefault(after.id, []).append(settlement.closed_attempt)
         self._count(settlement)
@@ -438,6 +480,9 @@ class MemoryStorage:
             revision=job.revision + look,
             marks=settlement.marks or job.marks,
         )
+        if ran or tokens or cost:
+            used = Amount(runs=after.slots if ran else 0, tokens=tokens, cost_usd=cost)
+            self._spend(settlement.scopes, hour_of(settlement.now), used)
         self._tally.tokens += tokens
         self._tally.cost += cost
         self._tally.duration += duration
@@ -446,6 +491,11 @@ class MemoryStorage:
         if ran:
             bucket = duration_bucket(duration)
             self._tally.buckets[bucket] = self._tally.buckets.get(bucket, 0) + 1
+
+    def _spend(self, scopes: Iterable[str], hour: int, used: Amount) -> None:
+        for scope in scopes:
+            key = f"{hour} {scope}"
+            self._hours[key] = self._hours.get(key, Amount()) + used
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         asked = []

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
+from agentcron.domain.spending import Amount
 from agentcron.journal import Step
 from agentcron.storage.json_files.files import encode
 from agentcron.storage.memory import MemoryStorage, Tally
@@ -43,6 +44,7 @@ class Change:
     nodes: dict[str, Node] = field(default_factory=dict)
     processes: dict[str, str | None] = field(default_factory=dict)
     steps: dict[str, Step | None] = field(default_factory=dict)
+    hours: dict[str, Amount] = field(default_factory=dict)
     tally: Tally | None = None
     adopted: tuple[str, ...] = ()
     jobs_json: str | None = None
@@ -62,6 +64,8 @@ class Change:
             said["processes"] = self.processes
         if self.steps:
             said["steps"] = steps_record(self.steps)
+        if self.hours:
+            said["hours"] = hours_record(self.hours)
         if self.tally is not None:
             said["tally"] = tally_record(self.tally)
         if self.adopted:
@@ -80,6 +84,7 @@ def read_change(said: Mapping[str, Any]) -> Change:
         nodes={key: read_node(part) for key, part in said.get("nodes", {}).items()},
         processes=dict(said.get("processes", {})),
         steps=read_steps(said.get("steps", {})),
+        hours=read_hours(said.get("hours", {})),
         tally=read_tally(said["tally"]) if "tally" in said else None,
         adopted=tuple(said.get("adopted", ())),
         jobs_json=said.get("jobs_json"),
@@ -129,6 +134,7 @@ def apply(change: Change, to: MemoryStorage) -> None:
             to._steps.pop(key, None)
         else:
             to._steps[key] = step
+    to._hours.update(change.hours)
     if change.tally is not None:
         to._tally = change.tally.copy()
 
@@ -139,7 +145,7 @@ def copy(of: MemoryStorage, to: MemoryStorage) -> None:
     to._executions, to._history = dict(of._executions), {key: list(rows) for key, rows in of._history.items()}
     to._processes, to._tombstones = dict(of._processes), dict(of._tombstones)
     to._steps = dict(of._steps)
-    to._nodes, to._tally = dict(of._nodes), of._tally.copy()
+    to._nodes, to._tally, to._hours = dict(of._nodes), of._tally.copy(), dict(of._hours)
 
 
 class _Noting(dict[str, V], Generic[V]):
@@ -178,6 +184,7 @@ class Ahead(MemoryStorage):
     _nodes: _Noting[Node]
     _processes: _Noting[str]
     _steps: _Noting[Step]
+    _hours: _Noting[Amount]
 
     def __init__(self, of: MemoryStorage | None = None) -> None:
         super().__init__()
@@ -188,6 +195,7 @@ class Ahead(MemoryStorage):
         self._nodes = _Noting(of._nodes)
         self._processes = _Noting(of._processes)
         self._steps = _Noting(of._steps)
+        self._hours = _Noting(of._hours)
         self._specs = dict(of._specs)
         self._history = {key: list(rows) for key, rows in of._history.items()}
         self._tally = of._tally.copy()
@@ -202,6 +210,7 @@ class Ahead(MemoryStorage):
             nodes={key: value for key, value in self._nodes.taken().items() if value is not None},
             processes=self._processes.taken(),
             steps=self._steps.taken(),
+            hours={key: value for key, value in self._hours.taken().items() if value is not None},
         )
         if self._tally != self._counted:
             change.tally = self._counted = self._tally.copy()
@@ -220,6 +229,15 @@ def read_steps(said: Mapping[str, Any]) -> dict[str, Step | None]:
         n, name, result = part if part is not None else (0, "", None)
         found[key] = None if part is None else Step(n=int(n), name=name, result=result)
     return found
+
+
+def hours_record(hours: Mapping[str, Amount]) -> dict[str, Any]:
+    return {key: [used.runs, used.tokens, str(used.cost_usd)] for key, used in hours.items()}
+
+
+def read_hours(said: Mapping[str, Any]) -> dict[str, Amount]:
+    """What was spent in each hour again. Raises ``ValueError`` or ``TypeError``."""
+    return {key: Amount(runs=runs, tokens=tokens, cost_usd=Decimal(cost)) for key, (runs, tokens, cost) in said.items()}
 
 
 def tally_record(tally: Tally) -> dict[str, Any]:

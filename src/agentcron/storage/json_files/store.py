@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron import observability
+from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
@@ -160,9 +161,18 @@ class StorageFsPlugin(MemoryStorage):
         return await self._change(lambda ahead: ahead.restore(jobs, executions))
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
-        return await self._change(lambda ahead: ahead.commit_and_claim(plans, owner, now, limit, caught_up=caught_up))
+        return await self._change(
+            lambda ahead: ahead.commit_and_claim(plans, owner, now, limit, caught_up=caught_up, apart=apart)
+        )
 
     async def claim(
         self,
@@ -173,10 +183,16 @@ class StorageFsPlugin(MemoryStorage):
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         return await self._change(
-            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart)
         )
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        return await self._change(lambda ahead: ahead.begin_within(execution_id, fence, now, claim, agent))
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         return await self._change(lambda ahead: ahead.begin(execution_id, fence, now, findings))
@@ -256,6 +272,8 @@ class StorageFsPlugin(MemoryStorage):
     def _rebuild_ahead(self) -> None:
         """What is durable and what is on its way there, without the change that went wrong."""
         ahead = Ahead(self)
+        # They live no longer than the runs of this process, the only one that writes.
+        ahead._reserved = {key: held for key, held in self._ahead._reserved.items() if key in self._executions}
         for waiting in [*self._in_flight, *self._queue]:
             if waiting.change is not None:
                 apply(waiting.change, ahead)
@@ -347,6 +365,7 @@ def _refreshed(name: str) -> Any:
 
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
-    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "load_steps",
+    "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "usage",
+    "load_steps",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
+from agentcron.domain.budgets import is_bounded
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
@@ -170,6 +171,7 @@ def claim(
     begin: bool,
     caught_up: int | None,
     spec_of: SpecOf,
+    apart: Collection[str] = (),
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     now_us = to_us(now)
@@ -193,7 +195,7 @@ def claim(
             # A job that this release cannot read is left to one that can.
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
-        begins = begin and (found.begun or not looks_first(spec))
+        begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
         tx.execute(
             statement("execution_claim"),
             {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begins, "now": now_us},

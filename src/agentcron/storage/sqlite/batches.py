@@ -7,11 +7,12 @@ Python for each statement. Whatever is not of the common shape is left to those.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from agentcron.domain.budgets import is_bounded
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
@@ -40,6 +41,7 @@ class Start:
     owner: str
     now: datetime
     limit: int
+    apart: Collection[str] = ()
 
 
 def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple[list[bool], list[Execution]]:
@@ -109,6 +111,7 @@ def _begin(moved: Sequence[Moved], start: Start, waiting: int) -> dict[str, Exec
         # What looks first is claimed from the line and not begun.
         and plan.job_after is not None
         and not looks_first(plan.job_after.spec)
+        and not is_bounded(plan.job_after.spec, start.apart)
     ]
     if waiting > start.limit and waiting > len(ready):
         return {}

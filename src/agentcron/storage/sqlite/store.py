@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
@@ -21,12 +22,13 @@ from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import Spent
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, batches, reads, rows
+from agentcron.storage.sqlite import apply, batches, reads, rows, spending
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
@@ -161,17 +163,24 @@ class SqliteStorage:
         return (await self._commit(plans, lambda tx: batches.commit(tx, plans, None)))[0]
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
             # What was ready before comes first, in the order of the queue.
             waits = tx.execute(statement("executions_ready"), (to_us(now),)).fetchone() is not None
-            start = batches.Start(owner=owner, now=now, limit=0 if waits else limit)
+            start = batches.Start(owner=owner, now=now, limit=0 if waits else limit, apart=apart)
             applied, begun = batches.commit(tx, plans, start)
             if len(begun) < limit:
                 begun += apply.claim(
                     tx, owner, now, limit - len(begun), None, True, caught_up,
-                    lambda job_id, version: self._spec(tx, job_id, version),
+                    lambda job_id, version: self._spec(tx, job_id, version), apart,
                 )  # fmt: skip
             return applied, begun
 
@@ -212,15 +221,32 @@ class SqliteStorage:
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
-                tx, owner, now, limit, ids, begin, caught_up, lambda job_id, version: self._spec(tx, job_id, version)
+                tx,
+                owner,
+                now,
+                limit,
+                ids,
+                begin,
+                caught_up,
+                lambda job_id, version: self._spec(tx, job_id, version),
+                apart,
             )
         )
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now, findings))
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        return await self._write(lambda tx: spending.begin(tx, execution_id, fence, now, claim, agent))
+
+    async def usage(self, scopes: str, hour: int) -> Sequence[Spent]:
+        return self._read(lambda connection: spending.usage(connection, scopes, hour))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}

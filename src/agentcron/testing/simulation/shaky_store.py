@@ -79,10 +79,17 @@ class ShakyStore:
         return applied
 
     async def commit_and_claim(
-        self, plans: Sequence[Plan], owner: str, now: datetime, limit: int, *, caught_up: int
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         applied = await self.commit(plans)
-        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up)
+        return applied, await self.claim(owner, now, limit, begin=True, caught_up=caught_up, apart=apart)
 
     async def claim(
         self,
@@ -93,9 +100,11 @@ class ShakyStore:
         ids: Collection[str] | None = None,
         begin: bool = False,
         caught_up: int | None = None,
+        apart: Collection[str] = (),
     ) -> list[Execution]:
         return await self._write(
-            "claim", lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
+            "claim",
+            lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart),
         )
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:

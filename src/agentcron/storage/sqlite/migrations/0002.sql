@@ -13,7 +13,10 @@ CREATE TABLE holds (
   agent TEXT PRIMARY KEY,
   key TEXT NOT NULL,
   until INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;;
+) STRICT, WITHOUT ROWID;
+
+-- What a run that is under way is expected to use, and of which budgets: {"scopes": [...], "tokens": n, "cost": n}.
+ALTER TABLE executions ADD COLUMN reserved TEXT;
 
 -- No statement looks for jobs that run by this index, and every run paid for entering and leaving it.
 DROP INDEX jobs_running;

@@ -1,0 +1,31 @@
+"""The one funnel: what is stored of a run passes here, without its secrets and within its size."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentcron.agents.conversation import capped
+from agentcron.domain.outcomes import AgentOutcome, Cut, Done, Errored, Failed, Outcome
+from agentcron.redaction import Redactor
+
+
+def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
+    """The one funnel: what is stored of a run passes here."""
+    text = redactor.text
+    match outcome:
+        case Done(answer=answer):
+            return replace(outcome, answer=_clean(answer, redactor))
+        case Failed(answer=answer, message=message):
+            return replace(outcome, answer=_clean(answer, redactor), message=text(message))
+        case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
+            kept = None if partial is None else _clean(partial, redactor)
+            return replace(outcome, message=text(message), answer=kept)
+    return outcome
+
+
+def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
+    output = redactor.text(answer.output)
+    talk = answer.conversation
+    if talk is not None:
+        return replace(answer, output=output, conversation=capped(replace(talk, native=redactor.value(talk.native))))
+    return answer if output is answer.output else replace(answer, output=output)
