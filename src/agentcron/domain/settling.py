@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -24,6 +24,7 @@ from agentcron.domain.outcomes import (
     Errored,
     Failed,
     GivenBack,
+    Held,
     Outcome,
     Unneeded,
 )
@@ -49,7 +50,8 @@ class Settlement:
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
-    a final row is added to. With ``steps_end`` the journal of the execution is dropped.
+    a final row is added to. With ``steps_end`` the journal of the execution is dropped; with ``hold`` rows of its
+    agents are not claimed before its end.
     """
 
     before: Execution
@@ -60,6 +62,7 @@ class Settlement:
     scopes: tuple[str, ...] = ()
     pause_after_failures: int = 0
     steps_end: bool = False
+    hold: Held | None = None
 
     @property
     def ended(self) -> bool:
@@ -80,6 +83,8 @@ def settle(
             return _end(execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS)
         case Errored():
             return _errored(execution, outcome, now, spec)
+        case Held():
+            return _held(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
         case Unneeded(cause=cause):
@@ -106,6 +111,18 @@ def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpe
         error=outcome.message,
         streak=Streak.KEPT if outcome.retryable or outcome.kind in NEVER_COUNTED else Streak.GROWS,
     )
+
+
+def _held(execution: Execution, outcome: Held, now: datetime, spec: JobSpec) -> Settlement:
+    """Back to the line until the provider may be asked again; no retry of the job's is used up for it."""
+    if execution.fence >= MAX_CLAIMS:
+        told, reason = outcome.message, "rate_limit"
+        return _end(execution, ExecutionStatus.ERROR, reason, now, spec, outcome.answer, error=told)
+    closed = None
+    if spec.on_interrupt is not OnInterrupt.RESUME:
+        closed = _closed(execution, ExecutionStatus.ERROR, "rate_limit", outcome.message, now, outcome.answer)
+    again = _again(execution, outcome.until, now, spec, closed=closed)
+    return replace(again, after=again.after.evolve(retries=execution.retries), hold=outcome)
 
 
 def _cut(execution: Execution, outcome: Cut, now: datetime, spec: JobSpec) -> Settlement:

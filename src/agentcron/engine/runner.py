@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Held, Outcome
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.holds import Holds
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.journal import Steps
 from agentcron.observability import Log
@@ -106,6 +107,7 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._manager = manager
+        self._holds = Holds(factory, log)
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
@@ -161,6 +163,8 @@ class Runner:
                 outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
             elif isinstance(outcome, Errored) and outcome.kind == CutCause.UNKNOWN:
                 outcome = Cut(cause=CutCause.UNKNOWN, message=outcome.message, answer=outcome.answer)
+            if isinstance(outcome, Errored) and outcome.provider is not None:
+                outcome = self._holds.held(outcome, spec.agent, self._clock.now())
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -247,7 +251,11 @@ class Runner:
                 return Done(answer=_clean(answer, self._redactor))
             case Failed(answer=answer, message=message):
                 return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
-            case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
+            case (
+                Errored(message=message, answer=partial)
+                | Held(message=message, answer=partial)
+                | Cut(message=message, answer=partial)
+            ):
                 kept = None if partial is None else _clean(partial, self._redactor)
                 return replace(outcome, message=text(message), answer=kept)
         return outcome
@@ -296,7 +304,13 @@ def _judged(answer: Any) -> Outcome:
 
 def _errored(error: BaseException) -> Errored:
     if isinstance(error, AgentError):
-        return Errored(kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after)
+        return Errored(
+            kind=error.kind,
+            message=str(error),
+            retryable=error.retryable,
+            retry_after=error.retry_after,
+            provider=error.provider,
+        )
     if isinstance(error, AgentDefinitionError):
         return Errored(kind="definition", message=str(error))
     return Errored(kind="exception", message=f"{type(error).__name__}: {error}")

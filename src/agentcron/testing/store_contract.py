@@ -21,7 +21,7 @@ from typing import Any
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, Totals
-from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
+from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Held, Usage
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
@@ -190,6 +190,25 @@ class StoreContract:
             assert (await bench.store.due(NOW + 100 * MINUTE, 10)).jobs == []
 
     # --- claiming and settling ------------------------------------------------------------------------------------
+
+    async def test_rows_of_a_provider_that_asks_to_wait_are_left_until_then(self) -> None:
+        async with self.opened() as bench:
+            job, other, free = await bench.job(agent="a"), await bench.job(agent="b"), await bench.job(agent="c")
+            now, until = NOW + MINUTE, NOW + 5 * MINUTE
+            assert await bench.tick(job, now)
+            [row] = await bench.store.claim("me", now, 10, begin=True)
+            await bench.end(row, Held(key="p", until=until, agents=("a", "b"), message="later"), now)
+            held = await bench.store.get_execution(row.id)
+            assert held is not None
+            assert (held.status, held.wake_at, held.attempt, held.retries) == (_E.PENDING, until, 2, 0)
+            assert (await bench.read(job)).streak == 0
+            assert await bench.tick(other, now)
+            assert await bench.tick(free, now)
+            assert [found.agent for found in await bench.store.claim("me", now, 10)] == ["c"]
+            waiting = [found.id for found in await bench.store.open_executions(other.id)]
+            assert await bench.store.claim("me", now, 10, ids=waiting) == []
+            again = await bench.store.claim("me", until, 10, begin=True)
+            assert {found.agent for found in again} == {"a", "b"}
 
     async def test_steps_are_kept_until_the_execution_ends(self) -> None:
         async with self.opened() as bench:
