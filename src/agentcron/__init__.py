@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from agentcron.agent_core import Agent, Plugin
     from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.agents.manager import AgentManagerPlugin
+    from agentcron.domain.checks import CheckKind, Expectation, Source, SourceKind
     from agentcron.domain.explain import Explanation, Policy
+    from agentcron.domain.findings import Findings, Mark
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.limits import Limits
     from agentcron.domain.model import Execution, Job
@@ -53,7 +55,9 @@ _HOMES = {
     "agentcron.agent_core": ("Agent", "Plugin"),
     "agentcron.agents.factory": ("AgentFactoryPlugin",),
     "agentcron.agents.manager": ("AgentManagerPlugin",),
+    "agentcron.domain.checks": ("CheckKind", "Expectation", "Source", "SourceKind"),
     "agentcron.domain.explain": ("Explanation", "Policy"),
+    "agentcron.domain.findings": ("Findings", "Mark"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.limits": ("Limits",),
     "agentcron.domain.model": ("Execution", "Job"),
@@ -101,6 +105,7 @@ __all__ = [
     "BackgroundJobsConfig",
     "BackgroundJobsPlugin",
     "CatchUp",
+    "CheckKind",
     "ConfigError",
     "ConflictError",
     "Conversation",
@@ -111,7 +116,9 @@ __all__ = [
     "Execution",
     "ExecutionFilters",
     "ExecutionStatus",
+    "Expectation",
     "Explanation",
+    "Findings",
     "InvalidJobError",
     "InvalidScheduleError",
     "Job",
@@ -121,6 +128,7 @@ __all__ = [
     "JobStatus",
     "LimitReached",
     "Limits",
+    "Mark",
     "MemoryStorage",
     "NotAllowedError",
     "NotFoundError",
@@ -132,6 +140,8 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "RunContext",
+    "Source",
+    "SourceKind",
     "SqliteStorage",
     "StorageFsPlugin",
     "StoreError",

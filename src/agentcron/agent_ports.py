@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 from agentcron.domain.limits import NO_LIMITS, Limits
+from agentcron.domain.made import Made
+from agentcron.domain.model import idempotency_key
 from agentcron.domain.outcomes import AgentOutcome, Usage
 from agentcron.journal import Steps
 
@@ -18,7 +20,7 @@ def _unheard(usage: Usage, cost_usd: Decimal | None = None) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunContext:
+class RunContext(Made):
     """What an agent is told about the run besides the prompt.
 
     ``record_process`` stores the pid and start time (seconds since the epoch, as psutil reports) of a child before the
@@ -35,8 +37,6 @@ class RunContext:
     """The slot, aware, UTC; None for a manual run."""
     attempt: int
     """Which fresh beginning this is, from 1."""
-    idempotency_key: str
-    """The same on every attempt: give it to what must happen once."""
     timeout: timedelta
     """The longest time this attempt may take; the caller ends the run at it."""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +49,11 @@ class RunContext:
     report: Callable[..., None] = _unheard
     """``report(Usage(...), cost_usd=None)``: what the run has used since it began. Raises ``LimitReached`` where that
     is more than it may; let it pass."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same on every attempt: give it to what must happen once."""
+        return idempotency_key(self.job_id, self.scheduled_for, self.execution_id)
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from agentcron.agent_ports import AgentFactory as AgentFactory
 from agentcron.agent_ports import BackgroundAgent as BackgroundAgent
 from agentcron.agent_ports import RunContext as RunContext
+from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -43,7 +44,7 @@ class SystemClock:
     """The machine's clock; the only reader of it."""
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time(), UTC)
+        return datetime.now(UTC)
 
     def steady(self) -> float:
         return time.monotonic()
@@ -134,7 +135,8 @@ class JobStore(Protocol):
         begin: bool = False,
         caught_up: int | None = None,
     ) -> list[Execution]:
-        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
+        those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun.
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
@@ -143,8 +145,9 @@ class JobStore(Protocol):
         """
         ...
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        """Record that the attempt begins. False: the fence is old, or a cancel was asked for."""
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        """Record that the attempt begins, with what was found before it. False: the fence is old, or a cancel was asked
+        for."""
         ...
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:

@@ -31,3 +31,7 @@ class JobStatistics:
     """Input and output together."""
     cost_usd: Decimal = Decimal(0)
     """US dollars, as far as costs are known."""
+    gated: int = 0
+    """Runs of the present jobs that were not paid for, because their gate found nothing changed."""
+    saved_usd: Decimal | None = None
+    """About what those would have cost, in US dollars; None where no job with such runs knows its costs."""
