@@ -64,7 +64,8 @@ class AgentError(AgentcronError):
     """Raised by an agent that could not do its work; the execution ends as ERROR.
 
     ``kind`` is a short stable word for machines (``auth``, ``rate_limit``, ``network``, ``provider``, ``exit``,
-    ``exception``, ``creation``). Only a ``retryable`` error is retried, never sooner than ``retry_after``.
+    ``exception``, ``creation``). Only a ``retryable`` error is retried, never sooner than ``retry_after``. With
+    ``provider``, its name, nobody asks it before ``retry_after`` is over: the run waits, and so do all others of it.
     """
 
     def __init__(
@@ -74,11 +75,13 @@ class AgentError(AgentcronError):
         kind: str = "exception",
         retryable: bool = False,
         retry_after: timedelta | None = None,
+        provider: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retryable = retryable
         self.retry_after = retry_after
+        self.provider = provider
 
 
 class LimitReached(AgentError):  # noqa: N818 - named for what happened, as a report of it reads

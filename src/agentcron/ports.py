@@ -20,7 +20,7 @@ from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Spent
-from agentcron.journal import Journal
+from agentcron.journal import Step
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class SystemClock:
 # --- store --------------------------------------------------------------------------------------------------------
 
 
-class JobStore(Journal, Protocol):
+class JobStore(Protocol):
     """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
 
     Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.
@@ -249,6 +249,14 @@ class JobStore(Journal, Protocol):
     async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
         """Move the instant until which the run is believed: the clock was set, its deadline was not. False: fence is
         old."""
+        ...
+
+    async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
+        """What the attempt had finished or begun, in order. The final settlement drops it."""
+        ...
+
+    async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
+        """Keep a step, or its result. False: fence is old."""
         ...
 
     async def process_of(self, execution_id: str) -> str | None:

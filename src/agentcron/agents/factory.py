@@ -213,6 +213,10 @@ class AgentFactoryPlugin:
         """
         return await self.create(self._default if definition is None else definition, context)
 
+    def sharing(self, provider: str) -> list[str]:
+        """The definitions that ask this provider: where it asks one of them to wait, it asks all."""
+        return [name for name, recipe in self._recipes.items() if getattr(recipe, "provider", None) == provider]
+
     def fingerprint(self, name: str) -> str:
         """A short hash of what the definition does (16 hexadecimal digits of SHA-256): runs with the same one were
         made by the same recipe. Raises ``AgentDefinitionError``."""

@@ -40,7 +40,7 @@ _PATIENCE: Final = 5.0
 class PydanticAgent(OneRun):
     """Asks the model once; tools and requests within are bounded by the limits."""
 
-    __slots__ = ("_agent", "_choice", "_context", "_messages", "_usage", "_variable")
+    __slots__ = ("_agent", "_choice", "_context", "_messages", "_provider", "_usage", "_variable")
 
     def __init__(
         self,
@@ -50,12 +50,14 @@ class PydanticAgent(OneRun):
         choice: ModelChoice,
         context: RunContext,
         variable: str,
+        provider: str,
     ) -> None:
         super().__init__(agent_id, done)
         self._agent = agent
         self._choice = choice
         self._context = context
         self._variable = variable
+        self._provider = provider
         self._messages: list[ModelMessage] = []
         self._usage: RunUsage | None = None
 
@@ -87,7 +89,10 @@ class PydanticAgent(OneRun):
             except Exception as error:
                 from agentcron.agents.model_errors import explained
 
-                raise explained(error, self._variable, self._choice.base_url) from error
+                told = explained(error, self._variable, self._choice.base_url)
+                if told.kind == "rate_limit":
+                    told.provider = self._provider
+                raise told from error
         self._messages = result.all_messages()
         said = result.output
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
@@ -180,6 +185,15 @@ class PydanticRecipe:
             return f"asks the model named in {model.split(':', 1)[1]}"
         return f"asks the model {model}" + (f" at {self._choice.base_url}" if self._choice.base_url else "")
 
+    @property
+    def provider(self) -> str:
+        """Whom it asks, and for whose account: what one of its agents is told holds for all that share it."""
+        choice, model = self._choice, self._choice.model
+        if is_reference(model):
+            model = self._around.environ().get(model.split(":", 1)[1], "")
+        name = choice.base_url.split("://")[1].split("/")[0] if choice.base_url else model.partition(":")[0]
+        return name + (f" with {choice.api_key}" if choice.api_key else "")
+
     def check(self) -> None:
         self._ready()
 
@@ -203,7 +217,7 @@ class PydanticRecipe:
 
     def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
         agent, variable = self._ready(journal=context.steps is not None)
-        return PydanticAgent(agent_id, done, agent, self._choice, context, variable)
+        return PydanticAgent(agent_id, done, agent, self._choice, context, variable, self.provider)
 
     def print_of(self) -> Any:
         choice = self._choice

@@ -125,6 +125,18 @@ class Errored:
     message: str
     retryable: bool = False
     retry_after: timedelta | None = None
+    provider: str | None = None
+    answer: AgentOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The provider asks to be left alone ``until`` then; ``agents`` are the definitions that would ask it."""
+
+    key: str
+    until: datetime
+    agents: tuple[str, ...]
+    message: str
     answer: AgentOutcome | None = None
 
 
@@ -153,4 +165,4 @@ class GivenBack:
     ready_at: datetime
 
 
-Outcome = Done | Failed | Errored | Cut | Unneeded | GivenBack
+Outcome = Done | Failed | Errored | Held | Cut | Unneeded | GivenBack

@@ -27,6 +27,7 @@ from agentcron.domain.outcomes import (
     Errored,
     Failed,
     GivenBack,
+    Held,
     Needless,
     Outcome,
     Unneeded,
@@ -53,8 +54,8 @@ class Settlement(Made):
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
-    a final row is added to. ``marks`` become the job's, where there are any.
-    With ``steps_end`` the journal of the execution is dropped.
+    a final row is added to. ``marks`` become the job's, where there are any. With ``steps_end`` the journal of the
+    execution is dropped; with ``hold`` rows of its agents are not claimed before its end.
     """
 
     before: Execution
@@ -65,6 +66,7 @@ class Settlement(Made):
     scopes: tuple[str, ...] = ()
     pause_after_failures: int = 0
     steps_end: bool = False
+    hold: Held | None = None
     marks: tuple[Mark, ...] = ()
 
     @property
@@ -92,6 +94,8 @@ def settle(
             return _end(execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS)
         case Errored():
             return _errored(execution, outcome, now, spec)
+        case Held():
+            return _held(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
         case Unneeded(cause=cause, findings=findings, message=message):
@@ -128,6 +132,18 @@ def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpe
         error=outcome.message,
         streak=Streak.KEPT if outcome.retryable or outcome.kind in NEVER_COUNTED else Streak.GROWS,
     )
+
+
+def _held(execution: Execution, outcome: Held, now: datetime, spec: JobSpec) -> Settlement:
+    """Back to the line until the provider may be asked again; no retry of the job's is used up for it."""
+    if execution.fence >= MAX_CLAIMS:
+        told, reason = outcome.message, "rate_limit"
+        return _end(execution, ExecutionStatus.ERROR, reason, now, spec, outcome.answer, error=told)
+    closed = None
+    if spec.on_interrupt is not OnInterrupt.RESUME:
+        closed = _closed(execution, ExecutionStatus.ERROR, "rate_limit", outcome.message, now, outcome.answer)
+    again = _again(execution, outcome.until, now, spec, closed=closed)
+    return replace(again, after=again.after.evolve(retries=execution.retries), hold=outcome)
 
 
 def _cut(execution: Execution, outcome: Cut, now: datetime, spec: JobSpec) -> Settlement:

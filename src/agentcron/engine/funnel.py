@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentcron.agents.conversation import capped
-from agentcron.domain.outcomes import AgentOutcome, Cut, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Cut, Done, Errored, Failed, Held, Outcome
 from agentcron.redaction import Redactor
 
 
@@ -17,9 +17,9 @@ def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
             return replace(outcome, answer=_clean(answer, redactor))
         case Failed(answer=answer, message=message):
             return replace(outcome, answer=_clean(answer, redactor), message=text(message))
-        case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
-            kept = None if partial is None else _clean(partial, redactor)
-            return replace(outcome, message=text(message), answer=kept)
+        case Errored() | Held() | Cut():
+            kept = None if outcome.answer is None else _clean(outcome.answer, redactor)
+            return replace(outcome, message=text(outcome.message), answer=kept)
     return outcome
 
 

@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
-from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
-from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.bounds import Bounds
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
+from agentcron.engine.holds import Holds
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
+from agentcron.engine.steps import steps_of
+from agentcron.engine.verdict import LIMIT, errored, judged
 from agentcron.errors import AgentDefinitionError, AgentError
-from agentcron.journal import Steps
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
-LIMIT: Final = "limit"
 # A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
 TOLD_AGAIN: Final = 30.0
 CREATION_BACKOFF: Final = timedelta(seconds=1)
@@ -117,6 +116,7 @@ class Runner:
         self._log = log
         self._manager = manager
         self._bounds = bounds
+        self._holds = Holds(factory, log)
         self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
         self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context, bounds)
         # Kinds of agents that were found to have all their parts.
@@ -158,10 +158,10 @@ class Runner:
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
             began = self._clock.steady()
-            outcome = _judged(await agent.run(prompt), spec.failure_marker)
+            outcome = judged(await agent.run(prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
-                outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
+                outcome = errored(AgentError("the agent canceled itself", kind="exception"))
             else:
                 # The cancellation is answered here; without this every further timeout would misread it.
                 run.task.uncancel()
@@ -169,7 +169,7 @@ class Runner:
                 told = f"timeout: not done within {spec.timeout}" if cause is CutCause.TIMEOUT else _CUT[cause]
                 outcome = Cut(cause=cause, message=told)
         except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
-            outcome = _errored(error)
+            outcome = errored(error)
         finally:
             self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
@@ -181,6 +181,8 @@ class Runner:
                 outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
             elif isinstance(outcome, Errored) and outcome.kind == CutCause.UNKNOWN:
                 outcome = Cut(cause=CutCause.UNKNOWN, message=outcome.message, answer=outcome.answer)
+            if isinstance(outcome, Errored) and outcome.provider is not None:
+                outcome = self._holds.held(outcome, spec.agent, self._clock.now())
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
@@ -217,7 +219,7 @@ class Runner:
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
             limits=spec.limits,
-            steps=self._steps(execution, spec),
+            steps=steps_of(self._store, execution, spec, self._redactor),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
 
@@ -245,13 +247,6 @@ class Runner:
                 self._log.warning(f"{spec.name}: creating the agent failed, attempt {number} of {tries}: {error}")
                 await self._clock.sleep_until(self._clock.now() + CREATION_BACKOFF * 2 ** (number - 1))
         raise AssertionError("unreachable")
-
-    def _steps(self, execution: Execution, spec: JobSpec) -> Steps | None:
-        if spec.on_interrupt is not OnInterrupt.RESUME:
-            return None
-        from agentcron.engine.steps import JournaledSteps
-
-        return JournaledSteps(self._store, execution, self._redactor)
 
     async def _note_process(self, execution: Execution, pid: int, started: float) -> None:
         process = f"{pid}:{started!r}"
@@ -303,28 +298,3 @@ def _checked(agent: BackgroundAgent) -> BackgroundAgent:
     raise TypeError(
         f"the factory answered with {type(agent).__name__}, which is no agent (agent_id, run, so_far, close)"
     )
-
-
-def _judged(answer: Any, failure_marker: str | None) -> Outcome:
-    """What an agent answered, which may be anything: agents are other people's code."""
-    if not isinstance(answer, AgentOutcome):
-        word = type(answer).__name__
-        raise AgentError(f"the agent answered with {word}; it must return an AgentOutcome", kind="answer")
-    output: Any = answer.output
-    if not isinstance(output, str):
-        word = type(output).__name__
-        raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
-    if answer.failed is not None:
-        kind = LIMIT if answer.failed.startswith("limit") else "agent"
-        return Failed(kind=kind, message=answer.failed, answer=answer)
-    if (why := said_failed(failure_marker, output)) is not None:
-        return Failed(kind="agent", message=why, answer=answer)
-    return Done(answer=answer)
-
-
-def _errored(error: BaseException) -> Errored:
-    if isinstance(error, AgentError):
-        return Errored(kind=error.kind, message=str(error), retryable=error.retryable, retry_after=error.retry_after)
-    if isinstance(error, AgentDefinitionError):
-        return Errored(kind="definition", message=str(error))
-    return Errored(kind="exception", message=f"{type(error).__name__}: {error}")

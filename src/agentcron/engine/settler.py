@@ -128,6 +128,8 @@ class Settler:
             self._on_settled(settlement)
         after, closed = settlement.after, settlement.closed_attempt
         detail = after.error or (closed.error if closed is not None else None)
+        if settlement.hold is not None:
+            detail = None  # told once for the provider, not again for each run that it sends away
         if detail is None and not self._log.telling:
             return
         tell = self._log.warning if detail else self._log.info

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agentcron.domain.model import Execution
+from agentcron.domain.policies import OnInterrupt
+from agentcron.domain.spec import JobSpec
 from agentcron.errors import AgentError, StepUnknown
 from agentcron.journal import Journal, Step
 from agentcron.redaction import Redactor
@@ -64,3 +66,8 @@ class JournaledSteps:
         execution = self._execution
         if not await self._journal.record_step(execution.id, execution.fence, execution.attempt, step):
             raise AgentError("the execution belongs to another scheduler", kind="fenced")
+
+
+def steps_of(journal: Journal, execution: Execution, spec: JobSpec, redactor: Redactor) -> JournaledSteps | None:
+    """The steps of an execution that may go on after a crash; None for all others, which pay nothing for it."""
+    return JournaledSteps(journal, execution, redactor) if spec.on_interrupt is OnInterrupt.RESUME else None

@@ -72,6 +72,7 @@ class MemoryStorage:
         self._attempts: dict[str, list[Execution]] = {}
         self._processes: dict[str, str] = {}
         self._steps: dict[str, Step] = {}
+        self._holds: dict[str, datetime] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
         self._nodes: dict[str, Node] = {}
         self._tally = Tally()
@@ -313,6 +314,7 @@ class MemoryStorage:
             and row.wake_at is not None
             and (row.wake_at <= now or (ids is not None and not row.begun))
             and row.cancel_requested is None
+            and not (self._holds and self._holds.get(row.agent or "", now) > now)
             and (ids is None or row.id in ids)
             and (row.lane is None or (heads[row.lane] == row.id and row.lane not in running))
         ]
@@ -428,6 +430,10 @@ class MemoryStorage:
             cancel_requested=stored.cancel_requested,
         )
         self._processes.pop(after.id, None)
+        if settlement.hold is not None:
+            for agent in settlement.hold.agents:
+                until = settlement.hold.until
+                self._holds[agent] = max(until, self._holds.get(agent, until))
         if settlement.steps_end:
             self._drop_steps(after.id)
         self._reserved.pop(after.id, None)

@@ -30,6 +30,7 @@ from agentcron.domain.outcomes import (
     Done,
     Errored,
     Failed,
+    Held,
     Needless,
     Unneeded,
     Usage,
@@ -202,6 +203,25 @@ class StoreContract:
             assert (await bench.store.due(NOW + 100 * MINUTE, 10)).jobs == []
 
     # --- claiming and settling ------------------------------------------------------------------------------------
+
+    async def test_rows_of_a_provider_that_asks_to_wait_are_left_until_then(self) -> None:
+        async with self.opened() as bench:
+            job, other, free = await bench.job(agent="a"), await bench.job(agent="b"), await bench.job(agent="c")
+            now, until = NOW + MINUTE, NOW + 5 * MINUTE
+            assert await bench.tick(job, now)
+            [row] = await bench.store.claim("me", now, 10, begin=True)
+            await bench.end(row, Held(key="p", until=until, agents=("a", "b"), message="later"), now)
+            held = await bench.store.get_execution(row.id)
+            assert held is not None
+            assert (held.status, held.wake_at, held.attempt, held.retries) == (_E.PENDING, until, 2, 0)
+            assert (await bench.read(job)).streak == 0
+            assert await bench.tick(other, now)
+            assert await bench.tick(free, now)
+            assert [found.agent for found in await bench.store.claim("me", now, 10)] == ["c"]
+            waiting = [found.id for found in await bench.store.open_executions(other.id)]
+            assert await bench.store.claim("me", now, 10, ids=waiting) == []
+            again = await bench.store.claim("me", until, 10, begin=True)
+            assert {found.agent for found in again} == {"a", "b"}
 
     async def test_steps_are_kept_until_the_execution_ends(self) -> None:
         async with self.opened() as bench:
@@ -862,6 +882,18 @@ class StoreContract:
             _, begun = await bench.store.commit_and_claim(plans, "me", NOW + MINUTE, 2, caught_up=5)
             assert begun[0].job_id == waiting.id
             assert len(begun) == 2
+
+    async def test_agents_of_a_provider_that_asked_to_wait_begin_with_no_commit_either(self) -> None:
+        async with self.opened() as bench:
+            [row] = await bench.run_due(await bench.job(), NOW + MINUTE)
+            until = NOW + 10 * MINUTE
+            held = Held(key="provider", until=until, agents=("background-job",), message="slow down")
+            await bench.end(row, held, NOW + MINUTE)
+            jobs = [await bench.job() for _ in range(3)]
+            for now, begun in ((NOW + MINUTE, 0), (until, 3)):
+                plans = [made for job in jobs if (made := plan(await bench.read(job), now, bench.new_id)) is not None]
+                _, rows = await bench.store.commit_and_claim(plans, "me", now, 9, caught_up=0)
+                assert len([one for one in rows if one.job_id in {job.id for job in jobs}]) == begun
 
     async def test_clear_leaves_nothing_but_tombstones(self) -> None:
         async with self.opened() as bench:

@@ -45,6 +45,7 @@ class Change:
     processes: dict[str, str | None] = field(default_factory=dict)
     steps: dict[str, Step | None] = field(default_factory=dict)
     hours: dict[str, Amount] = field(default_factory=dict)
+    holds: dict[str, datetime] = field(default_factory=dict)
     tally: Tally | None = None
     adopted: tuple[str, ...] = ()
     jobs_json: str | None = None
@@ -66,6 +67,8 @@ class Change:
             said["steps"] = steps_record(self.steps)
         if self.hours:
             said["hours"] = hours_record(self.hours)
+        if self.holds:
+            said["holds"] = {agent: until.isoformat() for agent, until in self.holds.items()}
         if self.tally is not None:
             said["tally"] = tally_record(self.tally)
         if self.adopted:
@@ -85,6 +88,7 @@ def read_change(said: Mapping[str, Any]) -> Change:
         processes=dict(said.get("processes", {})),
         steps=read_steps(said.get("steps", {})),
         hours=read_hours(said.get("hours", {})),
+        holds={agent: instant(until) for agent, until in said.get("holds", {}).items()},
         tally=read_tally(said["tally"]) if "tally" in said else None,
         adopted=tuple(said.get("adopted", ())),
         jobs_json=said.get("jobs_json"),
@@ -129,6 +133,7 @@ def apply(change: Change, to: MemoryStorage) -> None:
             to._processes.pop(key, None)
         else:
             to._processes[key] = process
+    to._holds.update(change.holds)
     for key, step in change.steps.items():
         if step is None:
             to._steps.pop(key, None)
@@ -144,7 +149,7 @@ def copy(of: MemoryStorage, to: MemoryStorage) -> None:
     to._jobs, to._specs = dict(of._jobs), dict(of._specs)
     to._executions, to._history = dict(of._executions), {key: list(rows) for key, rows in of._history.items()}
     to._processes, to._tombstones = dict(of._processes), dict(of._tombstones)
-    to._steps = dict(of._steps)
+    to._steps, to._holds = dict(of._steps), dict(of._holds)
     to._nodes, to._tally, to._hours = dict(of._nodes), of._tally.copy(), dict(of._hours)
 
 
@@ -185,6 +190,7 @@ class Ahead(MemoryStorage):
     _processes: _Noting[str]
     _steps: _Noting[Step]
     _hours: _Noting[Amount]
+    _holds: _Noting[datetime]
 
     def __init__(self, of: MemoryStorage | None = None) -> None:
         super().__init__()
@@ -196,6 +202,7 @@ class Ahead(MemoryStorage):
         self._processes = _Noting(of._processes)
         self._steps = _Noting(of._steps)
         self._hours = _Noting(of._hours)
+        self._holds = _Noting(of._holds)
         self._specs = dict(of._specs)
         self._history = {key: list(rows) for key, rows in of._history.items()}
         self._tally = of._tally.copy()
@@ -211,11 +218,12 @@ class Ahead(MemoryStorage):
             processes=self._processes.taken(),
             steps=self._steps.taken(),
             hours={key: value for key, value in self._hours.taken().items() if value is not None},
+            holds={key: value for key, value in self._holds.taken().items() if value is not None},
         )
         if self._tally != self._counted:
             change.tally = self._counted = self._tally.copy()
-        touched = change.jobs or change.rows or change.deleted or change.nodes or change.processes or change.steps
-        return change if touched or change.tally is not None else None
+        parts = (change.jobs, change.rows, change.deleted, change.nodes, change.processes, change.steps, change.holds)
+        return change if any(parts) or change.tally is not None else None
 
 
 def steps_record(steps: Mapping[str, Step | None]) -> dict[str, list[Any] | None]:

@@ -113,6 +113,7 @@ def _read_snapshot(folder: Folder, found: Loaded) -> dict[str, Any] | None:
         for key, step in read_steps(said.get("steps", {})).items():
             if step is not None:
                 state._steps[key] = step
+        state._holds.update({agent: instant(until) for agent, until in said.get("holds", {}).items()})
         state._tally = read_tally(said["tally"])
         state._hours.update(read_hours(said.get("hours", {})))
         found.adopted = set(said["adopted"])

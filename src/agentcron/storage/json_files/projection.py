@@ -94,6 +94,7 @@ class Projection:
                 "nodes": [node_record(node) for node in state._nodes.values()],
                 "processes": dict(state._processes),
                 "steps": steps_record(state._steps),
+                "holds": {agent: until.isoformat() for agent, until in state._holds.items()},
                 "tally": tally_record(state._tally),
                 "hours": hours_record(state._hours),
                 "adopted": [key for key in adopted if key in state._executions],

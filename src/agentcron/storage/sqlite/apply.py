@@ -15,7 +15,7 @@ from agentcron.domain.budgets import is_bounded
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import Conversation
+from agentcron.domain.outcomes import Conversation, Held
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
@@ -261,12 +261,19 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
         insert_texts(tx, seq, after)
         if after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
+    if settlement.hold is not None:
+        _hold(tx, settlement.hold)
     if settlement.steps_end and ended:
         tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
     if before.lane is not None and ended:
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
     return True
+
+
+def _hold(tx: Transaction, hold: Held) -> None:
+    for agent in hold.agents:
+        tx.execute(statement("hold_set"), {"agent": agent, "key": hold.key, "until": to_us(hold.until)})
 
 
 def _keep_findings(tx: Transaction, settlement: Settlement, findings: Findings, job_seq: int) -> None:

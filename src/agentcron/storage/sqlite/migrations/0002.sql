@@ -15,6 +15,8 @@ CREATE TABLE holds (
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX holds_until ON holds (until);
+
 -- What a run that is under way is expected to use, and of which budgets: {"scopes": [...], "tokens": n, "cost": n}.
 ALTER TABLE executions ADD COLUMN reserved TEXT;
 

@@ -8,5 +8,6 @@ WHERE r.status = 'PENDING' AND r.wake_at <= :now AND r.cancel_at IS NULL
     )
   )
   AND (r.lane IS NULL OR NOT EXISTS (SELECT 1 FROM executions AS b WHERE b.lane = r.lane AND b.status = 'RUNNING'))
+  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.agent = r.agent AND h.until > :now)
 ORDER BY r.priority, r.wake_at
 LIMIT :limit

@@ -12,5 +12,6 @@ WHERE r.status = 'PENDING' AND r.cancel_at IS NULL AND r.begun * (r.wake_at > :n
       )
     )
   )
+  AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.agent = r.agent AND h.until > :now)
 ORDER BY r.priority, r.wake_at
 LIMIT :limit
