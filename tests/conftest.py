@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import pytest
+
+_MEMORY = "/dev/shm"
+_ROOM = 1_000_000_000
+# A folder in memory where the machine has room there: thousands of flushes would wait for a disk.
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,7 +24,8 @@ _PAGES: Final = (
         "Jobs",
         ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.model.Totals"),
     ),
-    ("policies", "Policies", ("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Retention")),
+    ("policies", "Policies", ("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Retention", "Source", "SourceKind",
+                                "Expectation", "CheckKind")),
     (
         "schedules",
         "Schedules",
@@ -37,7 +38,7 @@ _PAGES: Final = (
         "executions",
         "Executions",
         ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Policy", "Usage",
-         "CostBasis", "Conversation"),
+         "CostBasis", "Conversation", "Findings", "Mark"),
     ),
     (
         "agents",

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from agentcron.agent_core import Agent, Plugin
     from agentcron.agents.factory import AgentFactoryPlugin
     from agentcron.agents.manager import AgentManagerPlugin
+    from agentcron.domain.checks import CheckKind, Expectation, Source, SourceKind
     from agentcron.domain.explain import Explanation, Policy
+    from agentcron.domain.findings import Findings, Mark
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.model import Execution, Job, JobStatistics
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
@@ -51,7 +53,9 @@ _HOMES = {
     "agentcron.agent_core": ("Agent", "Plugin"),
     "agentcron.agents.factory": ("AgentFactoryPlugin",),
     "agentcron.agents.manager": ("AgentManagerPlugin",),
+    "agentcron.domain.checks": ("CheckKind", "Expectation", "Source", "SourceKind"),
     "agentcron.domain.explain": ("Explanation", "Policy"),
+    "agentcron.domain.findings": ("Findings", "Mark"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.model": ("Execution", "Job", "JobStatistics"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
@@ -98,6 +102,7 @@ __all__ = [
     "BackgroundJobsPlugin",
     "CatchUp",
     "ChangedError",
+    "CheckKind",
     "ConfigError",
     "ConflictError",
     "Conversation",
@@ -108,7 +113,9 @@ __all__ = [
     "Execution",
     "ExecutionFilters",
     "ExecutionStatus",
+    "Expectation",
     "Explanation",
+    "Findings",
     "InvalidJobError",
     "InvalidScheduleError",
     "Job",
@@ -116,6 +123,7 @@ __all__ = [
     "JobSpec",
     "JobStatistics",
     "JobStatus",
+    "Mark",
     "MemoryStorage",
     "NotAllowedError",
     "NotFoundError",
@@ -127,6 +135,8 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "RunContext",
+    "Source",
+    "SourceKind",
     "SqliteStorage",
     "StorageFsPlugin",
     "StoreError",

@@ -37,6 +37,8 @@ class BackgroundJobsConfig:
     """Where ``now`` comes from; default: the machine's clock."""
     autostart: bool = True
     """Added to an agent, the plugin runs due jobs at once."""
+    base_dir: Path | None = None
+    """Where relative paths in ``when_changed`` and ``expect`` start; default: the working folder."""
     debug: bool = False
     """Tell each decision with its reason, whatever the level of the logger is."""
     retention: Retention | None = field(default_factory=Retention)

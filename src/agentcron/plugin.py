@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from agentcron import ids
 from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
+from agentcron.checks.checker import Checker
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
@@ -87,6 +88,7 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._clock = config.clock or SystemClock()
+        self._checker = Checker(config.base_dir)
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
         # A factory that resolves secrets knows values that the environment alone does not show.
         self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
@@ -200,6 +202,8 @@ class BackgroundJobsPlugin:
         spec = read_spec(values, timezone=self.config.timezone)
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by)
         self.agent_factory.check(spec.agent)
+        if spec.when_changed or spec.expect:
+            await self._checker.check(spec)
         store = await self._store()
         if job_id is not None and await store.get_job(job_id) is not None:
             raise ConflictError(f"job {job_id} exists already")
@@ -265,6 +269,10 @@ class BackgroundJobsPlugin:
         values = {**(updates or {}), **fields}
         for name in sorted(values.keys() & _READ_ONLY):
             raise InvalidJobError(f"{name}: cannot be changed; it is kept by the scheduler", field=name)
+
+        if values.get("when_changed") or values.get("expect"):
+            read: dict[str, Any] = {name: values[name] for name in ("when_changed", "expect") if name in values}
+            await self._checker.check(read_spec({"name": "-", "prompt": "-", "schedule": "@daily", **read}))
 
         def edit(job: Job, now: datetime) -> Plan | None:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
@@ -506,6 +514,7 @@ class BackgroundJobsPlugin:
             self._follow,
             self.config.agent_manager,
             self.config.retention,
+            self._checker,
         )
 
     def _new_id(self) -> str:

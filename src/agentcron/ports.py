@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.findings import Findings
+from agentcron.domain.made import Made
+from agentcron.domain.model import Execution, Job, JobStatistics, idempotency_key
 from agentcron.domain.outcomes import AgentOutcome
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -41,7 +43,7 @@ class SystemClock:
     """The machine's clock; the only reader of it."""
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(time.time(), UTC)
+        return datetime.now(UTC)
 
     def steady(self) -> float:
         return time.monotonic()
@@ -56,7 +58,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunContext:
+class RunContext(Made):
     """What an agent is told about the run besides the prompt.
 
     ``record_process`` stores the pid and start time (seconds since the epoch, as psutil reports) of a child before the
@@ -73,13 +75,16 @@ class RunContext:
     """The slot, aware, UTC; None for a manual run."""
     attempt: int
     """Which fresh beginning this is, from 1."""
-    idempotency_key: str
-    """The same on every attempt: give it to what must happen once."""
     timeout: timedelta
     """The longest time this attempt may take; the caller ends the run at it."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """The job's own values."""
     record_process: Callable[[int, float], Awaitable[None]] | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same on every attempt: give it to what must happen once."""
+        return idempotency_key(self.job_id, self.scheduled_for, self.execution_id)
 
 
 @runtime_checkable
@@ -206,7 +211,8 @@ class JobStore(Protocol):
         begin: bool = False,
         caught_up: int | None = None,
     ) -> list[Execution]:
-        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well.
+        """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
+        those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun.
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
@@ -215,8 +221,9 @@ class JobStore(Protocol):
         """
         ...
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        """Record that the attempt begins. False: the fence is old, or a cancel was asked for."""
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        """Record that the attempt begins, with what was found before it. False: the fence is old, or a cancel was asked
+        for."""
         ...
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:

@@ -39,6 +39,7 @@ def job_object(job: Job, next_runs: Sequence[datetime] | None = None) -> dict[st
         "runs": job.runs,
         "failures_in_a_row": job.streak,
         "made_by": job.made_by,
+        "marks": [{"source": mark.source, "value": mark.value, "since": instant(mark.since)} for mark in job.marks],
         "totals": {
             "executions": job.totals.executions,
             "success": job.totals.success,
@@ -50,6 +51,8 @@ def job_object(job: Job, next_runs: Sequence[datetime] | None = None) -> dict[st
             "tokens": job.totals.tokens,
             "cost_usd": money(job.totals.cost_usd),
             "duration": job.totals.duration.total_seconds(),
+            "gated": job.totals.gated,
+            "saved_usd": money(job.totals.saved_usd),
         },
     }
     if next_runs is not None:
@@ -80,6 +83,8 @@ def execution_object(execution: Execution, job_name: str | None = None) -> dict[
         "prompt": execution.prompt,
         "result": execution.result,
         "error": execution.error,
+        "gate": execution.findings.gate if execution.findings is not None else None,
+        "silent": execution.silent,
         "usage": None
         if usage is None
         else {
@@ -136,6 +141,8 @@ def statistics_object(figures: JobStatistics) -> dict[str, Any]:
         "p95_duration": figures.p95_duration.total_seconds() if figures.p95_duration is not None else None,
         "tokens": figures.tokens,
         "cost_usd": money(figures.cost_usd),
+        "gated": figures.gated,
+        "saved_usd": money(figures.saved_usd),
     }
 
 

@@ -23,7 +23,6 @@ CONTEXT = RunContext(
     execution_id=f"EXECUTION-{os.getpid()}",  # what bears it may be ended, also by tests beside this one
     scheduled_for=None,
     attempt=1,
-    idempotency_key="JOB:manual",
     timeout=timedelta(hours=1),
 )
 

@@ -83,7 +83,7 @@ async def test_only_harmless_variables_and_those_named_come_in() -> None:
         "AGENTCRON_JOB_ID": "JOB",
         "AGENTCRON_EXECUTION_ID": CONTEXT.execution_id,
         "AGENTCRON_ATTEMPT": "1",
-        "AGENTCRON_IDEMPOTENCY_KEY": "JOB:manual",
+        "AGENTCRON_IDEMPOTENCY_KEY": CONTEXT.idempotency_key,
     }
 
 

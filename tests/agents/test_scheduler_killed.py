@@ -21,7 +21,7 @@ from agentcron.ports import RunContext
 async def main():
     factory = AgentFactoryPlugin({"it": {"kind": "command", "grace": "300ms", "command": ["sh", "-c", sys.argv[1]]}})
     context = RunContext(job_id="J", job_name="n", execution_id=sys.argv[2], scheduled_for=None, attempt=1,
-                         idempotency_key="k", timeout=timedelta(hours=1))
+                         timeout=timedelta(hours=1))
     await (await factory.create("it", context)).run("p")
 
 asyncio.run(main())

@@ -118,7 +118,8 @@ async def check(store: str, place: str, child: Child) -> None:
     await plugin.close()
     assert list(problems) == []
     print(f"\n{store}: {ran} ran, {missed} slots MISSED(store_down)")  # noqa: T201 - the figures are asked for
-    assert missed >= 3
+    # How many is a matter of what small changes still find room on a disk that is too full for an answer.
+    assert missed > 0
 
 
 @pytest.mark.parametrize(("kind", "size"), [("sqlite:///", "1m"), ("sqlite:///", "4m"), ("fs:", "2m")])

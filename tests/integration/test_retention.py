@@ -43,11 +43,12 @@ def a_month(answer: int, count: int = MONTH) -> tuple[Job, list[Execution]]:
     """A job each minute, and its executions of a month, each with an answer of so many characters."""
     job = changes.create(read_spec({"name": "minutely", "prompt": "look", "schedule": "* * * * *"}), "a" * 16, START)
     assert job.job_after is not None
-    words = random.Random(7)
+    luck = random.Random(7)
+    words = " ".join(luck.choices(WORDS, k=100_000))
     rows = []
     for number in range(count):
         at = START + number * MINUTE
-        text = " ".join(words.choices(WORDS, k=answer // 5))[:answer]
+        text = words[(place := luck.randrange(len(words) - answer)) : place + answer]
         rows.append(
             Execution(
                 id=f"{number:026x}", job_id=job.job_after.id, version=1, at=at, status=ExecutionStatus.SUCCESS,

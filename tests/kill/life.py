@@ -30,7 +30,10 @@ TICKING: dict[str, dict[str, Any]] = {
 }
 # How long an agent works, in seconds: some are done before the next commit, some outlive their scheduler.
 WORK = (0.0, 0.0, 0.05, 0.3, 1.2)
-WRITES = ("commit", "restore", "claim", "begin", "note_agent", "settle", "ask_cancel", "join", "leave", "clear")
+WRITES = (
+    "commit", "commit_and_claim", "restore", "claim", "begin", "note_agent", "settle", "ask_cancel", "join", "leave",
+    "clear",
+)  # fmt: skip
 QUIET = 4
 PAUSE = 0.01
 # Kept here: a life that dies at a flush of the store must not die at a flush of these notes.
@@ -148,9 +151,10 @@ def watch(store: Any, life: Life) -> None:
             die_at("before", number, name)
             answer = await method(*args, **options)
             die_at("after", number, name)
-            if name in ("commit", "settle"):
-                for change, done in zip(args[0], answer, strict=True):
-                    for row in change.rows if name == "commit" else [change.after]:
+            if name in ("commit", "commit_and_claim", "settle"):
+                applied = answer[0] if name == "commit_and_claim" else answer
+                for change, done in zip(args[0], applied, strict=True):
+                    for row in [change.after] if name == "settle" else change.rows:
                         if done and row.final:
                             finals.add(**final_of(row))
             return answer

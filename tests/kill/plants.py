@@ -33,22 +33,29 @@ def _double_start(store: Any) -> None:
         changed = {"status": ExecutionStatus.RUNNING, "fence": 1, "begun": True, "start_time": now, "owner": owner}
         return [row.evolve(**changed) for row in ready[:1]]
 
-    store.claim = careless
+    async def careless_too(
+        plans: list[Plan], owner: str, now: Any, limit: int, **options: Any
+    ) -> tuple[list[bool], list[Execution]]:
+        return await store.commit(plans), await careless(owner, now, limit, begin=True, **options)
+
+    store.claim, store.commit_and_claim = careless, careless_too
 
 
 def _lost_row(store: Any) -> None:
     """A plan whose last row is forgotten, while the job moves on."""
-    commit, count = store.commit, 0
+    count = 0
 
-    async def careless(plans: list[Plan]) -> list[bool]:
+    def forgetful(made: Plan) -> Plan:
         nonlocal count
+        if not made.rows or made.rows[-1].manual:
+            return made
         count += 1
-        ticks = [made for made in plans if made.rows and not made.rows[-1].manual]
-        if count % EVERY == 0 and ticks:
-            plans = [replace(made, rows=made.rows[:-1]) if made in ticks else made for made in plans]
-        return await commit(plans)  # type: ignore[no-any-return]
+        return made if count % EVERY else replace(made, rows=made.rows[:-1])
 
-    store.commit = careless
+    def careless(write: Any) -> Any:
+        return lambda plans, *rest, **options: write([forgetful(made) for made in plans], *rest, **options)
+
+    store.commit, store.commit_and_claim = careless(store.commit), careless(store.commit_and_claim)
 
 
 def _lost_write(store: Any) -> None:

@@ -16,7 +16,9 @@ KILLS = int(os.environ.get("AGENTCRON_KILLS", "15"))
 SEED = os.environ.get("AGENTCRON_SEED", "kill")
 # From so many kills on, each of these faults must have been the end of a life.
 MANY = 200
-FAULTS = {f"{side} {name}" for side in ("before", "after") for name in ("commit", "claim", "settle")}
+FAULTS = {
+    f"{side} {name}" for side in ("before", "after") for name in ("commit", "commit_and_claim", "claim", "settle")
+}
 WITHIN = {"sqlite": {"within transaction"}, "json": {"within fsync", "within replace"}}
 # In so many kills a planted bug must be found.
 FEW = 2

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,13 @@ def test_a_year_of_fifty_daily_jobs_is_told() -> None:
     jobs = [{"name": f"job-{number}", "schedule": f"{number} {number % 24} * * 1"} for number in range(50)]
     told = simulate(jobs, days=365, start=START, assume_duration=MINUTE)
     assert len(told.firings) == sum(one.runs for one in told.jobs) >= 50 * 52
+
+
+def test_a_simulated_month_looks_at_nothing_and_finds_every_gate_open(tmp_path: Path) -> None:
+    job = {
+        "name": "watch", "schedule": "0 9 * * *", "when_changed": ["url:http://127.0.0.1:9/", "file:nowhere"],
+        "expect": {"command": ["touch", str(tmp_path / "touched")]},
+    }  # fmt: skip
+    told = simulate([job], days=30, start=START)
+    assert (told.of("watch").runs, dict(told.of("watch").skipped)) == (30, {})
+    assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agentcron.domain import changes
+from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
@@ -55,6 +56,8 @@ SPECS: Sequence[dict[str, Any]] = (
     {"schedule": "every 1m", "overlap": "cancel_other", "max_runs": 2, "retry": "attempts=3,backoff=20s"},
     {"schedule": "* * * * *", "overlap": "buffer_one", "on_interrupt": "retry", "pause_after_failures": 1},
     {"schedule": "at 2026-03-01T12:10:00+00:00", "on_interrupt": "resume", "timeout": "30s"},
+    {"schedule": "every 1m", "when_changed": "file:in/*.md", "on_interrupt": "resume", "retry": 2},
+    {"schedule": "every 30s", "expect": ["changed:out.md", "regex:."], "silent": "NOTHING", "overlap": "buffer_all"},
 )
 EDITS: Sequence[dict[str, Any]] = (
     {"prompt": "something else"}, {"schedule": "every 2m"}, {"overlap": "buffer_all"}, {"max_runs": 1},
@@ -64,6 +67,9 @@ ANSWER = AgentOutcome(
     output="it is done", usage=Usage(input_tokens=3, output_tokens=4, requests=1), cost_usd=Decimal("0.25"),
     conversation=Conversation(kind="python", format="messages", format_version=1, native=[{"text": "ü"}]),
 )  # fmt: skip
+FINDINGS = Findings(
+    gate="changed: in/ä.md", marks=(Mark("file:in/*.md", "2 files", NOW),), before=(Mark("changed:out.md", "-", NOW),)
+)
 PICK = st.sampled_from(range(12))
 SECONDS = st.sampled_from([60, 0, 1, 10, 30, 61, 300, 7200])
 
@@ -75,9 +81,11 @@ def outcome(number: int, now: datetime, begun: bool) -> Outcome:
         Cut(cause=CutCause.CANCEL, message="canceled"),
         GivenBack(ready_at=now + timedelta(seconds=30)),
         Unneeded(cause=Needless.LATE),
+        Unneeded(cause=Needless.GATE, findings=FINDINGS),
+        Unneeded(cause=Needless.GATE, findings=Findings(gate="nothing changed")),
     )
     if not begun:
-        return cut[number % 4]
+        return cut[number % 6]
     return (
         Done(answer=ANSWER),
         Failed(kind="agent", message="no", answer=AgentOutcome()),
@@ -89,7 +97,7 @@ def outcome(number: int, now: datetime, begun: bool) -> Outcome:
         Cut(cause=CutCause.SHUTDOWN),
         GivenBack(ready_at=now + timedelta(seconds=30)),
         Done(answer=ANSWER),
-        Done(answer=ANSWER),
+        Done(answer=ANSWER, silent=True),
         Done(answer=AgentOutcome()),
     )[number % 12]
 
@@ -239,7 +247,8 @@ class StoreMachine(RuleBasedStateMachine):
         self._commit("tick", [one for one in made if one is not None])
         claimed = self._claim(limit // 2 + 1, None, True)
         if number < 12:
-            self._settle([self._settled(row, outcome(number, self.now, True)) for row in claimed])
+            rows = [row if row.begun or number % 3 == 0 else self._begin(row, FINDINGS) for row in claimed]
+            self._settle([self._settled(row, outcome(number, self.now, row.begun)) for row in rows])
 
     @precondition(lambda self: self.model.jobs)
     @rule(job=PICK)
@@ -297,15 +306,22 @@ class StoreMachine(RuleBasedStateMachine):
     def touch(self, hand: int, how: str) -> None:
         row = self._hand(hand)
         if how == "begin":
-            done = self.model.begin(row.id, row.fence, self.now)
-            assert self.run(self.store.begin(row.id, row.fence, self.now)) is done
-            if done:
-                self.hands = [one.evolve(begun=True, start_time=self.now) if one is row else one for one in self.hands]
+            self._begin(row, FINDINGS if hand % 3 else None)
         else:
             noted = (row.id, row.fence, "agent-1", "12:3.5" if how == "process" else None)
             done = self.model.note_agent(*noted)
             assert self.run(self.store.note_agent(*noted)) is done
-        self.steps[how] += done
+            self.steps[how] += done
+
+    def _begin(self, row: Execution, found: Findings | None) -> Execution:
+        done = self.model.begin(row.id, row.fence, self.now, found)
+        assert self.run(self.store.begin(row.id, row.fence, self.now, found)) is done
+        self.steps["begin"] += done
+        if not done:
+            return row
+        begun = row.evolve(begun=True, start_time=self.now, findings=found or row.findings)
+        self.hands = [begun if one is row else one for one in self.hands]
+        return begun
 
     @precondition(lambda self: self.hands)
     @rule(hand=PICK, other=PICK, number=PICK)

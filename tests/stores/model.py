@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics, Totals
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import JobSpec, looks_first
 
 _E = ExecutionStatus
 _RAN = (_E.SUCCESS, _E.FAILURE, _E.INCOMPLETE, _E.ERROR)
@@ -62,6 +63,7 @@ class Model:
                 tokens=_tokens(paid),
                 cost_usd=_cost(paid),
                 duration=_duration(ran),
+                gated=sum(row.reason == "gate" for row in ended),
             ),
         )
 
@@ -122,6 +124,8 @@ class Model:
             p95_duration=percentile(sorted(buckets.items()), 0.95),
             tokens=_tokens(self.paid),
             cost_usd=_cost(self.paid),
+            gated=sum(job.totals.gated for job in jobs),
+            saved_usd=_saved(jobs),
         )
 
     # --- what is changed ------------------------------------------------------------------------------------------
@@ -138,7 +142,7 @@ class Model:
             if after is not None:
                 # A plan moves the calendar; what a settlement has moved meanwhile stays, unless the plan cleared it.
                 streak = stored.streak if after.streak == before.streak else after.streak
-                after = after.evolve(streak=streak, last_run=stored.last_run)
+                after = after.evolve(streak=streak, last_run=stored.last_run, marks=stored.marks)
         if after is None:
             self._forget(plan.job_id, plan.now)
             return True
@@ -200,12 +204,15 @@ class Model:
         ready = [row for row in self.open_rows() if self._is_ready(row, now, ids)]
         ready.sort(key=lambda row: (row.priority, row.wake_at))
         for row in ready[:limit]:
-            timeout = self.specs[row.job_id, row.version].timeout
+            spec = self.specs[row.job_id, row.version]
+            # Where something is looked at first, only what went through that once goes on without it.
+            begins = begin and (row.begun or not looks_first(spec))
             self._change(
-                row.id, status=_E.RUNNING, owner=owner, fence=row.fence + 1, begun=row.begun or begin,
-                wake_at=now + timeout + CLOSE_GRACE, start_time=now if begin else row.start_time,
+                row.id, status=_E.RUNNING, owner=owner, fence=row.fence + 1, begun=row.begun or begins,
+                wake_at=now + spec.timeout + CLOSE_GRACE, start_time=now if begins else row.start_time,
             )  # fmt: skip
-            self.jobs[row.job_id] = self.jobs[row.job_id].evolve(last_run=now)
+            if begins:
+                self.jobs[row.job_id] = self.jobs[row.job_id].evolve(last_run=now)
         return [(row.id, row.fence + 1) for row in ready[:limit]]
 
     def _is_ready(self, row: Execution, now: datetime, ids: Collection[str] | None) -> bool:
@@ -221,11 +228,12 @@ class Model:
         line = [other.id for other in lane if ids is None or other.id in ids]
         return not line or line[0] == row.id
 
-    def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+    def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None) -> bool:
         row = self._held(execution_id, fence)
         if row is None or row.cancel_requested is not None:
             return False
-        self._change(execution_id, begun=True, start_time=now)
+        self._change(execution_id, begun=True, start_time=now, findings=findings or row.findings)
+        self.jobs[row.job_id] = self.jobs[row.job_id].evolve(last_run=now)
         return True
 
     def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None) -> bool:
@@ -284,7 +292,7 @@ class Model:
         streak = {Streak.KEPT: job.streak, Streak.GROWS: job.streak + 1, Streak.ENDS: 0}[settlement.streak]
         limit = settlement.pause_after_failures
         over = settlement.streak is Streak.GROWS and 0 < limit <= streak
-        self.jobs[job.id] = job = job.evolve(streak=streak)
+        self.jobs[job.id] = job = job.evolve(streak=streak, marks=settlement.marks or job.marks)
         if ended and job.state is JobState.ACTIVE and (job.next_run is None or over):
             self.jobs[job.id] = job.evolve(next_run=settlement.now, revision=job.revision + 1)
 
@@ -303,6 +311,13 @@ def _tokens(rows: Iterable[Execution]) -> int:
 
 def _cost(rows: Iterable[Execution]) -> Decimal:
     return sum((row.cost_usd for row in rows if row.cost_usd is not None), Decimal(0))
+
+
+def _saved(jobs: Sequence[Job]) -> Decimal | None:
+    """What the gated runs of each job would have cost at its own mean, to the millionth of a dollar."""
+    known = [job.totals for job in jobs if job.totals.gated and job.totals.executions and job.totals.cost_usd]
+    means = [(each.cost_usd * each.gated / each.executions).quantize(Decimal("1e-6")) for each in known]
+    return sum(means, Decimal(0)) if means else None
 
 
 def _duration(rows: Iterable[Execution]) -> timedelta:

@@ -141,7 +141,7 @@ async def test_a_host_agent_stops_the_agents_when_it_is_closed() -> None:
 async def test_a_factory_creates_an_agent_for_callers_outside_a_scheduler() -> None:
     factory = AgentFactoryPlugin(default_definition="echo", max_concurrent_agents=1)
     context = RunContext(
-        job_id="j", job_name="n", execution_id="e", scheduled_for=None, attempt=1, idempotency_key="e",
+        job_id="j", job_name="n", execution_id="e", scheduled_for=None, attempt=1,
         timeout=timedelta(seconds=5),
     )  # fmt: skip
     for definition in (None, "echo"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from agentcron.cli.checks import around, spared
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import plain, span, when
 from agentcron.domain.lifecycle import JobStatus
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
 _OWN: Final = ("name", "schedule", "prompt", "metadata", "tags")
+# Given once for each entry: a comma may belong to an expression.
+_SEVERAL: Final = ("when_changed", "expect")
 _SHOWN: Final = 3
 # Fields that may be taken back: "none" is no instant, number or duration, so it can mean nothing else.
 _CLEARED: Final = "none"
-_MAY_BE_NONE: Final = frozenset(field.name for field in fields(JobSpec) if field.default is None)
+_MAY_BE_NONE: Final = frozenset(
+    field.name for field in fields(JobSpec) if field.default is None or field.name in (*_SEVERAL, "failure_marker")
+)
 
 
 def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +49,7 @@ def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options += [
         click.option(
             f"--{field.name.replace('_', '-')}",
+            multiple=field.name in _SEVERAL,
             help=field.metadata["help"] + (" 'none' takes it back." if field.name in _MAY_BE_NONE else ""),
         )
         for field in fields(JobSpec)
@@ -58,7 +64,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The fields that were given, as the facade reads them."""
     values = {name: value for name, value in options.items() if value not in (None, ())}
     for name in values.keys() & _MAY_BE_NONE:
-        if values[name].lower() == _CLEARED:
+        if values[name] in ((_CLEARED,), _CLEARED) or (name not in _SEVERAL and values[name].lower() == _CLEARED):
             values[name] = None
     if "metadata" in values:
         values["metadata"] = dict(_pair(text) for text in values["metadata"])
@@ -234,6 +240,7 @@ def show_command(session: Session, job: str) -> None:
             "overlap": found.overlap.value,
             "catch_up": found.catch_up.value,
             "timeout": span(found.timeout),
+            **around(found),
             "created": when(found.created, found.timezone) + (f" by {plain(found.made_by)}" if found.made_by else ""),
             "last run": when(found.last_run, found.timezone),
         }
@@ -244,6 +251,7 @@ def show_command(session: Session, job: str) -> None:
             f"  so far    {totals.executions} runs: {totals.success} success, {totals.failure} failure, "
             f"{totals.error} error, {totals.incomplete} incomplete; {totals.skipped} skipped, {totals.missed} missed"
         )
+        lines += spared(found)
         for run in found.execution_history[:5]:
             lines.append(f"  run       {when(run.at, found.timezone)}  {run.status.value}  {run.id}")
         return "\n".join(lines)

@@ -96,6 +96,7 @@ class Session:
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
+            base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 

@@ -25,8 +25,11 @@ _WHY: Final = {
     Reason.CANCELED: ("it was canceled before it began", None),
     Reason.TOO_LATE: ("no scheduler could run it in time", "catch_up"),
     Reason.STORE_DOWN: ("the store could not be written then, and it was not caught up", "catch_up"),
+    Reason.GATE: ("nothing changed", "when_changed"),
     Reason.COALESCED: ("it was late and a newer slot stood in its place", "catch_up"),
 }
+# Why a run ended as it did, and the policy that decided it.
+_ENDS: Final = {"gate": "when_changed", "check": "expect"}
 _CUTS: Final = {CutCause.TIMEOUT: "timeout", CutCause.LOST: "on_interrupt", CutCause.SHUTDOWN: "on_interrupt"}
 _DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(JobSpec)}
 # A living scheduler's time in the store may be so old.
@@ -122,10 +125,13 @@ def _policy(row: Execution, spec: JobSpec) -> Policy | None:
         name = _WHY[Reason(row.reason)][1]
     else:
         name = _CUTS.get(CutCause(row.reason)) if row.ran and row.reason in set(CutCause) else None
+        name = _ENDS.get(row.reason or "", name) if row.ran else name
     if name is None:
         return None
     value = getattr(spec, name)
     told = format_duration(value) if isinstance(value, timedelta) else str(value)
+    if isinstance(value, tuple):
+        told = ", ".join(map(str, value))
     return Policy(name=name, value=told, version=row.version, default=value == _DEFAULTS[name])
 
 
@@ -152,13 +158,20 @@ def _became(row: Execution) -> str:
             why = _WHY[Reason(row.reason)][0] if row.reason in set(Reason) else row.reason or ""
             many = f", one of {row.slots} slots to {_time(row.last_at)}" if row.last_at else ""
             word = "was skipped" if row.status is ExecutionStatus.SKIPPED else "was missed"
-            return f"{word}{many}: {why}"
+            return f"{word}{many}: {why}{_seen(row, ': ')}"
         case _:
             took = f" after {row.duration}" if row.duration is not None else ""
             error = f": {row.error}" if row.error else ""
             started = f"ran at {_time(row.start_time)} and " if row.start_time else ""
             reason = f" ({row.reason})" if row.reason else ""
-            return f"{started}ended as {row.status}{reason}{took}{error}"
+            return f"{started}ended as {row.status}{reason}{took}{error}{_seen(row, '; its gate: ')}"
+
+
+def _seen(row: Execution, before: str) -> str:
+    """What the gate compared, unless its failure says so already."""
+    gate = row.findings.gate if row.findings is not None else None
+    told_already = row.ran and row.reason == "gate"
+    return f"{before}{gate}" if gate is not None and not told_already else ""
 
 
 def _not_accounted(job: Job, at: datetime, now: datetime, begins: datetime | None) -> str:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from agentcron.domain.checks import Expectation, Source
+from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
+from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.schedule import CronSchedule, Schedule
 
+_MICRO_DOLLAR: Final = Decimal("0.000001")
+
 
 @dataclass(frozen=True, kw_only=True)
-class Execution:
+class Execution(Made):
     """One slot, one manual run, or one range of slots that did not run. Times are aware UTC."""
 
     id: str
@@ -66,6 +71,8 @@ class Execution:
     cost_basis: CostBasis = CostBasis.UNKNOWN
     error: str | None = None
     """What went wrong, in one line."""
+    findings: Findings | None = None
+    """What its gate saw and what its answer says of itself; None where nothing was looked at."""
     prompt: str | None = None
     """None where it was not asked for."""
     result: str | None = None
@@ -103,27 +110,20 @@ class Execution:
         """How long the latest attempt took, once it ended."""
         return self.end_time - self.start_time if self.start_time and self.end_time else None
 
-    def evolve(self, **changes: Any) -> Execution:
-        """A copy with these fields changed. Every run pays for it more than once, and copying the instance's
-        dictionary costs a twentieth of ``dataclasses.replace``; for that the class has no slots."""
-        copy = object.__new__(Execution)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
-        return copy
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Execution:
-        """An execution of all these fields, the defaults for the others: what a store reads by the thousand. It costs
-        a sixth of the constructor, which sets each field of a frozen class through ``object.__setattr__``."""
-        made = object.__new__(cls)
-        made.__dict__.update(_DEFAULTS)
-        made.__dict__.update(values)
-        return made
+    @property
+    def silent(self) -> bool:
+        """Whether its answer says that there is nothing to tell anybody."""
+        return self.findings is not None and self.findings.silent
 
     @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
-        return self.id if self.manual else f"{self.job_id}:{self.at.isoformat()}"
+        return idempotency_key(self.job_id, self.scheduled_for, self.id)
+
+
+def idempotency_key(job_id: str, scheduled_for: datetime | None, execution_id: str) -> str:
+    """What outside effects of a run are told apart by: the slot, or the execution where there is none."""
+    return f"{job_id}:{scheduled_for.isoformat()}" if scheduled_for is not None else execution_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,18 +139,24 @@ class Totals:
     tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     duration: timedelta = timedelta(0)
+    gated: int = 0
+    """Of the skipped, those whose gate found nothing changed: runs that were not paid for."""
 
     @property
     def executions(self) -> int:
         """Executions that ran; skipped and missed slots do not count."""
         return self.success + self.failure + self.incomplete + self.error
 
-
-_DEFAULTS: Final = {field.name: field.default for field in fields(Execution) if field.default is not MISSING}
+    @property
+    def saved_usd(self) -> Decimal | None:
+        """About what the gated runs would have cost, at the mean cost of those that ran; None where that is unknown."""
+        if not self.gated or not self.executions or not self.cost_usd:
+            return None
+        return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(Made):
     """A job as it stands: what a person wrote, and where it is on its calendar. Times are aware UTC."""
 
     id: str
@@ -183,6 +189,8 @@ class Job:
     """Sums over all of its executions."""
     made_by: str | None = None
     """Who created it, where that is known."""
+    marks: tuple[Mark, ...] = ()
+    """What the sources of ``when_changed`` were like at the last success."""
     execution_history: tuple[Execution, ...] = ()
     """The last 50 that ran, newest first; only ``get_job`` fills it."""
 
@@ -208,20 +216,6 @@ class Job:
     def timezone(self) -> str:
         """IANA name of the zone that the schedule is read in."""
         return self.spec.schedule.timezone
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Job:
-        """A job of all these fields, none left out; see ``Execution.of``."""
-        made = object.__new__(cls)
-        made.__dict__.update(values)
-        return made
-
-    def evolve(self, **changes: Any) -> Job:
-        """A copy with these fields changed."""
-        copy = object.__new__(Job)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
-        return copy
 
     # The fields of the spec, typed one by one so that `job.prompt` is known to editors and checkers.
     @property
@@ -297,6 +291,22 @@ class Job:
         return self.spec.priority
 
     @property
+    def when_changed(self) -> tuple[Source, ...]:
+        return self.spec.when_changed
+
+    @property
+    def expect(self) -> tuple[Expectation, ...]:
+        return self.spec.expect
+
+    @property
+    def silent(self) -> str | None:
+        return self.spec.silent
+
+    @property
+    def failure_marker(self) -> str | None:
+        return self.spec.failure_marker
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         return self.spec.metadata
 
@@ -326,3 +336,7 @@ class JobStatistics:
     """Input and output together."""
     cost_usd: Decimal = Decimal(0)
     """US dollars, as far as costs are known."""
+    gated: int = 0
+    """Runs of the present jobs that were not paid for, because their gate found nothing changed."""
+    saved_usd: Decimal | None = None
+    """About what those would have cost, in US dollars; None where no job with such runs knows its costs."""

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from agentcron.domain.findings import Findings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -92,13 +94,15 @@ class Needless(StrEnum):
     """Why a slot that was waiting is not begun after all."""
 
     LATE = "too_late"
+    GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The agent finished."""
+    """The agent finished. ``silent``: its answer says that there is nothing to tell."""
 
     answer: AgentOutcome
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +136,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unneeded:
-    """The slot was given up before the agent was called."""
+    """The slot was given up before the agent was called; ``findings`` are what a gate saw."""
 
     cause: Needless
+    findings: Findings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -179,7 +179,7 @@ def _overlap(draft: Draft, first: datetime, last: datetime) -> None:
     slot: datetime | None = first
     while slot is not None and slot <= last and len(taken) < places:
         taken.append(slot)
-        slot = schedule.next_after(slot)
+        slot = None if slot == last else schedule.next_after(slot)
     draft.open(taken, None if policy is Overlap.ALLOW_ALL else job.id)
     if slot is None or slot > last or draft.next_slot in taken:
         return

@@ -10,6 +10,7 @@ from typing import Final
 
 from agentcron.domain.calendar import INSTANT, first_fresh, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.made import Made
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.policies import BEHIND_FRESH
 
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     COALESCED = "coalesced"
     STORE_DOWN = "store_down"
+    GATE = "gate"
 
 
 # What decides about a slot that could have been judged in time. A store that failed then comes before them.
@@ -43,8 +45,8 @@ class ToCancel(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(Made):
     """A change of one job and the rows that account for it, applied whole or not at all.
 
     ``before`` is the job it was made from (None for a new job): the store applies it only while the job's revision
@@ -115,7 +117,7 @@ class Draft:
 
     def plan(self, after: Job) -> Plan:
         """The finished plan that leaves the job as ``after``."""
-        return Plan(
+        return Plan.of(
             before=self.before,
             job_after=after,
             now=self.now,
@@ -132,18 +134,16 @@ class Draft:
         for slot in slots[:left]:
             self.rows.append(
                 Execution.of(
-                    {
-                        "id": self.new_id(),
-                        "job_id": job.id,
-                        "version": job.version,
-                        "at": slot,
-                        "status": ExecutionStatus.PENDING,
-                        "wake_at": start_of(job, slot),
-                        "priority": job.spec.priority + late * BEHIND_FRESH,
-                        "lane": lane,
-                        "attempt": 1,
-                        "agent": job.spec.agent,
-                    }
+                    id=self.new_id(),
+                    job_id=job.id,
+                    version=job.version,
+                    at=slot,
+                    status=ExecutionStatus.PENDING,
+                    wake_at=start_of(job, slot),
+                    priority=job.spec.priority + late * BEHIND_FRESH,
+                    lane=lane,
+                    attempt=1,
+                    agent=job.spec.agent,
                 )
             )
             self.opened += 1

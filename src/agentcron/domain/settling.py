@@ -7,15 +7,18 @@ never replaces a final state.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
 
+from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
-from agentcron.domain.model import Execution
+from agentcron.domain.made import Made
+from agentcron.domain.model import Execution, Totals
 from agentcron.domain.outcomes import (
     AgentOutcome,
     Cut,
@@ -24,6 +27,7 @@ from agentcron.domain.outcomes import (
     Errored,
     Failed,
     GivenBack,
+    Needless,
     Outcome,
     Unneeded,
 )
@@ -44,12 +48,12 @@ class Streak(Enum):
     ENDS = "ends"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+@dataclass(frozen=True, kw_only=True)
+class Settlement(Made):
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
     ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
-    a final row is added to.
+    a final row is added to. ``marks`` become the job's, where there are any.
     """
 
     before: Execution
@@ -59,6 +63,12 @@ class Settlement:
     streak: Streak = Streak.KEPT
     scopes: tuple[str, ...] = ()
     pause_after_failures: int = 0
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def gated(self) -> bool:
+        """Whether a gate found nothing to run for."""
+        return self.after.status is ExecutionStatus.SKIPPED and self.after.reason == Needless.GATE.value
 
     @property
     def ended(self) -> bool:
@@ -73,18 +83,29 @@ def settle(
     if agent_id is not None:
         execution = execution.evolve(agent_id=agent_id)
     match outcome:
-        case Done(answer=answer):
-            return _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)
+        case Done(answer=answer, silent=silent):
+            ended = _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)
+            return _found(ended, silent) if silent or execution.findings is not None else ended
         case Failed(kind=kind, message=message, answer=answer):
             return _end(execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS)
         case Errored():
             return _errored(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
-        case Unneeded(cause=cause):
-            return _end(execution, ExecutionStatus.MISSED, cause.value, now, spec)
+        case Unneeded(cause=cause, findings=findings):
+            gated = cause is Needless.GATE
+            found = execution.evolve(findings=findings) if gated else execution
+            return _end(found, ExecutionStatus.SKIPPED if gated else ExecutionStatus.MISSED, cause.value, now, spec)
         case GivenBack(ready_at=ready_at):
             return _again(execution, ready_at, now, spec)
+
+
+def _found(settlement: Settlement, silent: bool) -> Settlement:
+    """A success: what the gate saw before it is what the next slot is compared with."""
+    findings = settlement.after.findings or Findings()
+    if silent:
+        settlement = replace(settlement, after=settlement.after.evolve(findings=replace(findings, silent=True)))
+    return replace(settlement, marks=findings.marks)
 
 
 def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpec) -> Settlement:
@@ -144,7 +165,7 @@ def _end(
 ) -> Settlement:
     check_execution(execution.status, status)
     after = _closed(execution, status, reason, error, now, answer, final=True)
-    return Settlement(
+    return Settlement.of(
         before=execution,
         after=after,
         now=now,
@@ -220,6 +241,15 @@ def bucket_of(microseconds: int) -> int:
 def bucket_top(bucket: int) -> timedelta:
     """The longest duration that falls into the bucket."""
     return timedelta(microseconds=2 ** ((bucket + 1) / 4))
+
+
+def spared(totals: Iterable[Totals]) -> dict[str, Any]:
+    """The runs of these jobs that a gate spared, and about what they would have cost: fields of ``JobStatistics``."""
+    gated, saved = 0, list[Decimal]()
+    for one in totals:
+        gated += one.gated
+        saved += [one.saved_usd] if one.saved_usd is not None else []
+    return {"gated": gated, "saved_usd": sum(saved, Decimal(0)) if saved else None}
 
 
 def percentile(buckets: Sequence[tuple[int, int]], share: float) -> timedelta | None:

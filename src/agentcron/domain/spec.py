@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from agentcron.domain.answers import FAILURE_MARKER, check_marker
+from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
     MISFIRE_GRACE,
@@ -73,6 +75,22 @@ class JobSpec:
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )
     priority: int = _field("Lower numbers are started first.", 0)
+    when_changed: tuple[Source, ...] = _field(
+        "Run only where one of these changed since the last success: file:PATH, url:URL, git:PATH#REF, feed:URL, "
+        "command:PROGRAM ARGUMENT...",
+        (),
+    )
+    expect: tuple[Expectation, ...] = _field(
+        "What must hold after a run, else it is a FAILURE: file:PATH, changed:PATH, regex:EXPRESSION, schema:JSON, "
+        "command:PROGRAM ARGUMENT..., url:URL, min_tokens:N, max_tokens:N, min_seconds:N, max_seconds:N.",
+        (),
+    )
+    silent: str | None = _field(
+        "An answer whose first or last line this is, or in which regex:EXPRESSION is found, has nothing to tell.", None
+    )
+    failure_marker: str | None = _field(
+        "A first line of the answer that begins so says that the work was not done.", FAILURE_MARKER
+    )
     metadata: Mapping[str, Any] = _field("Your own values, kept with the job.", {})
     tags: tuple[str, ...] = _field("Labels to group jobs by.", ())
 
@@ -81,6 +99,11 @@ class JobSpec:
         _check_stretch(self)
         _check_numbers(self)
         _check_metadata(self)
+
+
+def looks_first(spec: JobSpec) -> bool:
+    """Whether something is looked at before a run may begin, so that a claim alone does not begin it."""
+    return bool(spec.when_changed) or (bool(spec.expect) and any(one.kind is CheckKind.CHANGED for one in spec.expect))
 
 
 def _refuse(name: str, message: str) -> InvalidJobError:
@@ -109,6 +132,8 @@ def _check_text(spec: JobSpec) -> None:
     for tag in spec.tags:
         if not _TAG.fullmatch(tag):
             raise _refuse("tags", f"{tag!r} is not a tag; use letters, digits and _ . : / - (at most 64)")
+    check_marker("silent", spec.silent)
+    check_marker("failure_marker", spec.failure_marker)
 
 
 def _check_stretch(spec: JobSpec) -> None:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.policies import CatchUp, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidJobError, InvalidScheduleError
@@ -259,7 +260,7 @@ def _write(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
-        return list(value)
+        return [str(part) if isinstance(part, Source | Expectation) else part for part in value]
     return value
 
 
@@ -281,6 +282,10 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "on_interrupt": _choice(OnInterrupt),
     "pause_after_failures": _whole,
     "priority": _whole,
+    "when_changed": lambda _name, value, _zone: read_sources(value),
+    "expect": lambda _name, value, _zone: read_expectations(value),
+    "silent": _optional(_text),
+    "failure_marker": _optional(_text),
     "metadata": _mapping,
     "tags": _names,
 }

@@ -82,8 +82,9 @@ class LocalEngine:
 
     async def finished(self, execution_ids: Collection[str]) -> None:
         """Return when none of these runs here any more."""
-        for run in [self._runs[key] for key in execution_ids if key in self._runs]:
-            await run.ended.wait()
+        # All asked for at once: one that ends while another is waited for has nobody left to tell.
+        for ended in [self._runs[key].ended for key in execution_ids if key in self._runs]:
+            await ended.wait()
 
     async def stop(self, grace: timedelta) -> None:
         """Claim no more; give running agents ``grace``, then cut them as INCOMPLETE(shutdown)."""
@@ -172,15 +173,17 @@ class LocalEngine:
     async def _begin_claimed(self, jobs: Mapping[str, Job]) -> int:
         """Start what was claimed; a store that fails meanwhile leaves the rest to the next look. Of ``jobs`` the specs
         are at hand."""
-        begun = 0
+        begun, now = 0, self._clock.now()
         while self._claimed:
             execution = self._claimed[0]
             job = jobs.get(execution.job_id)
             if job is not None and job.version == execution.version:
                 spec: JobSpec | None = job.spec
             else:
-                spec = await self._spec_of(execution)
-            still_ours = self._is_fresh(execution) or await self._still_ours(execution)
+                spec, now = await self._spec_of(execution), self._clock.now()
+            fresh = execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM
+            # One that looks at something first is not begun yet: its beginning will prove it ours.
+            still_ours = fresh or not execution.begun or await self._still_ours(execution)
             self._claimed.popleft()
             # None: the job was deleted between the claim and this look.
             if spec is not None and still_ours:
@@ -195,9 +198,6 @@ class LocalEngine:
             # One job that this release cannot read must not keep the others from running.
             self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
             return None
-
-    def _is_fresh(self, execution: Execution) -> bool:
-        return execution.start_time is not None and abs(self._clock.now() - execution.start_time) <= FRESH_CLAIM
 
     async def _still_ours(self, execution: Execution) -> bool:
         """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""

@@ -8,10 +8,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
+from agentcron.checks.checker import Checker
+from agentcron.domain.answers import said_failed
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.deadlines import Deadlines
+from agentcron.engine.gatekeeper import Gatekeeper
 from agentcron.errors import AgentDefinitionError, AgentError
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
@@ -96,6 +100,7 @@ class Runner:
         redactor: Redactor,
         log: Log,
         manager: AgentManagerPlugin | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -103,14 +108,16 @@ class Runner:
         self._redactor = redactor
         self._log = log
         self._manager = manager
+        self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
+        self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context)
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
     async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
         """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
-        execution = run.execution
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
+        execution = run.execution
         if run.abandoned or run.cause is CutCause.LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
@@ -128,14 +135,17 @@ class Runner:
         run.working = True
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
-        # Cheaper than asyncio.timeout, which every run would pay for.
-        timer = asyncio.get_running_loop().call_later(spec.timeout.total_seconds(), run.cut, CutCause.TIMEOUT)
+        began = 0.0
+        limit = self._deadlines.add(run, spec.timeout.total_seconds())
         outcome: Outcome
         try:
+            if not run.execution.begun and (held_up := await self._gatekeeper.admit(run, spec)):
+                return held_up, None
             agent = await self._create(run.execution, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
-            outcome = _judged(await agent.run(spec.prompt))
+            began = self._clock.steady()
+            outcome = _judged(await agent.run(spec.prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
                 outcome = _errored(AgentError("the agent canceled itself", kind="exception"))
@@ -148,7 +158,7 @@ class Runner:
         except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = _errored(error)
         finally:
-            timer.cancel()
+            self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if isinstance(outcome, Errored | Cut):
@@ -157,6 +167,8 @@ class Runner:
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
+        if isinstance(outcome, Done) and (spec.expect or spec.silent):
+            outcome = await self._gatekeeper.judge(run, spec, outcome, self._clock.steady() - began)
         return outcome, agent_id
 
     def _register(self, manager: AgentManagerPlugin, run: Run, spec: JobSpec, agent: BackgroundAgent) -> Entry:
@@ -170,18 +182,20 @@ class Runner:
         )
         return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
-    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
-        context = RunContext(
+    def _context(self, execution: Execution, spec: JobSpec) -> RunContext:
+        return RunContext.of(
             job_id=execution.job_id,
             job_name=spec.name,
             execution_id=execution.id,
             scheduled_for=execution.scheduled_for,
             attempt=execution.attempt,
-            idempotency_key=execution.idempotency_key,
             timeout=spec.timeout,
             metadata=dict(spec.metadata),
             record_process=lambda pid, started: self._note_process(execution, pid, started),
         )
+
+    async def _create(self, execution: Execution, spec: JobSpec) -> BackgroundAgent:
+        context = self._context(execution, spec)
         tries = spec.retry.creation_attempts
         for number in range(1, tries + 1):
             try:
@@ -228,7 +242,7 @@ class Runner:
         text = self._redactor.text
         match outcome:
             case Done(answer=answer):
-                return Done(answer=_clean(answer, self._redactor))
+                return replace(outcome, answer=_clean(answer, self._redactor))
             case Failed(answer=answer, message=message):
                 return replace(outcome, answer=_clean(answer, self._redactor), message=text(message))
             case Errored(message=message, answer=partial) | Cut(message=message, answer=partial):
@@ -262,7 +276,7 @@ def _checked(agent: BackgroundAgent) -> BackgroundAgent:
     )
 
 
-def _judged(answer: Any) -> Outcome:
+def _judged(answer: Any, failure_marker: str | None) -> Outcome:
     """What an agent answered, which may be anything: agents are other people's code."""
     if not isinstance(answer, AgentOutcome):
         word = type(answer).__name__
@@ -274,6 +288,8 @@ def _judged(answer: Any) -> Outcome:
     if answer.failed is not None:
         kind = "limit" if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
+    if (why := said_failed(failure_marker, output)) is not None:
+        return Failed(kind="agent", message=why, answer=answer)
     return Done(answer=answer)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.checks.checker import Checker
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
@@ -36,12 +37,13 @@ class Scheduler:
         on_planned: Callable[[Plan], Awaitable[None]],
         agents: AgentManagerPlugin | None = None,
         retention: Retention | None = None,
+        checker: Checker | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
-        runner = Runner(store, factory, clock, redactor, log, manager=agents)
+        runner = Runner(store, factory, clock, redactor, log, manager=agents, checker=checker)
         settler = Settler(store, clock, log)
         self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)

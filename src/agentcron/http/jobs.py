@@ -17,7 +17,7 @@ from agentcron.domain.spec_fields import read_spec, write_spec
 from agentcron.errors import ConflictError, InvalidJobError
 from agentcron.http.problems import JsonAnswer, Problem
 from agentcron.http.routing import ScopedRoute, edition_of, etag, named, plugin_of, read_fields, told
-from agentcron.http.schema import array_of, body
+from agentcron.http.schema import LOCAL, array_of, body
 from agentcron.plugin import BackgroundJobsPlugin
 from agentcron.schedule import parse_instant
 from agentcron.wire import execution_object, explanation_object, job_object
@@ -84,6 +84,7 @@ def next_page(request: Request, name: str, place: str | None) -> dict[str, str]:
 async def create_job(request: Request) -> Response:
     """Create a job. The answer bears its next three times."""
     fields = await read_fields(request)
+    _check_local(fields)
     for name in sorted(_NOT_FIELDS & fields.keys()):
         raise InvalidJobError(f"{name}: is not a field of a job", field=name)
     for name in ("name", "prompt"):
@@ -103,6 +104,12 @@ async def create_job(request: Request) -> Response:
     answer = _full(plugin, made, status)
     answer.headers["Location"] = f"/api/v1/jobs/{made.id}"
     return answer
+
+
+def _check_local(fields: dict[str, Any]) -> None:
+    """A gate or a check can run a program: with it a token would be worth a shell on the server."""
+    for name in sorted(LOCAL & fields.keys()):
+        raise Problem(403, f"{name}: cannot be set over the network; use 'agentcron edit' on the server", field=name)
 
 
 def _id_for(request: Request) -> str | None:
@@ -144,6 +151,7 @@ async def read_job(request: Request, job: str) -> Response:
 async def change_job(request: Request, job: str) -> Response:
     """Change fields of a job. `If-Match` with its ETag changes it only where nobody else did meanwhile."""
     fields = await read_fields(request)
+    _check_local(fields)
     if not fields:
         raise InvalidJobError("the body is empty; give at least one field to change")
     plugin = plugin_of(request)

@@ -30,7 +30,7 @@ _PRESENT: Final = 1_767_225_600  # 2026-01-01: zones are judged by the rules in 
 class _Plan:
     """A parsed expression in a zone: the part that equal schedules share. Times are whole seconds, UTC."""
 
-    __slots__ = ("_fixed", "clock", "key", "parsed", "walls")
+    __slots__ = ("_fixed", "answered", "clock", "key", "parsed", "walls")
 
     def __init__(self, parsed: Parsed, clock: ZoneClock) -> None:
         self.parsed = parsed
@@ -38,6 +38,8 @@ class _Plan:
         self.clock = clock
         self.key = (parsed.fields, clock.zone.key)
         self._fixed = not parsed.fields.wildcard
+        # The last question and its answer: jobs of one expression come due together and ask the same.
+        self.answered: tuple[datetime | None, datetime | None] = (None, None)
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, _Plan) and self.key == other.key)
@@ -192,7 +194,11 @@ class CronSchedule:
 
     def next_after(self, instant: datetime) -> datetime | None:
         """The first slot strictly after ``instant``; None when there is none."""
-        return from_us(self.next_us(to_us(instant)))
+        asked, answer = self._plan.answered
+        if asked is None or asked != instant:
+            answer = from_us(self.next_us(to_us(instant)))
+            self._plan.answered = (instant, answer)
+        return answer
 
     def previous_before(self, instant: datetime) -> datetime | None:
         """The last slot strictly before ``instant``; None when there is none."""

@@ -14,14 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, JobStatistics, Totals
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
-from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
+from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.errors import StoreError
 from agentcron.storage.filters import matches
 
@@ -141,7 +142,7 @@ class MemoryStorage:
             streak = stored.streak if before is not None and after.streak == before.streak else after.streak
             after = after.evolve(
                 open=stored.open, running=stored.running, runs=stored.runs, streak=streak,
-                totals=stored.totals, last_run=stored.last_run, execution_history=(),
+                totals=stored.totals, last_run=stored.last_run, marks=stored.marks, execution_history=(),
             )  # fmt: skip
             opened = sum(not row.final for row in plan.rows)
             if after.state is JobState.ACTIVE and after.next_run is None and stored.open + opened == 0:
@@ -305,24 +306,28 @@ class MemoryStorage:
             ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
         for row in ready[:limit]:
+            spec = self._specs[row.job_id, row.version]
+            begins = begin and (row.begun or not looks_first(spec))
             taken = row.evolve(
                 status=_E.RUNNING,
                 owner=owner,
                 fence=row.fence + 1,
-                wake_at=now + self._specs[row.job_id, row.version].timeout + CLOSE_GRACE,
-                begun=row.begun or begin,
-                start_time=now if begin else row.start_time,
+                wake_at=now + spec.timeout + CLOSE_GRACE,
+                begun=row.begun or begins,
+                start_time=now if begins else row.start_time,
             )
             self._executions[row.id] = taken
-            self._change_job(row.job_id, running=self._jobs[row.job_id].running + 1, last_run=now)
+            job = self._jobs[row.job_id]
+            self._change_job(job.id, running=job.running + 1, last_run=now if begins else job.last_run)
             claimed.append(taken)
         return claimed
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         row = self._held(execution_id, fence)
         if row is None or row.cancel_requested is not None:
             return False
-        self._executions[row.id] = row.evolve(begun=True, start_time=now)
+        self._executions[row.id] = row.evolve(begun=True, start_time=now, findings=findings or row.findings)
+        self._change_job(row.job_id, last_run=now)
         return True
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
@@ -399,6 +404,7 @@ class MemoryStorage:
                 tokens=totals.tokens + tokens,
                 cost_usd=totals.cost_usd + cost,
                 duration=totals.duration + duration,
+                gated=totals.gated + settlement.gated,
                 **(_counted(totals, after) if ended else {}),
             )
         self._change_job(
@@ -410,6 +416,7 @@ class MemoryStorage:
             totals=totals,
             next_run=settlement.now if look else job.next_run,
             revision=job.revision + look,
+            marks=settlement.marks or job.marks,
         )
         self._tally.tokens += tokens
         self._tally.cost += cost
@@ -526,6 +533,7 @@ class MemoryStorage:
             p95_duration=percentile(sorted(self._tally.buckets.items()), 0.95),
             tokens=self._tally.tokens,
             cost_usd=self._tally.cost,
+            **spared(job.totals for job in self._jobs.values()),
         )
 
     async def clear(self, now: datetime) -> int:

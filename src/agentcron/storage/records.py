@@ -13,12 +13,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, Totals
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.queries import Node
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.storage.findings import findings_value, marks_value, read_findings, read_marks
 
 _US: Final = timedelta(microseconds=1)
 _UNSET: Final = object()
@@ -116,6 +118,10 @@ def _plain(value: Any) -> Any:
             return str(value)
         case Totals():
             return totals_record(value)
+        case tuple():
+            return marks_value(value)
+        case Findings():
+            return findings_value(value)
         case Usage() | Conversation():
             return {f.name: getattr(value, f.name) for f in fields(value)}
     return value
@@ -181,6 +187,7 @@ _JOB_READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "streak": _whole,
     "totals": read_totals,
     "made_by": _text,
+    "marks": read_marks,
 }
 _ROW_READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "id": _text,
@@ -209,6 +216,7 @@ _ROW_READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "cost_usd": _money,
     "cost_basis": CostBasis,
     "error": _text,
+    "findings": read_findings,
     "prompt": _text,
     "result": _text,
     "conversation": _talk,

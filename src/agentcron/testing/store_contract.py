@@ -19,9 +19,21 @@ from decimal import Decimal
 from typing import Any
 
 from agentcron.domain import changes
+from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job, Totals
-from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Usage
+from agentcron.domain.outcomes import (
+    AgentOutcome,
+    Conversation,
+    Cut,
+    CutCause,
+    Done,
+    Errored,
+    Failed,
+    Needless,
+    Unneeded,
+    Usage,
+)
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
@@ -572,6 +584,113 @@ class StoreContract:
             assert await bench.read(job) == job
             assert await bench.store.get_execution(row.id) is None
 
+    async def test_rows_of_one_commit_stand_in_the_order_of_their_plans(self) -> None:
+        async with self.opened() as bench:
+            waits = await bench.job(name="waits", overlap="buffer_all")
+            others = [await bench.job(name=f"other {number}") for number in range(3)]
+            assert await bench.tick(waits, NOW + MINUTE)
+            plans = [plan(job, NOW + MINUTE, bench.new_id) for job in others]
+            plans.insert(1, plan(await bench.read(waits), NOW + 2 * MINUTE, bench.new_id))
+            made = [one for one in plans if one is not None]
+            assert await bench.store.commit(made) == [True] * 4
+            opened = [row.id for row in await bench.store.open_executions()][1:]
+            assert opened == [row.id for one in made for row in one.rows if not row.final]
+
+    # --- gates and checks -----------------------------------------------------------------------------------------
+
+    async def test_a_row_that_looks_first_is_claimed_and_not_begun(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(when_changed="file:a")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            assert (execution.status, execution.begun, execution.start_time) == (_E.RUNNING, False, None)
+            assert (await bench.read(job)).last_run is None
+            assert await bench.store.begin(execution.id, execution.fence, NOW + 2 * MINUTE, FINDINGS)
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert (stored.begun, stored.start_time, stored.findings) == (True, NOW + 2 * MINUTE, FINDINGS)
+            assert (await bench.read(job)).last_run == NOW + 2 * MINUTE
+            assert (await bench.read(job)).marks == ()
+
+    async def test_a_row_that_was_begun_once_goes_on_with_what_was_found_then(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(when_changed="file:a", on_interrupt="resume")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            assert await bench.store.begin(execution.id, execution.fence, NOW + MINUTE, FINDINGS)
+            begun = execution.evolve(begun=True, start_time=NOW + MINUTE, findings=FINDINGS)
+            await bench.end(begun, Cut(cause=CutCause.LOST), NOW + 2 * MINUTE)
+            [again] = await bench.store.claim("me", NOW + 2 * MINUTE, 1, begin=True)
+            assert (again.begun, again.findings, again.fence) == (True, FINDINGS, 2)
+            await bench.end(again, DONE, NOW + 3 * MINUTE)
+            assert (await bench.read(job)).marks == FINDINGS.marks
+
+    async def test_a_success_moves_the_marks_and_no_other_plan_takes_them_back(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(when_changed="file:a")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            made_before = plan(await bench.read(job), NOW + 2 * MINUTE, bench.new_id)
+            assert await bench.store.begin(execution.id, execution.fence, NOW + MINUTE, FINDINGS)
+            begun = execution.evolve(begun=True, start_time=NOW + MINUTE, findings=FINDINGS)
+            await bench.end(begun, Done(answer=AgentOutcome(output="x"), silent=True), NOW + MINUTE)
+            assert await bench.commit(made_before)
+            assert (await bench.read(job)).marks == FINDINGS.marks
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert stored.findings == replace(FINDINGS, silent=True)
+
+    async def test_a_slot_that_a_gate_skips_is_counted_and_moves_no_mark(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(when_changed="file:a")
+            [execution] = await bench.run_due(job, NOW + MINUTE)
+            await bench.end(execution, Unneeded(cause=Needless.GATE, findings=FINDINGS), NOW + MINUTE)
+            stored = await bench.store.get_execution(execution.id)
+            assert stored is not None
+            assert (stored.status, stored.reason, stored.findings) == (_E.SKIPPED, "gate", FINDINGS)
+            kept = await bench.read(job)
+            assert (kept.marks, kept.totals.skipped, kept.totals.gated, kept.open) == ((), 1, 1, 0)
+            assert ((await bench.store.statistics()).gated, kept.streak) == (1, 0)
+
+    async def test_among_many_that_begin_and_end_at_once_one_that_looks_first_is_not_taken_for_common(self) -> None:
+        async with self.opened() as bench:
+            common = [await bench.job(name=f"common {number}") for number in range(3)]
+            gated = [await bench.job(name=f"gated {number}", when_changed="file:a") for number in range(3)]
+            now = NOW + MINUTE
+            plans = [plan(job, now, bench.new_id) for job in (*common, *gated)]
+            made = [one for one in plans if one is not None]
+            applied, rows = await bench.store.commit_and_claim(made, "me", now, 10, caught_up=10)
+            assert applied == [True] * 6
+            by_job = {row.job_id: row for row in rows}
+            assert [by_job[job.id].begun for job in (*common, *gated)] == [True] * 3 + [False] * 3
+            ends = []
+            for job in (*common, *gated):
+                row = by_job[job.id]
+                if not row.begun:
+                    assert await bench.store.begin(row.id, row.fence, now, FINDINGS)
+                    row = row.evolve(begun=True, start_time=now, findings=FINDINGS)
+                ends.append(settle(row, DONE, now + MINUTE, job.spec))
+            assert await bench.store.settle(ends) == [True] * 6
+            marks = [(await bench.read(job)).marks for job in (*common, *gated)]
+            assert marks == [()] * 3 + [FINDINGS.marks] * 3
+            row_kept = await bench.store.get_execution(ends[-1].after.id)
+            assert row_kept is not None
+            assert (row_kept.status, row_kept.findings, row_kept.result) == (_E.SUCCESS, FINDINGS, "done")
+
+    async def test_marks_and_findings_of_another_store_are_added_as_they_are(self) -> None:
+        spec = read_spec({"name": "moved", "prompt": "p", "schedule": "0 9 * * *", "when_changed": "file:a"})
+        totals = Totals(success=2, skipped=5, gated=4, cost_usd=Decimal("0.5"))
+        job = Job(id="job-1", spec=spec, created=NOW, marks=FINDINGS.marks, totals=totals)
+        row = Execution(
+            id="exec-1", job_id=job.id, version=1, at=NOW, status=_E.SKIPPED, reason="gate", end_time=NOW,
+            findings=FINDINGS,
+        )  # fmt: skip
+        async with self.opened() as bench:
+            assert await bench.store.restore([job], [row]) == 1
+            assert await bench.read(job) == job
+            stored = await bench.store.get_execution(row.id)
+            assert stored is not None
+            assert stored.findings == FINDINGS
+            figures = await bench.store.statistics()
+            assert (figures.gated, figures.saved_usd) == (4, Decimal("1"))
+
     # --- sums -----------------------------------------------------------------------------------------------------
 
     async def test_statistics_count_runs_and_tell_slots_that_did_not_run_apart(self) -> None:
@@ -720,6 +839,11 @@ class StoreContract:
             assert await bench.store.deleted_at(job.id) == NOW + MINUTE
 
 
+FINDINGS = Findings(
+    gate="file:a changed: 1 file",
+    marks=(Mark("file:a", "1 file ä", NOW), Mark("url:https://example.org/", 'etag W/"x"', NOW)),
+    before=(Mark("changed:out.md", "nothing there", NOW),),
+)
 DONE = Done(answer=AgentOutcome(output="done"))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron import observability
+from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
@@ -176,8 +177,8 @@ class StorageFsPlugin(MemoryStorage):
             lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
         )
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        return await self._change(lambda ahead: ahead.begin(execution_id, fence, now))
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        return await self._change(lambda ahead: ahead.begin(execution_id, fence, now, findings))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         return await self._change(lambda ahead: ahead.note_agent(execution_id, fence, agent_id, process))

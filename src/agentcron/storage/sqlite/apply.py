@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.domain.spec_fields import write_changed
+from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.sqlite import rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -186,32 +188,42 @@ def claim(
             if left < 0:
                 break
         try:
-            wake_at = now + spec_of(row[2], row[3]).timeout + CLOSE_GRACE
+            spec = spec_of(row[2], row[3])
         except ValueError:
             # A job that this release cannot read is left to one that can.
             continue
+        wake_at = now + spec.timeout + CLOSE_GRACE
+        begins = begin and (found.begun or not looks_first(spec))
         tx.execute(
             statement("execution_claim"),
-            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begin, "now": now_us},
+            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begins, "now": now_us},
         )
-        tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
+        if begins:
+            tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
+        else:
+            tx.execute(statement("job_claimed"), {"job": job_seq})
         claimed.append(
             found.evolve(
                 status=ExecutionStatus.RUNNING,
                 owner=owner,
                 fence=found.fence + 1,
                 wake_at=wake_at,
-                begun=found.begun or begin,
-                start_time=now if begin else found.start_time,
+                begun=found.begun or begins,
+                start_time=now if begins else found.start_time,
             )
         )
     return claimed
 
 
-def begin(tx: Transaction, execution_id: str, fence: int, now: datetime) -> bool:
+def begin(tx: Transaction, execution_id: str, fence: int, now: datetime, findings: Findings | None) -> bool:
     """Record that the attempt begins."""
     values = {"id": execution_id, "fence": fence, "now": to_us(now)}
-    return tx.execute(statement("execution_begin"), values).rowcount > 0
+    if tx.execute(statement("execution_begin"), values).rowcount == 0:
+        return False
+    tx.execute(statement("job_begun"), {"id": execution_id, "now": to_us(now)})
+    if findings is not None:
+        tx.execute(statement("execution_findings"), {"id": execution_id, "findings": findings_text(findings)})
+    return True
 
 
 def settle(tx: Transaction, settlement: Settlement) -> bool:
@@ -245,10 +257,20 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
         _insert_attempt(tx, seq, settlement.closed_attempt)
     if ended:
         insert_texts(tx, seq, after)
+        if after.findings is not None:
+            _keep_findings(tx, settlement, after.findings, job_seq)
     _count(tx, settlement, job_seq, to_us(settlement.now))
     if before.lane is not None and ended:
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
     return True
+
+
+def _keep_findings(tx: Transaction, settlement: Settlement, findings: Findings, job_seq: int) -> None:
+    tx.execute(statement("execution_findings"), {"id": settlement.after.id, "findings": findings_text(findings)})
+    if settlement.marks:
+        tx.execute(statement("job_marks"), {"job": job_seq, "marks": marks_text(settlement.marks)})
+    if settlement.gated:
+        tx.execute(statement("job_gated"), {"job": job_seq})
 
 
 def _count(tx: Transaction, settlement: Settlement, job_seq: int, now_us: int) -> None:

@@ -17,6 +17,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.domain.spec import looks_first
 from agentcron.storage.sqlite import apply, rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -56,9 +57,28 @@ def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple
         if before.revision == revision and maybe_us(before.next_slot) == next_slot and not (is_open and row.lane):
             moved.append((plan, seq))
     begun = _begin(moved, start) if start is not None else {}
-    _write(tx, moved, begun, start)
-    done = {plan.job_id for plan, _ in moved}
-    return [plan.job_id in done or apply.apply_plan(tx, plan) for plan in plans], list(begun.values())
+    return _in_order(tx, plans, moved, begun, start), list(begun.values())
+
+
+def _in_order(
+    tx: Transaction, plans: Sequence[Plan], moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None
+) -> list[bool]:
+    """Write the plans one after another, those of the common shape together: rows are claimed in the order in which
+    they stand where nothing else tells them apart."""
+    common = {plan.job_id: seq for plan, seq in moved}
+    applied: list[bool] = []
+    together: list[Moved] = []
+    for plan in plans:
+        seq = common.get(plan.job_id)
+        if seq is not None:
+            together.append((plan, seq))
+            applied.append(True)
+            continue
+        _write(tx, together, begun, start)
+        together = []
+        applied.append(apply.apply_plan(tx, plan))
+    _write(tx, together, begun, start)
+    return applied
 
 
 def _is_tick(plan: Plan) -> bool:
@@ -81,7 +101,12 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
     ready = [
         (row.priority, row.wake_at, number)
         for number, (plan, _) in enumerate(moved)
-        if (row := plan.rows[0]).wake_at is not None and row.wake_at <= start.now and not row.caught_up
+        if (row := plan.rows[0]).wake_at is not None
+        and row.wake_at <= start.now
+        and not row.caught_up
+        # What looks first is claimed from the line and not begun.
+        and plan.job_after is not None
+        and not looks_first(plan.job_after.spec)
     ]
     if len(ready) > start.limit:
         ready = sorted(ready)[: start.limit]
@@ -104,6 +129,8 @@ def _begin(moved: Sequence[Moved], start: Start) -> dict[str, Execution]:
 def _write(tx: Transaction, moved: Sequence[Moved], begun: dict[str, Execution], start: Start | None) -> None:
     now = to_us(start.now) if start is not None else None
     owner = start.owner if start is not None else None
+    if not moved:
+        return
     jobs, executions = [], []
     for plan, seq in moved:
         after, row = plan.job_after, plan.rows[0]
@@ -145,6 +172,7 @@ def _is_success(settlement: Settlement) -> bool:
         settlement.after.status is ExecutionStatus.SUCCESS
         and settlement.before.status is ExecutionStatus.RUNNING
         and settlement.streak is Streak.ENDS
+        and settlement.after.findings is None
     )
 
 

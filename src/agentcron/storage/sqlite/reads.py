@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.model import JobStatistics
+from agentcron.domain.model import JobStatistics, Totals
 from agentcron.domain.queries import ExecutionFilters
-from agentcron.domain.settling import percentile
+from agentcron.domain.settling import percentile, spared
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import Row
 from agentcron.storage.texts import unpack
@@ -89,4 +89,10 @@ def statistics(connection: sqlite3.Connection) -> JobStatistics:
         p95_duration=percentile(buckets, 0.95),
         tokens=sums[6],
         cost_usd=Decimal(sums[7]) / 1_000_000,
+        **_spared(connection),
     )
+
+
+def _spared(connection: sqlite3.Connection) -> dict[str, Any]:
+    rows = connection.execute(statement("statistics_gated")).fetchall()
+    return spared(Totals(gated=gated, cost_usd=Decimal(cost) / 1_000_000, success=ran) for gated, cost, ran in rows)

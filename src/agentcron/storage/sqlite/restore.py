@@ -11,6 +11,7 @@ from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
 from agentcron.domain.spec_fields import write_changed
+from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.sqlite import rows
 from agentcron.storage.sqlite.apply import insert_texts, job_values
 from agentcron.storage.sqlite.connection import statement
@@ -26,6 +27,7 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
     for job in jobs:
         totals = asdict(job.totals)
         totals["cost"] = to_micro_dollars(totals.pop("cost_usd"))
+        gated = totals.pop("gated")
         totals["duration"] = job.totals.duration // _MICROSECOND
         counters = {"last_run": maybe_us(job.last_run), "runs": job.runs, "streak": job.streak}
         written = tx.execute(statement("job_restore"), {**job_values(job), **counters, **totals})
@@ -34,6 +36,9 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
             spec = json.dumps(write_changed(job.spec), separators=(",", ":"), ensure_ascii=False)
             values = {"job": written.lastrowid, "version": job.version, "spec": spec}
             tx.execute(statement("version_insert"), values)
+            if job.marks or gated:
+                kept = {"job": written.lastrowid, "marks": marks_text(job.marks), "gated": gated}
+                tx.execute(statement("job_restore_marks"), kept)
     for row in executions:
         if row.job_id in added:
             _insert(tx, *added[row.job_id], row)
@@ -80,6 +85,8 @@ def _insert(tx: Transaction, job_seq: int, job: Job, row: Execution) -> None:
     if written.rowcount <= 0 or written.lastrowid is None:
         return
     insert_texts(tx, written.lastrowid, row)
+    if row.findings is not None:
+        tx.execute(statement("execution_findings"), {"id": row.id, "findings": findings_text(row.findings)})
     if ended is None:
         running = row.status is ExecutionStatus.RUNNING
         tx.execute(statement("job_opened"), {"job": job_seq, "running": running})

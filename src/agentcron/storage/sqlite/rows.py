@@ -15,6 +15,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job, Totals
 from agentcron.domain.outcomes import CostBasis, Usage
 from agentcron.domain.spec import JobSpec
+from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]
 
@@ -105,13 +106,15 @@ def execution(row: Row) -> Execution:
         values["cost_usd"] = from_micro_dollars(row[24])
     if row[25]:
         values["cost_basis"] = CostBasis(row[25])
-    return Execution.of(values)
+    if row[28] is not None:
+        values["findings"] = findings_of(row[28])
+    return Execution.of(**values)
 
 
 def job(row: Row, spec: JobSpec) -> Job:
     """A job of a row of the view ``job_rows`` and of its version's spec."""
     totals = _NO_TOTALS
-    if any(row[15:24]):
+    if any(row[15:24]) or row[26]:
         totals = Totals(
             success=row[15],
             failure=row[16],
@@ -122,25 +125,25 @@ def job(row: Row, spec: JobSpec) -> Job:
             tokens=row[21],
             cost_usd=Decimal(row[22]) / _MICRO,
             duration=timedelta(microseconds=row[23]),
+            gated=row[26],
         )
     return Job.of(
-        {
-            "id": row[1],
-            "spec": spec,
-            "version": row[2],
-            "revision": row[3],
-            "state": _STATE[row[4]],
-            "state_reason": row[5],
-            "next_slot": maybe_instant(row[6]),
-            "next_run": maybe_instant(row[7]),
-            "last_run": maybe_instant(row[8]),
-            "open": row[9],
-            "running": row[10],
-            "runs": row[11],
-            "streak": row[12],
-            "created": to_instant(row[13]),
-            "made_by": row[14],
-            "totals": totals,
-            "execution_history": (),
-        }
+        id=row[1],
+        spec=spec,
+        version=row[2],
+        revision=row[3],
+        state=_STATE[row[4]],
+        state_reason=row[5],
+        next_slot=maybe_instant(row[6]),
+        next_run=maybe_instant(row[7]),
+        last_run=maybe_instant(row[8]),
+        open=row[9],
+        running=row[10],
+        runs=row[11],
+        streak=row[12],
+        created=to_instant(row[13]),
+        made_by=row[14],
+        marks=marks_of(row[25]) if row[25] is not None else (),
+        totals=totals,
+        execution_history=(),
     )

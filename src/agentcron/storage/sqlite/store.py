@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution, Job, JobStatistics
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -217,8 +218,8 @@ class SqliteStorage:
             )
         )
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now))
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        return await self._write(lambda tx: apply.begin(tx, execution_id, fence, now, findings))
 
     async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
         values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}

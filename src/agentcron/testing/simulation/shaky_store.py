@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node, Orders
@@ -97,8 +98,8 @@ class ShakyStore:
             "claim", lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up)
         )
 
-    async def begin(self, execution_id: str, fence: int, now: datetime) -> bool:
-        return await self._write("begin", lambda: self.store.begin(execution_id, fence, now))
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        return await self._write("begin", lambda: self.store.begin(execution_id, fence, now, findings))
 
     async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
         return await self._write("renew", lambda: self.store.renew(execution_id, fence, wake_at))

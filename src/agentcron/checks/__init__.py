@@ -1,0 +1,1 @@
+"""Files, addresses, repositories, feeds and programs, looked at before a run and after it."""

@@ -1,0 +1,32 @@
+-- No statement looks for jobs that run by this index, and every run paid for entering and leaving it.
+DROP INDEX jobs_running;
+
+-- Gates and checks: what a job's sources were like at its last success, runs that a gate spared, and what was found
+-- around one run.
+ALTER TABLE jobs ADD COLUMN marks TEXT;
+
+ALTER TABLE jobs ADD COLUMN gated INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX jobs_gated ON jobs (seq) WHERE gated > 0;
+
+ALTER TABLE executions ADD COLUMN findings TEXT;
+
+-- The views, with every column that was added above, always at the end.
+DROP VIEW execution_rows;
+
+CREATE VIEW execution_rows AS
+SELECT
+  e.seq, e.id, j.id AS job_id, e.version, e.at, e.last_at, e.slots, e.manual, e.status, e.reason, e.wake_at,
+  e.priority, e.lane, e.owner, e.fence, e.attempt, e.retries, e.begun, e.cancel_at, e.started_at, e.ended_at,
+  e.agent, e.agent_id, e.usage, e.cost, e.cost_basis, e.error, e.job, e.findings
+FROM executions AS e
+JOIN jobs AS j ON j.seq = e.job;
+
+DROP VIEW job_rows;
+
+CREATE VIEW job_rows AS
+SELECT
+  j.seq, j.id, j.version, j.revision, j.state, j.state_reason, j.next_slot, j.next_run, j.last_run, j.open, j.running,
+  j.runs, j.streak, j.created, j.made_by, j.success, j.failure, j.incomplete, j.error, j.skipped, j.missed, j.tokens,
+  j.cost, j.duration, j.name, j.marks, j.gated
+FROM jobs AS j;

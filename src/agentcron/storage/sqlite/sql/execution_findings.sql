@@ -1,0 +1,1 @@
+UPDATE executions SET findings = :findings WHERE id = :id

@@ -1,0 +1,1 @@
+UPDATE jobs SET running = running + 1 WHERE seq = :job

@@ -1,0 +1,1 @@
+UPDATE jobs SET marks = :marks WHERE seq = :job

@@ -1,0 +1,1 @@
+UPDATE jobs SET marks = :marks, gated = :gated WHERE seq = :job
