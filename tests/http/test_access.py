@@ -137,6 +137,15 @@ async def test_no_route_changes_a_definition_of_an_agent(service: Service) -> No
         assert named.status_code == 422
 
 
+async def test_no_route_sets_what_can_run_a_program(service: Service) -> None:
+    async with service.client() as client:
+        await client.post("/api/v1/jobs", json=JOB)
+        for name in ("when_changed", "expect"):
+            gate = {name: [{"kind": "command", "command": ["id"]}]}
+            assert (await client.post("/api/v1/jobs", json={**JOB, **gate})).status_code == 403
+            assert (await client.patch("/api/v1/jobs/report", json=gate)).status_code == 403
+
+
 async def test_what_fails_inside_is_not_told_outside(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail() -> None:
         raise RuntimeError("a secret of the inside")

@@ -38,19 +38,6 @@ async def test_a_job_lives_its_life(api: httpx.AsyncClient, service: Service) ->
     assert "was deleted at" in gone.json()["detail"]
 
 
-async def test_no_program_of_the_machine_is_named_over_the_network(api: httpx.AsyncClient) -> None:
-    await api.post(JOBS, json=JOB)
-    for fields in (
-        {"when_changed": "command:id"},
-        {"when_changed": ["file:a", {"command": ["id"]}]},
-        {"expect": [{"command": ["sh", "-c", "id"]}]},
-    ):
-        made = await api.post(JOBS, json={**JOB, **fields})
-        changed = await api.patch(f"{JOBS}/report", json=fields)
-        assert (made.status_code, changed.status_code) == (403, 403)
-        assert "over the network" in made.json()["detail"]
-
-
 async def test_a_run_is_asked_for_read_and_explained(tmp_path: Path) -> None:
     async with serving(tmp_path, scheduling=True) as service, service.client() as api:
         await api.post(JOBS, json=JOB)

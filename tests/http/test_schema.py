@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.http.conftest import JOB, serving
 
 _CHECKS = (
@@ -15,6 +17,7 @@ _CHECKS = (
 )
 
 
+@pytest.mark.timeout(300)
 async def test_schemathesis_finds_no_server_error_and_no_breach(tmp_path: Path) -> None:
     async with serving(tmp_path) as service:
         async with service.client() as client:

@@ -51,7 +51,6 @@ def test_no_module_has_outgrown_its_one_question() -> None:
         "testing/store_contract.py",  # one behaviour after another; it has no inside to split
         "storage/sqlite/apply.py",  # one function for each kind of change
         "plugin.py",  # one method a capability
-        "domain/model.py",  # a job and an execution, field by field
         "ports.py",  # the contracts of the rooms, one after another
         "storage/memory.py",  # the reference store is read as one page beside the contract
         "storage/sqlite/store.py",  # one method of the port after another

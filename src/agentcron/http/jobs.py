@@ -10,15 +10,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 
 from agentcron.access import Scope
-from agentcron.domain.checks import SourceKind, read_expectations, read_sources
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
 from agentcron.domain.queries import DateRange, JobFilters
 from agentcron.domain.spec_fields import read_spec, write_spec
-from agentcron.errors import ConflictError, InvalidJobError, NotAllowedError
+from agentcron.errors import ConflictError, InvalidJobError
 from agentcron.http.problems import JsonAnswer, Problem
 from agentcron.http.routing import ScopedRoute, edition_of, etag, named, plugin_of, read_fields, told
-from agentcron.http.schema import array_of, body
+from agentcron.http.schema import LOCAL, array_of, body
 from agentcron.plugin import BackgroundJobsPlugin
 from agentcron.schedule import parse_instant
 from agentcron.wire import execution_object, explanation_object, job_object
@@ -85,12 +84,12 @@ def next_page(request: Request, name: str, place: str | None) -> dict[str, str]:
 async def create_job(request: Request) -> Response:
     """Create a job. The answer bears its next three times."""
     fields = await read_fields(request)
+    _check_local(fields)
     for name in sorted(_NOT_FIELDS & fields.keys()):
         raise InvalidJobError(f"{name}: is not a field of a job", field=name)
     for name in ("name", "prompt"):
         if name not in fields:
             raise InvalidJobError(f"{name}: is missing", field=name)
-    _refuse_programs(fields)
     plugin = plugin_of(request)
     async with _creating:  # two requests with one key must not both find that nothing was made
         job_id, made = _id_for(request), None
@@ -105,6 +104,12 @@ async def create_job(request: Request) -> Response:
     answer = _full(plugin, made, status)
     answer.headers["Location"] = f"/api/v1/jobs/{made.id}"
     return answer
+
+
+def _check_local(fields: dict[str, Any]) -> None:
+    """A gate or a check can run a program: with it a token would be worth a shell on the server."""
+    for name in sorted(LOCAL & fields.keys()):
+        raise Problem(403, f"{name}: cannot be set over the network; use 'agentcron edit' on the server", field=name)
 
 
 def _id_for(request: Request) -> str | None:
@@ -146,9 +151,9 @@ async def read_job(request: Request, job: str) -> Response:
 async def change_job(request: Request, job: str) -> Response:
     """Change fields of a job. `If-Match` with its ETag changes it only where nobody else did meanwhile."""
     fields = await read_fields(request)
+    _check_local(fields)
     if not fields:
         raise InvalidJobError("the body is empty; give at least one field to change")
-    _refuse_programs(fields)
     plugin = plugin_of(request)
     found = await plugin.find_job(job)
     if not await plugin.update_job(found.id, fields, edition=edition_of(request, found)):
@@ -225,12 +230,3 @@ async def _changed(plugin: BackgroundJobsPlugin, job: Job, word: str, done: bool
 async def _over(plugin: BackgroundJobsPlugin, job_id: str, word: str) -> ConflictError:
     job = await plugin.find_job(job_id)
     return ConflictError(f"job {job.name!r} is {job.status}; it cannot be {word}")
-
-
-def _refuse_programs(fields: dict[str, Any]) -> None:
-    """A token that may write jobs must not be a shell on this machine."""
-    sources = read_sources(fields.get("when_changed") or ())
-    expectations = read_expectations(fields.get("expect") or ())
-    for name, found in (("when_changed", sources), ("expect", expectations)):
-        if any(one.kind.value == SourceKind.COMMAND.value for one in found):
-            raise NotAllowedError(f"{name}: a command cannot be named over the network; use the agentcron command")

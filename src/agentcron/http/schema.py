@@ -37,6 +37,8 @@ _MAYBE_INSTANTS: Final = frozenset(
     {"next_slot", "next_run", "last_run", "scheduled_for", "last_scheduled_for", "start_time", "end_time", "slot"}
 )
 _MONEY: Final = frozenset({"cost_usd", "duration", "success_rate", "mean_duration", "p95_duration"})
+# Fields that can name a program, a file or an address of the server: set where it runs, never over the network.
+LOCAL: Final = frozenset({"when_changed", "expect"})
 # How each kind of field is written in a request, by its annotation; what is not here may be anything.
 _WRITTEN: Final[Mapping[str, Schema]] = {
     "str": _TEXT,
@@ -150,7 +152,7 @@ def _request(*, required: bool) -> Schema:
     own: dict[str, Schema] = {
         field.name: {**_WRITTEN.get(str(field.type), {}), "description": field.metadata["help"]}
         for field in fields(JobSpec)
-        if field.name != "schedule"
+        if field.name != "schedule" and field.name not in LOCAL
     }
     schema: Schema = {"type": "object", "properties": schedules | own, "additionalProperties": False}
     schema["description"] = "One of cron_expression, every, at; durations such as 90s, instants ISO 8601."
