@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agentcron import ExecutionStatus, OnceSchedule
-from agentcron.domain.model import Execution, Totals
+from agentcron.domain.model import Execution
+from agentcron.domain.statistics import Totals
 from agentcron.storage.sqlite import SqliteStorage
 from benchmarks.measure import Figures, Used, answer, disk_bytes, resident_bytes
 from benchmarks.peers.ours import Agents, ended, plugin_on

@@ -20,7 +20,7 @@ from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
@@ -29,6 +29,7 @@ from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
+from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError

@@ -13,13 +13,14 @@ from agentcron.agent_ports import BackgroundAgent as BackgroundAgent
 from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Spent
+from agentcron.domain.statistics import JobStatistics
 from agentcron.journal import Step
 
 T = TypeVar("T")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from agentcron.domain.explain import Explanation
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec_fields import write_spec
+from agentcron.domain.statistics import JobStatistics
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message

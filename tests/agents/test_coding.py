@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -176,7 +177,9 @@ async def test_a_bad_agent_is_ended_and_its_processes_with_it(bad: str, tmp_path
     coder = FakeCoder(tmp_path, "claude-code")
     ready = tmp_path / "pid"
     coder.prints(then=f"open({str(ready)!r}, 'w').write(f'{{os.getpid()}}\\n')\n{BAD[bad]}")
-    agent = await factory_of(coder.definition(grace="200ms")).create("it", context(execution_id=f"bad-{tmp_path.name}"))
+    # Not after tmp_path: two workers have folders of one name, and each would end the other's agents.
+    execution_id = f"bad-{uuid.uuid4().hex}"
+    agent = await factory_of(coder.definition(grace="200ms")).create("it", context(execution_id=execution_id))
     run = asyncio.create_task(agent.run("p"))
     await until(lambda: pid_in(ready) or run.done(), "it works")
     run.cancel()
@@ -188,7 +191,7 @@ async def test_a_bad_agent_is_ended_and_its_processes_with_it(bad: str, tmp_path
     assert so_far is not None
     assert so_far.conversation is not None
     assert so_far.conversation.session is not None
-    assert await asyncio.to_thread(end_tree, 1, 0.0, f"bad-{tmp_path.name}") == 0
+    assert await asyncio.to_thread(end_tree, 1, 0.0, execution_id) == 0
 
 
 def test_a_definition_that_asks_for_what_the_program_lacks_is_refused() -> None:

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
-from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.queries import ExecutionFilters, JobFilters
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.statistics import Totals
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.storage.transfer import export_original, import_original
 

@@ -12,8 +12,9 @@ import pytest
 
 from agentcron import BackgroundJobsPlugin, Execution, ExecutionStatus, Retention, SqliteStorage, StorageFsPlugin
 from agentcron.domain import changes
-from agentcron.domain.model import Job, Totals
+from agentcron.domain.model import Job
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.statistics import Totals
 from agentcron.ports import JobStore
 from agentcron.testing import FakeAgentFactory, FakeClock, create_test_environment
 

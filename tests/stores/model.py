@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job, JobStatistics, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.domain.statistics import JobStatistics, Totals
 
 _E = ExecutionStatus
 _RAN = (_E.SUCCESS, _E.FAILURE, _E.INCOMPLETE, _E.ERROR)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from agentcron.domain.checks import Expectation, Source
 from agentcron.domain.findings import Findings, Mark
@@ -17,10 +17,8 @@ from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget
-from agentcron.domain.statistics import JobStatistics as JobStatistics
+from agentcron.domain.statistics import NOTHING, Totals
 from agentcron.schedule import CronSchedule, Schedule
-
-_MICRO_DOLLAR: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,35 +127,6 @@ def idempotency_key(job_id: str, scheduled_for: datetime | None, execution_id: s
     return f"{job_id}:{scheduled_for.isoformat()}" if scheduled_for is not None else execution_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What all executions of a job came to. Counts are slots, so a range counts as many as it stands for."""
-
-    success: int = 0
-    failure: int = 0
-    incomplete: int = 0
-    error: int = 0
-    skipped: int = 0
-    missed: int = 0
-    tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
-    duration: timedelta = timedelta(0)
-    gated: int = 0
-    """Of the skipped, those whose gate found nothing changed: runs that were not paid for."""
-
-    @property
-    def executions(self) -> int:
-        """Executions that ran; skipped and missed slots do not count."""
-        return self.success + self.failure + self.incomplete + self.error
-
-    @property
-    def saved_usd(self) -> Decimal | None:
-        """About what the gated runs would have cost, at the mean cost of those that ran; None where that is unknown."""
-        if not self.gated or not self.executions or not self.cost_usd:
-            return None
-        return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Job(Made):
     """A job as it stands: what a person wrote, and where it is on its calendar. Times are aware UTC."""
@@ -188,7 +157,7 @@ class Job(Made):
     """Scheduled runs that ended, for ``max_runs``."""
     streak: int = 0
     """Failures in a row, for ``pause_after_failures``."""
-    totals: Totals = Totals()
+    totals: Totals = NOTHING
     """Sums over all of its executions."""
     made_by: str | None = None
     """Who created it, where that is known."""

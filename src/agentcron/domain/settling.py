@@ -18,7 +18,7 @@ from typing import Any, Final
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
 from agentcron.domain.made import Made
-from agentcron.domain.model import Execution, Totals
+from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
     AgentOutcome,
     Cut,
@@ -34,6 +34,7 @@ from agentcron.domain.outcomes import (
 )
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.statistics import Totals
 
 # A prompt that kills its worker would be resumed for ever without an end to claims.
 MAX_CLAIMS: Final = 20

@@ -6,8 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+
+_MICRO_DOLLAR: Final = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What all executions of a job came to. Counts are slots, so a range counts as many as it stands for."""
+
+    success: int = 0
+    failure: int = 0
+    incomplete: int = 0
+    error: int = 0
+    skipped: int = 0
+    missed: int = 0
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    duration: timedelta = timedelta(0)
+    gated: int = 0
+    """Of the skipped, those whose gate found nothing changed: runs that were not paid for."""
+
+    @property
+    def executions(self) -> int:
+        """Executions that ran; skipped and missed slots do not count."""
+        return self.success + self.failure + self.incomplete + self.error
+
+    @property
+    def saved_usd(self) -> Decimal | None:
+        """About what the gated runs would have cost, at the mean cost of those that ran; None where that is unknown."""
+        if not self.gated or not self.executions or not self.cost_usd:
+            return None
+        return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
+
+
+NOTHING: Final = Totals()
+"""Of a job that never ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

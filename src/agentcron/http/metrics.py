@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from agentcron.domain.lifecycle import ExecutionStatus
-from agentcron.domain.model import Execution, JobStatistics
+from agentcron.domain.model import Execution
+from agentcron.domain.statistics import JobStatistics
 from agentcron.http.observed import Happening, ObservedStore
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 from agentcron.domain.explain import Explanation
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Usage
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import SCHEDULE_KEYS
+from agentcron.domain.statistics import JobStatistics
 from agentcron.schedule import CronSchedule
 from agentcron.wire import execution_object, explanation_object, job_object, statistics_object
 

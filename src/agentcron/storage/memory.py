@@ -17,7 +17,7 @@ from typing import Any, Final
 from agentcron.domain.budgets import Claim, Verdict, hour_of, is_bounded, judge
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job, JobStatistics, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -25,6 +25,7 @@ from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.domain.spending import Amount, Spent
+from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.errors import StoreError
 from agentcron.journal import Step
 from agentcron.storage.filters import matches

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from agentcron.domain.calendar import slot_after, start_of
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.statistics import Totals
 from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule, Schedule
 from agentcron.storage.records import instant, job_record, read_job, read_row, row_record
 

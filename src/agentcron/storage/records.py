@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
-from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.queries import Node
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_value, marks_value, read_findings, read_marks
 
 _US: Final = timedelta(microseconds=1)

@@ -21,7 +21,7 @@ from typing import Any
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
-from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import (
     AgentOutcome,
     Conversation,
@@ -42,6 +42,7 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.statistics import Totals
 from agentcron.journal import Step
 from agentcron.ports import JobStore
 from agentcron.storage.memory import MemoryStorage

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.model import JobStatistics, Totals
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.domain.settling import percentile, spared
+from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.rows import Row
 from agentcron.storage.texts import unpack

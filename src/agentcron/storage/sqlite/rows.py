@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
-from agentcron.domain.model import Execution, Job, Totals
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import CostBasis, Usage
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
-from agentcron.domain.model import Execution, Job, JobStatistics
+from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
 from agentcron.domain.retention import Pruned, Retention
@@ -23,6 +23,7 @@ from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import Spent
+from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
