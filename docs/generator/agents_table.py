@@ -19,14 +19,14 @@ the programs that print what the real ones were seen to print; `make test-agents
 | tokens, cost | what the run of that agent used; `estimated` is by the list of prices |
 | session | whether the agent's own name for the conversation is kept |
 | resume | whether the next run goes on with it: `resume = "last"`, for pydantic-ai `conversation = continue` |
-| limit hit | an agent that calls tools for ever, under a limit of two (a command: of 100 bytes) |
+| limit hit | an agent that calls tools for ever, under a limit of two (commands: 100 bytes) |
 | denied action | an agent that is kept from an action, and the same under `denied_actions = "strict"` |
 | 401, 429 | a provider that refuses the key, or says that it is too much (a command: exit codes 1, 75) |
 | hang | an agent that never answers, under a timeout; its processes are gone when the run is over |
 | kill | the agent's program is killed by somebody else |
 
-A `-` is what there is not: a command tells no tokens, functions and models have no program of their own. A 429 that says
-until when holds the provider.
+A `-` is what there is not: a command tells no tokens, functions and models have no program of their own. A 429
+that says until when holds the provider.
 """
 
 
