@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -10,7 +11,8 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,14 +64,33 @@ class FakeProvider:
         urllib.request.urlopen(request, timeout=5).close()
 
 
+@asynccontextmanager
+async def silent_provider() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """One that takes every request and answers none; the event is set once it was asked."""
+    asked = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(1):
+            asked.set()
+            while await reader.read(65536):
+                pass
+        writer.close()
+
+    async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
 def says(text: str) -> dict[str, Any]:
     return {"type": "reply", "text": text, "times": None}
 
 
-def calls(tool: tuple[str, Mapping[str, Any]], times: int | None = 1) -> dict[str, Any]:
+def calls(tool: tuple[str, Mapping[str, Any]], times: int | None = 2) -> dict[str, Any]:
+    """Twice, because a program may ask for something of its own first."""
     name, arguments = tool
     call = {"name": name, "arguments": arguments}
-    return {"type": "reply", "tool_calls": [call], "times": times, "match": {"tools": True}}
+    # What offers no tools is a question beside the work, such as one for a title; codex has its own form of offering.
+    match = {} if name == "exec_command" else {"match": {"tools": True}}
+    return {"type": "reply", "tool_calls": [call], "times": times, **match}
 
 
 def fails(status: int) -> dict[str, Any]:

@@ -14,7 +14,17 @@ import pytest
 from agentcron.agents.processes import end_tree
 from agentcron.errors import AgentError
 from tests.agents.helpers import context, factory_of
-from tests.agents.real_programs import FOLDER, PROGRAMS, FakeProvider, Program, calls, fails, fresh_folder, says
+from tests.agents.real_programs import (
+    FOLDER,
+    PROGRAMS,
+    FakeProvider,
+    Program,
+    calls,
+    fails,
+    fresh_folder,
+    says,
+    silent_provider,
+)
 
 pytestmark = [
     pytest.mark.skipif(not FOLDER.is_dir(), reason="the coding programs are not installed: make test-agents"),
@@ -40,8 +50,8 @@ class Asked:
         self.folder: Path = fresh_folder()
         self.seconds = 0.0
 
-    async def agent(self, **more: Any) -> Any:
-        definition = self.program.definition(self.provider.base, self.folder, **more)
+    async def agent(self, base: str | None = None, **more: Any) -> Any:
+        definition = self.program.definition(base or self.provider.base, self.folder, **more)
         return await factory_of(definition).create("it", context(execution_id=f"real-{uuid.uuid4().hex}"))
 
     async def ask(self, **more: Any) -> Any:
@@ -112,19 +122,19 @@ async def test_a_loop_is_stopped_at_the_limit(asked: Asked, record_property: Say
 
 
 async def test_a_cancel_ends_it_and_all_that_it_started(asked: Asked, record_property: Say) -> None:
-    asked.provider.plays({"type": "delay", "seconds": 300, "times": None}, says("too late"))
-    agent = await asked.agent()
-    run = asyncio.create_task(agent.run("p"))
-    async with asyncio.timeout(60):
-        while not (run.done() or await asyncio.to_thread(asked.provider.requests)):
-            await asyncio.sleep(0.05)
-    assert not run.done()
-    began = time.monotonic()
-    run.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await run
-    took = time.monotonic() - began
-    await agent.close()
+    async with silent_provider() as (base, was_asked):
+        agent = await asked.agent(base)
+        run = asyncio.create_task(agent.run("p"))
+        asking = asyncio.create_task(was_asked.wait())
+        await asyncio.wait((run, asking), return_when=asyncio.FIRST_COMPLETED, timeout=60)
+        assert not run.done()
+        began = time.monotonic()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        took = time.monotonic() - began
+        await agent.close()
+        asking.cancel()
     left = await asyncio.to_thread(end_tree, 1, 0.0, agent.agent_id.removeprefix("it-").removesuffix("-1"))
     record_property("figures", f"{asked.name}: canceled in {took:.1f} s, {left} processes left")
     assert left == 0
