@@ -55,6 +55,23 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
         await opened(path)
 
 
+async def test_the_log_of_a_process_that_only_creates_jobs_stays_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcron.storage.sqlite.writer.LONG_LOG_BYTES", 200_000)
+    store = await opened(tmp_path / "s.sqlite")
+    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=FakeAgentFactory())
+    log = tmp_path / "s.sqlite-wal"
+    sizes = []
+    for turn in range(8):
+        await asyncio.gather(*(plugin.create_job(f"{turn} {n}", "every 1h", "x" * 1000) for n in range(50)))
+        sizes.append(log.stat().st_size)
+    assert max(sizes) < 400_000
+    await plugin.close()
+    assert len(await plugin.get_jobs()) == 400
+    await plugin.close()
+
+
 @pytest.mark.parametrize(
     "content", [b"no database, but long enough to be one" * 40, b"SQLite format 3\0" + b"\xff" * 5000]
 )
