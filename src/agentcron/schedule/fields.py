@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn
 
 from agentcron.errors import InvalidScheduleError
-from agentcron.schedule.days import Fields, Special, can_fire
+from agentcron.schedule.days import Fields, Special, can_fire, days_of
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -41,6 +42,9 @@ _WEEKDAY: Final = _Field("day of week", 0, 7, {name: n for n, name in enumerate(
 _SIX: Final = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 
+_NONE: Final[frozenset[Special]] = frozenset()
+
+
 class Parsed(NamedTuple):
     """An expression that was understood: meaning, six texts (seconds first), what its writer should know."""
 
@@ -70,13 +74,15 @@ def parse_fields(expression: str) -> Parsed:
     elif count != 6:
         _refuse_count(count)
     second, minute, hour, day, month, weekday = tokens
-    warnings: list[str] = []
-    seconds, _ = _field(_SECOND, second, warnings)
-    minutes, _ = _field(_MINUTE, minute, warnings)
-    hours, _ = _field(_HOUR, hour, warnings)
-    days, day_specials = _field(_DAY, day, warnings)
-    months, _ = _field(_MONTH, month, warnings)
-    weekdays, weekday_specials = _field(_WEEKDAY, weekday, warnings)
+    (
+        (seconds, _, _),
+        (minutes, _, _),
+        (hours, _, _),
+        (days, day_specials, _),
+        (months, _, _),
+        (weekdays, weekday_specials, _),
+    ) = read = [_read(position, token) for position, token in enumerate(tokens)]
+    warnings = [warning for _, _, told in read for warning in told]
     either = day[0] not in "*?" and weekday[0] not in "*?"
     every_day = days == 0xFFFFFFFE
     every_weekday = weekdays == 0x7F
@@ -88,7 +94,7 @@ def parse_fields(expression: str) -> Parsed:
     wildcard = minute[0] == "*" or hour[0] == "*" or second[0] == "*"
     fields = Fields(seconds, minutes, hours, days, day_specials, months, weekdays, weekday_specials, either, wildcard)
     # A whole field of plain days always has a match; only the rest can be impossible, such as 30 February.
-    if not (every_day and every_weekday) and not can_fire(fields):
+    if not (every_day and every_weekday) and not can_fire(days_of(fields)):
         raise InvalidScheduleError(
             f"day of month: {day} in month {month} with day of week {weekday} never happens, "
             "so the schedule would never fire; choose a day that the month has",
@@ -98,9 +104,20 @@ def parse_fields(expression: str) -> Parsed:
     return Parsed(fields, tuple(tokens), tuple(warnings))
 
 
+@lru_cache(maxsize=4096)
+def _read(position: int, token: str) -> tuple[int, frozenset[Special], tuple[str, ...]]:
+    """A field's values, its days that depend on the month, and what its writer should know; most fields of an
+    expression were met in another one."""
+    warnings: list[str] = []
+    mask, specials = _field(_SIX[position], token, warnings)
+    return mask, specials, tuple(warnings)
+
+
 def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozenset[Special]]:
     if whole == "*" or (whole == "?" and field in (_DAY, _WEEKDAY)):
-        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), frozenset()
+        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), _NONE
+    if whole.isdigit() and field is not _WEEKDAY:
+        return 1 << _value(field, whole, whole), _NONE
     mask = 0
     specials: set[Special] = set()
     for item in whole.split(","):
@@ -111,7 +128,7 @@ def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozens
             specials.add(special)
     if field is _WEEKDAY and mask & 0x80:
         mask = mask & 0x7F | 1
-    return mask, frozenset(specials)
+    return mask, frozenset(specials) if specials else _NONE
 
 
 def _item(field: _Field, item: str, whole: str, warnings: list[str]) -> int:

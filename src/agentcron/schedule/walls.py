@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from agentcron.schedule.days import MONTH_LENGTHS, Fields, month_mask
+from agentcron.schedule.days import Fields, days_of, year_mask
 
 DAY: Final = 86_400
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
@@ -20,7 +20,7 @@ class Walls:
     """The matching wall times of one expression. Caches are filled as years are met; threads may share it."""
 
     __slots__ = (
-        "_fields",
+        "_days",
         "_first",
         "_first_second",
         "_last",
@@ -33,7 +33,7 @@ class Walls:
     )
 
     def __init__(self, fields: Fields) -> None:
-        self._fields = fields
+        self._days = days_of(fields)
         minutes = 0
         hours, hour = fields.hours, 0
         while hours:
@@ -177,13 +177,7 @@ class Walls:
     def _mask(self, weekday: int, leap: bool) -> int:
         mask = self._masks.get((weekday, leap))
         if mask is None:
-            mask = offset = 0
-            for month, length in enumerate(MONTH_LENGTHS, 1):
-                days = length + (leap and month == 2)
-                if self._fields.months >> month & 1:
-                    mask |= (month_mask(self._fields, (weekday + offset) % 7, days) >> 1) << offset
-                offset += days
-            self._masks[weekday, leap] = mask
+            mask = self._masks[weekday, leap] = year_mask(self._days, weekday, leap)
         return mask
 
     def _closest_days(self) -> int:
