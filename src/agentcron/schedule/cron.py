@@ -150,8 +150,8 @@ class CronSchedule:
     """
 
     expression: str = field(compare=False)
-    timezone: str = field(compare=False)
-    _plan: _Plan = field(repr=False)
+    timezone: str = field(default="UTC", compare=False)
+    _plan: _Plan = field(init=False, repr=False)
 
     def __init__(self, expression: str, timezone: str = "UTC") -> None:
         try:

@@ -83,7 +83,6 @@ def _special_day(special: Special, first: int, length: int) -> int:
     return 1 << day
 
 
-@lru_cache(maxsize=1024)
 def can_fire(fields: Fields) -> bool:
     """Whether any month of any year has a matching day."""
     return any(

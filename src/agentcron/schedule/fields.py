@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple, NoReturn
 
 from agentcron.errors import InvalidScheduleError
-from agentcron.schedule.days import Fields, Special, can_fire, days_of
+from agentcron.schedule.days import Fields, Special, can_fire
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -42,7 +41,7 @@ _WEEKDAY: Final = _Field("day of week", 0, 7, {name: n for n, name in enumerate(
 _SIX: Final = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 
-_NONE: Final[frozenset[Special]] = frozenset()
+_NO_DAYS: Final[frozenset[Special]] = frozenset()
 
 
 class Parsed(NamedTuple):
@@ -74,15 +73,13 @@ def parse_fields(expression: str) -> Parsed:
     elif count != 6:
         _refuse_count(count)
     second, minute, hour, day, month, weekday = tokens
-    (
-        (seconds, _, _),
-        (minutes, _, _),
-        (hours, _, _),
-        (days, day_specials, _),
-        (months, _, _),
-        (weekdays, weekday_specials, _),
-    ) = read = [_read(position, token) for position, token in enumerate(tokens)]
-    warnings = [warning for _, _, told in read for warning in told]
+    warnings: list[str] = []
+    seconds, _ = _field(_SECOND, second, warnings)
+    minutes, _ = _field(_MINUTE, minute, warnings)
+    hours, _ = _field(_HOUR, hour, warnings)
+    days, day_specials = _field(_DAY, day, warnings)
+    months, _ = _field(_MONTH, month, warnings)
+    weekdays, weekday_specials = _field(_WEEKDAY, weekday, warnings)
     either = day[0] not in "*?" and weekday[0] not in "*?"
     every_day = days == 0xFFFFFFFE
     every_weekday = weekdays == 0x7F
@@ -94,7 +91,7 @@ def parse_fields(expression: str) -> Parsed:
     wildcard = minute[0] == "*" or hour[0] == "*" or second[0] == "*"
     fields = Fields(seconds, minutes, hours, days, day_specials, months, weekdays, weekday_specials, either, wildcard)
     # A whole field of plain days always has a match; only the rest can be impossible, such as 30 February.
-    if not (every_day and every_weekday) and not can_fire(days_of(fields)):
+    if not (every_day and every_weekday) and not can_fire(fields):
         raise InvalidScheduleError(
             f"day of month: {day} in month {month} with day of week {weekday} never happens, "
             "so the schedule would never fire; choose a day that the month has",
@@ -104,20 +101,11 @@ def parse_fields(expression: str) -> Parsed:
     return Parsed(fields, tuple(tokens), tuple(warnings))
 
 
-@lru_cache(maxsize=4096)
-def _read(position: int, token: str) -> tuple[int, frozenset[Special], tuple[str, ...]]:
-    """A field's values, its days that depend on the month, and what its writer should know; most fields of an
-    expression were met in another one."""
-    warnings: list[str] = []
-    mask, specials = _field(_SIX[position], token, warnings)
-    return mask, specials, tuple(warnings)
-
-
 def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozenset[Special]]:
     if whole == "*" or (whole == "?" and field in (_DAY, _WEEKDAY)):
-        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), _NONE
+        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), _NO_DAYS
     if whole.isdigit() and field is not _WEEKDAY:
-        return 1 << _value(field, whole, whole), _NONE
+        return 1 << _value(field, whole, whole), _NO_DAYS
     mask = 0
     specials: set[Special] = set()
     for item in whole.split(","):
@@ -128,7 +116,7 @@ def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozens
             specials.add(special)
     if field is _WEEKDAY and mask & 0x80:
         mask = mask & 0x7F | 1
-    return mask, frozenset(specials) if specials else _NONE
+    return mask, frozenset(specials) if specials else _NO_DAYS
 
 
 def _item(field: _Field, item: str, whole: str, warnings: list[str]) -> int:

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron.domain.model import Job
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.lock_file import LockFile
 from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain
+from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.tally import Tally
 
 T = TypeVar("T")
@@ -36,12 +38,13 @@ SAFE_WAL_VERSION: Final = (3, 51, 3)
 class Transaction:
     """What one unit of work writes through."""
 
-    __slots__ = ("execute", "executemany", "tally")
+    __slots__ = ("created", "execute", "executemany", "tally")
 
     def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.tally = tally
+        self.created: list[Job] = []
 
 
 class Writer:
@@ -119,6 +122,7 @@ class Writer:
                 transaction = Transaction(connection, tally)
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
+                insert_created(transaction)
                 tally.flush(connection)
                 wrote = connection.total_changes > changed
             self.commits += wrote
