@@ -60,17 +60,18 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
 async def test_the_log_of_a_process_that_only_creates_jobs_stays_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentcron.storage.sqlite.writer.LONG_LOG_BYTES", 200_000)
+    monkeypatch.setattr("agentcron.storage.sqlite.writer.LONG_LOG_BYTES", 300_000)
     store = await opened(tmp_path / "s.sqlite")
     plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=FakeAgentFactory())
     log = tmp_path / "s.sqlite-wal"
     sizes = []
-    for turn in range(8):
+    for turn in range(12):
         await asyncio.gather(*(plugin.create_job(f"{turn} {n}", "every 1h", "x" * 1000) for n in range(50)))
         sizes.append(log.stat().st_size)
-    assert max(sizes) < 400_000
+    # The written pages of twelve such groups are more than 2 MB.
+    assert max(sizes) < 900_000
     await plugin.close()
-    assert len(await plugin.get_jobs()) == 400
+    assert len(await plugin.get_jobs()) == 600
     await plugin.close()
 
 
