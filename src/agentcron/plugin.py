@@ -221,7 +221,8 @@ class BackgroundJobsPlugin:
             raise ConflictError(f"job {plan.job_id} was made by somebody else at the same time")
         self._wake()
         assert plan.job_after is not None
-        self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
+        if self._log.telling:
+            self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
         return plan.job_id
 
     async def get_job(self, job_id: str) -> Job | None:
@@ -544,7 +545,9 @@ class BackgroundJobsPlugin:
         the store. The agent reads a secret from its environment."""
         for name in _WRITTEN & values.keys():
             clean = self._redactor.value(values[name])
-            if clean != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
+            if clean is not values[name] and clean != (
+                list(values[name]) if isinstance(values[name], tuple) else values[name]
+            ):
                 values[name] = clean
                 self._log.warning(f"{name}: holds a secret, which is not kept; let the agent read it where it runs")
         return values

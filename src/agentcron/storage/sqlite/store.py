@@ -44,7 +44,7 @@ from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
-from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
+from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 
 T = TypeVar("T")
 
@@ -93,8 +93,7 @@ class SqliteStorage:
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
-                lock = wal_lock(self.path) or contextlib.nullcontext()
-                with lock, contextlib.closing(connect(self.path, write=True)) as connection:
+                with wal_locked(self.path), contextlib.closing(connect(self.path, write=True)) as connection:
                     migrate(connection, self.path)
         except BaseException:
             reader.close()
