@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.agents.limited import Meter
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, shown
 from agentcron.domain.outcomes import AgentOutcome
@@ -54,6 +55,9 @@ class PythonAgent(OneRun):
                 answer = await answer
         except (AgentError, KeyboardInterrupt, GeneratorExit):
             raise
+        except InputNeeded as needed:
+            asking = AgentOutcome(asking=(needed.question,))
+            return asking if self._meter is None else self._meter.added_to(asking)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
