@@ -53,11 +53,8 @@ class PythonAgent(OneRun):
             answer = self._call(*given) if self._is_async else await asyncio.to_thread(self._call, *given)
             if inspect.isawaitable(answer):
                 answer = await answer
-        except (AgentError, KeyboardInterrupt, GeneratorExit):
+        except (AgentError, InputNeeded, KeyboardInterrupt, GeneratorExit):
             raise
-        except InputNeeded as needed:
-            asking = AgentOutcome(asking=(needed.question,))
-            return asking if self._meter is None else self._meter.added_to(asking)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

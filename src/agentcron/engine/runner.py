@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
 from agentcron.domain.model import Execution
@@ -171,7 +172,7 @@ class Runner:
                 cause = run.cause or CutCause.SHUTDOWN
                 told = f"timeout: not done within {spec.timeout}" if cause is CutCause.TIMEOUT else _CUT[cause]
                 outcome = Cut(cause=cause, message=told)
-        except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
+        except (Exception, SystemExit, InputNeeded) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = errored(error)
         finally:
             self._deadlines.remove(limit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.domain.answers import said_failed
 from agentcron.domain.inputs import InputKind, Question
 from agentcron.domain.outcomes import AgentOutcome, Asking, Done, Errored, Failed, Outcome
@@ -32,6 +33,8 @@ def judged(answer: Any, failure_marker: str | None) -> Outcome:
 
 
 def errored(error: BaseException) -> Errored | Asking:
+    if isinstance(error, InputNeeded):
+        return Asking(questions=(error.question,), fresh_steps=False)
     if isinstance(error, StepUnknown):
         asked = Question(key=error.key, kind=InputKind.UNKNOWN_CALL, question=str(error), tool=error.tool)
         # It begins again from its journal, which holds more than what was said when it was parked last.
