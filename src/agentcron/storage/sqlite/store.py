@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,9 +16,10 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -327,6 +328,19 @@ class SqliteStorage:
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
         return self._execution(row) if row else None
+
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        return [self._execution(row) for row in self._all("executions_latest", ids=json.dumps(job_ids), limit=limit)]
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        found = self._read(lambda connection: reads.between(connection, start, end, limit))
+        return [self._execution(row) for row in found]
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        return self._read(lambda connection: reads.count_since(connection, instant))
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        return self._read(lambda connection: reads.quarters(connection, job_id, since))
 
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
