@@ -33,5 +33,7 @@ def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
     output = redactor.text(answer.output)
     talk = answer.conversation
     if talk is not None:
-        return replace(answer, output=output, conversation=capped(replace(talk, native=redactor.value(talk.native))))
+        session = None if talk.session is None else redactor.text(talk.session)
+        talk = capped(replace(talk, native=redactor.value(talk.native), session=session))
+        return replace(answer, output=output, conversation=talk)
     return answer if output is answer.output else replace(answer, output=output)
