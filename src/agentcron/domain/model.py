@@ -176,8 +176,7 @@ class Job(Written, Made):
 
     @property
     def edition(self) -> str:
-        """What people last decided about it, as a short text: it changes with every edit, pause, resume and cancel,
-        and stays while the clock and runs move the job."""
+        """What people last decided about it: it changes with each edit, pause, resume and cancel, never by a run."""
         return f"{self.version}-{self.state.value}"
 
     @property
