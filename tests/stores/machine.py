@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
+from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
-from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
 from agentcron.domain.outcomes import (
     AgentOutcome,
     Asking,

@@ -15,6 +15,7 @@ from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import NOBODY, Given, Input
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import Conversation
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
@@ -40,6 +41,8 @@ class Model:
         self.deleted: dict[str, datetime] = {}
         self.processes: dict[str, str] = {}
         self.inputs: dict[str, Input] = {}
+        # What was said in runs that were parked and go on, or will.
+        self.talks: dict[str, Conversation | None] = {}
         self.alive: set[str] = set()
 
     # --- what is asked --------------------------------------------------------------------------------------------
@@ -83,7 +86,8 @@ class Model:
     def shown(self, row: Execution) -> Execution:
         """The row as a reader sees it, with its texts."""
         prompt = self.specs[row.job_id, row.version].prompt
-        return row.evolve(prompt=prompt, result=row.result or ("" if row.status in _RAN else None))
+        told = row.evolve(prompt=prompt, result=row.result or ("" if row.status in _RAN else None))
+        return told if row.final else told.evolve(conversation=self.talks.get(row.id))
 
     def due(self, now: datetime) -> tuple[list[str], datetime | None]:
         waiting = [(job.next_run, number, job.id) for number, job in enumerate(self.jobs.values()) if job.next_run]
@@ -275,8 +279,10 @@ class Model:
             owner=row.owner if ended else None,
             agent_id=after.agent_id or row.agent_id,
             cancel_requested=row.cancel_requested,
-            conversation=after.conversation or row.conversation,
+            conversation=(after.conversation or self.talks.get(row.id)) if ended else None,
         )
+        if settlement.inputs and after.conversation is not None:
+            self.talks[row.id] = after.conversation
         for asked in settlement.inputs:
             self.inputs[asked.id] = asked
         self.processes.pop(row.id, None)
