@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agentcron.agents.coding.claude import take
+from agentcron.agents.coding.reading import error_of
 from agentcron.agents.coding.tally import Tally
 from agentcron.agents.conversation import readable
 from agentcron.agents.processes import end_tree
@@ -149,6 +150,11 @@ async def test_what_the_provider_refused_is_told_apart(
         with pytest.raises(AgentError) as error:
             await coder.ask()
         assert (error.value.kind, error.value.retryable, str(status) in str(error.value)) == (kind, retryable, True)
+
+
+def test_too_many_requests_are_told_apart_from_a_key_that_is_refused() -> None:
+    told = "[API Error: Rate limit exceeded.]\nPlease wait and try again later, or switch to another /auth method"
+    assert error_of(told).kind == "rate_limit"
 
 
 @pytest.mark.parametrize("kind", ["claude-code", "gemini-cli"])

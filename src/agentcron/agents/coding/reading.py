@@ -14,10 +14,11 @@ from agentcron.errors import AgentError
 
 _STATUS: Final = re.compile(r"\b(401|402|403|404|408|413|429|500|502|503|504|529)\b")
 _KINDS: Final = {"401": "auth", "403": "auth", "402": "quota", "404": "model_not_found", "413": "request"}
+# The first that fits: a refusal for too many requests may go on to speak of other ways to authenticate.
 _WORDS: Final = (
-    ("auth", ("api key", "unauthorized", "not logged in", "authentication", "auth method")),
     ("quota", ("insufficient_quota", "credit balance", "billing")),
     ("rate_limit", ("rate limit", "rate_limit", "too many requests", "resource_exhausted")),
+    ("auth", ("api key", "unauthorized", "not logged in", "authentication", "auth method")),
     ("network", ("econnrefused", "enotfound", "connection refused", "connection error", "stream disconnected")),
 )
 _RETRYABLE: Final = ("rate_limit", "provider", "network")
