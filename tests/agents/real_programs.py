@@ -134,7 +134,9 @@ class Program:
 
     def _set_up_gemini(self, base: str, home: Path, given: dict[str, Any]) -> None:
         (home / ".gemini").mkdir(exist_ok=True)
-        settings = {"security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"maxAttempts": 2}}
+        settings: dict[str, Any] = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+        if self.acp:
+            settings["general"] = {"maxAttempts": 2}
         (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
         given["env"] |= {"GOOGLE_GEMINI_BASE_URL": f"{base}/gemini", "GEMINI_API_KEY": "k"}
         given["env"]["GEMINI_CLI_TRUST_WORKSPACE"] = "true"
