@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _DRAWN: Final = 4096
 
 
@@ -19,27 +20,25 @@ def job_id() -> str:
 def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
-    since = now - _EPOCH
-    milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    return (milliseconds.to_bytes(6, "big") + _random()).hex()
+    return f"{(now - _EPOCH) // _MILLISECOND:012x}{_random()}"
 
 
 class _Random:
-    """Seven random bytes at a time. Each asking of the system for some gives the interpreter's lock away, and with a
-    busy thread beside it the asker waits for milliseconds to get it back."""
+    """Seven random bytes at a time, as 14 hexadecimal digits. Each asking of the system for some gives the
+    interpreter's lock away, and with a busy thread beside it the asker waits for milliseconds to get it back."""
 
     def __init__(self) -> None:
-        self._drawn: list[bytes] = []
+        self._drawn: list[str] = []
         # A child of a fork would draw the very same ids.
         os.register_at_fork(after_in_child=self._drawn.clear)
 
-    def __call__(self) -> bytes:
+    def __call__(self) -> str:
         try:
             return self._drawn.pop()
         except IndexError:
-            many = os.urandom(7 * _DRAWN)
-            self._drawn.extend(many[at : at + 7] for at in range(7, len(many), 7))
-            return many[:7]
+            many = os.urandom(7 * _DRAWN).hex()
+            self._drawn.extend(many[at : at + 14] for at in range(14, len(many), 14))
+            return many[:14]
 
 
 _random = _Random()

@@ -19,6 +19,13 @@ class Made:
         made.__dict__.update(values)
         return made
 
+    @classmethod
+    def whole(cls, values: dict[str, Any]) -> Self:
+        """An instance with these fields, which are all that it has. The dictionary is its own from then on."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "__dict__", values)
+        return made
+
     def evolve(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
         copy = object.__new__(type(self))

@@ -98,10 +98,11 @@ class Settler:
                     group[0].heard(error)
                     return
             await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
+        telling = self._log.telling
         for waiting, was_kept in zip(group, kept, strict=True):
             waiting.kept = was_kept
             if was_kept:
-                self._tell(waiting)
+                self._tell(waiting, telling)
             else:
                 self._log.warning(
                     f"{waiting.name}: {waiting.settlement.after.id} was settled by somebody else; "
@@ -121,7 +122,7 @@ class Settler:
             after.status, after.fence, after.attempt, after.end_time,
         )  # fmt: skip
 
-    def _tell(self, waiting: Waiting) -> None:
+    def _tell(self, waiting: Waiting, telling: bool) -> None:
         """One line a run: what it came to, and why where it did not succeed."""
         settlement = waiting.settlement
         if self._on_settled is not None:
@@ -130,7 +131,7 @@ class Settler:
         detail = after.error or (closed.error if closed is not None else None)
         if settlement.hold is not None:
             detail = None  # told once for the provider, not again for each run that it sends away
-        if detail is None and not self._log.telling:
+        if detail is None and not telling:
             return
         tell = self._log.warning if detail else self._log.info
         word = after.status.value + (f" ({after.reason})" if after.reason else "")

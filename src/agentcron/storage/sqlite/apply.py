@@ -345,17 +345,17 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
     """Write the long texts of an execution that ended."""
-    tx.executemany(statement("text_insert"), text_rows(seq, after))
+    tx.executemany(statement("text_insert"), [(seq, *text) for text in texts_of(after)])
 
 
-def text_rows(seq: int, after: Execution) -> list[tuple[object, ...]]:
-    """The long texts of an execution that ended, as ``text_insert`` takes them."""
+def texts_of(after: Execution) -> list[tuple[object, ...]]:
+    """The long texts of an execution that ended, as ``text_insert`` takes them after its number."""
     texts = [(_RESULT, after.result)] if after.result else []
     if after.prompt is not None:
         texts.append((_PROMPT, after.prompt))
     if after.conversation is not None:
         texts.append((_CONVERSATION, conversation_text(after.conversation)))
-    return [(seq, part, *pack(text)) for part, text in texts]
+    return [(part, *pack(text)) for part, text in texts]
 
 
 def conversation_text(conversation: Conversation) -> str:

@@ -26,6 +26,7 @@ _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
 _NO_TOTALS: Final = Totals()
+_NO_MONEY: Final = Decimal(0)
 
 
 def to_us(instant: datetime) -> int:
@@ -120,37 +121,42 @@ def execution(row: Row) -> Execution:
 
 def job(row: Row, spec: JobSpec) -> Job:
     """A job of a row of the view ``job_rows`` and of its version's spec."""
-    totals = _NO_TOTALS
-    if any(row[15:24]) or row[26]:
-        totals = Totals(
-            success=row[15],
-            failure=row[16],
-            incomplete=row[17],
-            error=row[18],
-            skipped=row[19],
-            missed=row[20],
-            tokens=row[21],
-            cost_usd=Decimal(row[22]) / _MICRO,
-            duration=timedelta(microseconds=row[23]),
-            gated=row[26],
-        )
-    return Job.of(
-        id=row[1],
-        spec=spec,
-        version=row[2],
-        revision=row[3],
-        state=_STATE[row[4]],
-        state_reason=row[5],
-        next_slot=maybe_instant(row[6]),
-        next_run=maybe_instant(row[7]),
-        last_run=maybe_instant(row[8]),
-        open=row[9],
-        running=row[10],
-        runs=row[11],
-        streak=row[12],
-        created=to_instant(row[13]),
-        made_by=row[14],
-        marks=marks_of(row[25]) if row[25] is not None else (),
-        totals=totals,
-        execution_history=(),
+    slot, following = row[6], row[7]
+    next_slot = shared_instant(slot)
+    return Job.whole(
+        {
+            "id": row[1],
+            "spec": spec,
+            "version": row[2],
+            "revision": row[3],
+            "state": _STATE[row[4]],
+            "state_reason": row[5],
+            "next_slot": next_slot,
+            "next_run": next_slot if following == slot else shared_instant(following),
+            "last_run": shared_instant(row[8]),
+            "open": row[9],
+            "running": row[10],
+            "runs": row[11],
+            "streak": row[12],
+            "created": to_instant(row[13]),
+            "made_by": row[14],
+            "marks": marks_of(row[25]) if row[25] is not None else (),
+            "totals": _totals(row) if any(row[15:24]) or row[26] else _NO_TOTALS,
+            "execution_history": (),
+        }
+    )
+
+
+def _totals(row: Row) -> Totals:
+    return Totals(
+        success=row[15],
+        failure=row[16],
+        incomplete=row[17],
+        error=row[18],
+        skipped=row[19],
+        missed=row[20],
+        tokens=row[21],
+        cost_usd=Decimal(row[22]) / _MICRO if row[22] else _NO_MONEY,
+        duration=timedelta(0, 0, row[23]),
+        gated=row[26],
     )

@@ -29,7 +29,7 @@ from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, batches, reads, rows, spending
+from agentcron.storage.sqlite import apply, endings, moves, reads, rows, spending
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
@@ -161,7 +161,8 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        return (await self._commit(plans, lambda tx: batches.commit(tx, plans, None)))[0]
+        made = moves.Moves(plans, None)
+        return (await self._commit(plans, lambda tx: (*moves.commit(tx, made), [])))[0]
 
     async def commit_and_claim(
         self,
@@ -173,36 +174,40 @@ class SqliteStorage:
         caught_up: int,
         apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
-        def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
+        start = moves.Start(owner=owner, now=now, apart=apart)
+        made = moves.Moves(plans, start)
+
+        def unit(tx: Transaction) -> tuple[list[bool], list[int], list[Execution]]:
             # What was ready before comes first, in the order of the queue.
             waits = tx.execute(statement("executions_ready"), (to_us(now),)).fetchone() is not None
-            start = batches.Start(owner=owner, now=now, limit=0 if waits else limit, apart=apart)
-            applied, begun = batches.commit(tx, plans, start)
+            applied, begun = moves.commit(tx, made, 0 if waits else limit)
+            claimed: list[Execution] = []
             if len(begun) < limit:
-                begun += apply.claim(
+                claimed = apply.claim(
                     tx, owner, now, limit - len(begun), None, True, caught_up,
                     lambda job_id, version: self._spec(tx, job_id, version), apart,
                 )  # fmt: skip
-            return applied, begun
+            return applied, begun, claimed
 
-        return await self._commit(plans, unit)
+        applied, begun, claimed = await self._commit(plans, unit)
+        return applied, [start.running(plans[number]) for number in begun] + claimed
 
     async def _commit(
-        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[Execution]]]
-    ) -> tuple[list[bool], list[Execution]]:
+        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[int], list[Execution]]]
+    ) -> tuple[list[bool], list[int], list[Execution]]:
         try:
-            applied, begun = await self._write(unit)
+            applied, begun, claimed = await self._write(unit)
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
                 self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
-                return [False], []
-            return [(await self.commit([plan]))[0] for plan in plans], []
+                return [False], [], []
+            return [(await self.commit([plan]))[0] for plan in plans], [], []
         for plan, done in zip(plans, applied, strict=True):
             job = plan.job_after
             if done and job is not None and (plan.before is None or plan.before.version != job.version):
                 self._keep((job.id, job.version), job.spec)
-        return applied, begun
+        return applied, begun, claimed
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
         return await self._write(lambda tx: restore(tx, jobs, executions))
@@ -262,7 +267,8 @@ class SqliteStorage:
         return row[0] if row else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        return await self._write(lambda tx: batches.settle(tx, settlements))
+        made = endings.Endings(settlements)
+        return await self._write(lambda tx: endings.settle(tx, made))
 
     async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
         found = self._all("steps_load", id=execution_id, attempt=attempt)

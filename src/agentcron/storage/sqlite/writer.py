@@ -110,11 +110,11 @@ class Writer:
     ) -> list[tuple[asyncio.Future[Any], Any]]:
         try:
             with self._lock or contextlib.nullcontext(), _transaction(connection):
-                tally = Tally(self._node)
+                tally = Tally()
                 transaction = Transaction(connection, tally)
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
-                tally.flush(connection)
+                tally.flush(connection, self._node)
                 wrote = connection.total_changes > changed
             self.commits += wrote
         except Exception as error:
