@@ -39,6 +39,10 @@ COMMANDS: Final = {
     "runs": ("runs", "What became of each slot, newest first."),
     "usage": ("usage", "What runs used, by job, model, tag or day."),
     "logs": ("runs", "Answer and conversation of an execution."),
+    "inbox": ("inbox", "What runs ask of you."),
+    "approve": ("inbox", "Let a run call the tool that it asks for."),
+    "deny": ("inbox", "Do not let a run do what it asks for."),
+    "answer": ("inbox", "Answer the question of a run."),
     "next": ("times", "The next times of a schedule or job."),
     "why": ("times", "Why a job ran, or did not run, at a time."),
     "simulate": ("simulate", "What the jobs would do in the days to come."),
@@ -54,6 +58,28 @@ COMMANDS: Final = {
     "config": ("setup", "Show the settings that hold."),
     "completion": ("setup", "Print the completion script of a shell."),
     "demo": ("demo", "Run one job with a real model and show its answer."),
+}
+
+# What other programs call it: where somebody's fingers know another word, theirs is told ours.
+_SAME = {
+    "create": "add",
+    "new": "add",
+    "history": "runs",
+    "executions": "runs",
+    "ps": "list",
+    "ls": "list",
+    "jobs": "list",
+    "get": "show",
+    "info": "show",
+    "update": "edit",
+    "rm": "delete",
+    "remove": "delete",
+    "trigger": "run",
+    "up": "start",
+    "server": "serve",
+    "explain": "why",
+    "preview": "next",
+    "check": "doctor",
 }
 
 
@@ -76,7 +102,8 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            known = _SAME.get(args[0])
+            near = [known] if known else difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see 'agentcron --help'"
             raise click.UsageError(f"{args[0]!r} is not a command; {hint}")
         return super().resolve_command(ctx, args)

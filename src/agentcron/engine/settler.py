@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from agentcron.domain.parking import told as told_of
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
@@ -41,6 +42,13 @@ class Settler:
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._given_up = False
+        # Called when settlements are on their way: what the store is asked for at once goes into the same commit.
+        self.beside: Callable[[], None] | None = None
+
+    @property
+    def writing(self) -> bool:
+        """Whether settlements that were added are on their way into the store."""
+        return self._task is not None
 
     def add(self, settlement: Settlement, name: str, heard: Heard) -> None:
         """Keep the settlement; ``heard`` is told once. ``name`` is the job's, for the log."""
@@ -74,7 +82,10 @@ class Settler:
         failing = False
         while True:
             try:
-                kept = await self._store.settle([waiting.settlement for waiting in group])
+                writing = asyncio.ensure_future(self._store.settle([waiting.settlement for waiting in group]))
+                if self.beside is not None:
+                    self.beside()
+                kept = await writing
                 if failing:
                     # An answer that was lost on the way may have been a yes: this try is refused by the first one.
                     kept = [
@@ -129,6 +140,8 @@ class Settler:
             self._on_settled(settlement)
         after, closed = settlement.after, settlement.closed_attempt
         detail = after.error or (closed.error if closed is not None else None)
+        if settlement.inputs:
+            detail = told_of(settlement.inputs)
         if settlement.hold is not None:
             detail = None  # told once for the provider, not again for each run that it sends away
         if detail is None and not telling:
@@ -137,6 +150,8 @@ class Settler:
         word = after.status.value + (f" ({after.reason})" if after.reason else "")
         if settlement.ended and after.duration is not None:
             word += f" after {after.duration.total_seconds():.3f}s"
+        elif settlement.inputs and after.wake_at is not None:
+            word += f" until {after.wake_at.isoformat(timespec='seconds')}"
         elif after.wake_at is not None:
             word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
         told = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"

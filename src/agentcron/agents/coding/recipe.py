@@ -16,6 +16,7 @@ from agentcron.agents.coding.session import Session, Sessions
 from agentcron.agents.command import CommandRecipe, settings_of
 from agentcron.agents.recipes import Done, Surroundings, Values, nearest, shown
 from agentcron.agents.supervised import Command
+from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import Usage
 from agentcron.errors import AgentDefinitionError
 
@@ -26,8 +27,9 @@ _KEYS: Final = (
     *("executable", "args", "model", "instructions", "permissions", "denied_actions", "resume", "home"),
     *("cwd", "env", "grace", "max_output_bytes"),
 )
-_PERMISSIONS: Final = ("read", "edit", "all")
+PERMISSIONS: Final = ("read", "edit", "all")
 _MOST_OUTPUT: Final = 16 * 1024 * 1024
+_PROBE: Final = Reading(usage=Usage(input_tokens=1000, output_tokens=1000))
 
 
 class CodingRecipe:
@@ -38,16 +40,15 @@ class CodingRecipe:
         self._where = given.where
         self._around = around
         self._executable = given.text("executable") or cli.program
-        self._home = _home(given, name, around)
+        self._home = home_of(given, name, around)
         self._model = given.text("model")
         self._instructions = given.text("instructions")
-        self._permissions = _one_of(given, "permissions", _PERMISSIONS)
-        self._resume = _one_of(given, "resume", ("never", "last"))
-        self.strict = _one_of(given, "denied_actions", ("record", "strict")) == "strict"
+        self._permissions = one_of(given, "permissions", PERMISSIONS)
+        self._resume = one_of(given, "resume", ("never", "last"))
+        self.strict = one_of(given, "denied_actions", ("record", "strict")) == "strict"
         self._more = _texts(given, "args")
-        # What the program keeps by itself, and what its report is held to afterwards.
-        self.limits_kept = {*cli.native_limits, "input_tokens", "output_tokens", "total_tokens", "output_bytes"}
         env = settings_of(given, argv=(self._executable,), key="executable", most_output=_MOST_OUTPUT)
+        self.most_output = env["most_output"]
         self._program = CommandRecipe(given.where, around, **env)
         self._named = frozenset(env["env"])
         self.sessions = Sessions(self._home)
@@ -58,6 +59,14 @@ class CodingRecipe:
 
     def check(self) -> None:
         self._program.check()
+
+    def check_limits(self, limits: Limits) -> None:
+        """Raise ``AgentDefinitionError`` for a limit of money where nobody will say what a run costs."""
+        if limits.cost_usd is not None and not self.cli.tells_cost and self.estimate(_PROBE) is None:
+            raise AgentDefinitionError(
+                f"{self._where}: limits: cost_usd: the price is not known; name a model that is in the price list, "
+                "or limit tokens instead"
+            )
 
     def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
         return CodingAgent(agent_id, done, self, context)
@@ -97,7 +106,8 @@ class CodingRecipe:
         environ = {**command.environ, **{key: value for key, value in own.items() if key not in self._named}}
         argv = (self._executable, *self.cli.arguments(call))
         # These programs wait for the end of their standard input before they begin.
-        return replace(command, argv=argv, environ=environ, stdin=None), call, before
+        command = replace(command, argv=argv, environ=environ, stdin=None, limit_output=self.most_output)
+        return command, call, before
 
     def estimate(self, reading: Reading) -> Decimal | None:
         """The cost by the price list, where the model is known and asked at its own provider."""
@@ -110,16 +120,12 @@ class CodingRecipe:
         return _priced(model, self.cli.provider, reading.usage)
 
     def _prepare_home(self, call: Call) -> None:
-        try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for name, value in self.cli.files(call).items():
-                (self._home / name).write_text(json.dumps(value))
-            if (codex := self.cli.environ(call).get("CODEX_HOME")) is not None:
-                Path(codex).mkdir(exist_ok=True, mode=0o700)  # it makes no home of its own
-        except OSError as error:
-            raise AgentDefinitionError(
-                f"{self._where}: home: {self._home} cannot be used: {error.strerror or error}; name another folder"
-            ) from error
+        folders = [self._home]
+        if (codex := self.cli.environ(call).get("CODEX_HOME")) is not None:
+            folders.append(Path(codex))  # it makes no home of its own
+        made_home(self._where, *folders)
+        for name, value in self.cli.files(call).items():
+            (self._home / name).write_text(json.dumps(value))
 
 
 def reader(cli: Cli) -> Callable[[str, Mapping[str, Any], Surroundings], CodingRecipe]:
@@ -131,7 +137,19 @@ def reader(cli: Cli) -> Callable[[str, Mapping[str, Any], Surroundings], CodingR
     return read
 
 
-def _home(given: Values, name: str, around: Surroundings) -> Path:
+def made_home(where: str, *folders: Path) -> None:
+    """Make what is missing of these folders. Raises ``AgentDefinitionError``."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise AgentDefinitionError(
+                f"{where}: home: {folder} cannot be used: {error.strerror or error}; name another folder"
+            ) from error
+
+
+def home_of(given: Values, name: str, around: Surroundings) -> Path:
+    """The folder that the program takes for its home."""
     named = given.text("home")
     if named is not None:
         return ((around.base_dir or Path()).absolute() / Path(named).expanduser()).absolute()
@@ -143,7 +161,8 @@ def _home(given: Values, name: str, around: Surroundings) -> Path:
     return user_data_path("agentcron") / "homes" / folder
 
 
-def _one_of(given: Values, key: str, known: tuple[str, ...]) -> str:
+def one_of(given: Values, key: str, known: tuple[str, ...]) -> str:
+    """A value out of a few; the first one where none is given."""
     value = given.text(key)
     if value is not None and value not in known:
         raise given.refuse(key, f"there is no {shown(value)}; {nearest(value, known)}")

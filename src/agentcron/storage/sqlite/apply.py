@@ -20,10 +20,10 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
-from agentcron.domain.spec_fields import write_changed
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.sqlite import rows
+from agentcron.storage.sqlite import inputs, rows
 from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.creating import insert_created, job_values, spec_text
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.texts import pack
@@ -38,6 +38,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def apply_plan(tx: Transaction, plan: Plan) -> bool:
     """Write the plan. False: the job has moved since the plan was made."""
+    if plan.before is None and plan.job_after is not None and not plan.rows:
+        tx.created.append(plan.job_after)
+        return True
+    # What follows may be about a job of the same group.
+    insert_created(tx)
     if plan.job_after is None:
         return _delete(tx, plan)
     opened = skipped = missed = 0
@@ -48,14 +53,13 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
             skipped += row.slots
         else:
             missed += row.slots
-    seq = _insert_job(tx, plan.job_after) if plan.before is None else None
-    if plan.before is not None:
-        seq = _update_job(tx, plan.before, plan.job_after, plan.now, opened, skipped, missed)
+    assert plan.before is not None, "a job is created without rows"
+    seq = _update_job(tx, plan.before, plan.job_after, plan.now, opened, skipped, missed)
     if seq is None:
         return False
-    if plan.before is None or plan.before.version != plan.job_after.version:
-        spec = json.dumps(write_changed(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
-        tx.execute(statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec})
+    if plan.before.version != plan.job_after.version:
+        values = {"job": seq, "version": plan.job_after.version, "spec": spec_text(plan.job_after.spec)}
+        tx.execute(statement("version_insert"), values)
     if plan.to_cancel is ToCancel.EARLIER:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     for row in plan.rows:
@@ -63,12 +67,6 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     if plan.to_cancel is ToCancel.ALL:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     return True
-
-
-def _insert_job(tx: Transaction, job: Job) -> int:
-    seq = tx.execute(statement("job_insert"), job_values(job)).lastrowid
-    assert seq is not None
-    return seq
 
 
 def _update_job(
@@ -92,21 +90,6 @@ def _update_job(
         },
     )
     return seq
-
-
-def job_values(job: Job) -> dict[str, object]:
-    return {
-        "id": job.id,
-        "name": job.spec.name,
-        "version": job.version,
-        "revision": job.revision,
-        "state": job.state.value,
-        "state_reason": job.state_reason,
-        "next_slot": maybe_us(job.next_slot),
-        "next_run": maybe_us(job.next_run),
-        "created": to_us(job.created),
-        "made_by": job.made_by,
-    }
 
 
 def _insert_execution(tx: Transaction, job_seq: int, row: Execution, job: Job, now: datetime) -> None:
@@ -181,6 +164,8 @@ def claim(
     else:
         ready = tx.execute(statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}).fetchall()
     claimed: list[Execution] = []
+    claims: list[tuple[object, ...]] = []
+    jobs: list[tuple[object, ...]] = []
     left = limit if caught_up is None else caught_up
     for row in ready:
         seq, job_seq, found = row[0], row[27], rows.execution(row)
@@ -196,14 +181,8 @@ def claim(
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
-        tx.execute(
-            statement("execution_claim"),
-            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begins, "now": now_us},
-        )
-        if begins:
-            tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
-        else:
-            tx.execute(statement("job_claimed"), {"job": job_seq})
+        claims.append((owner, to_us(wake_at), begins, now_us, seq))
+        jobs.append((begins, now_us, job_seq))
         claimed.append(
             found.evolve(
                 status=ExecutionStatus.RUNNING,
@@ -214,6 +193,9 @@ def claim(
                 start_time=now if begins else found.start_time,
             )
         )
+    if claims:
+        tx.executemany(statement("execution_claim"), claims)
+        tx.executemany(statement("job_claimed"), jobs)
     return claimed
 
 
@@ -257,16 +239,18 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
     )
     if settlement.closed_attempt is not None:
         _insert_attempt(tx, seq, settlement.closed_attempt)
-    if ended:
+    if settlement.inputs:
+        inputs.ask(tx, seq, settlement)
+    if ended or settlement.inputs:
         insert_texts(tx, seq, after)
-        if after.findings is not None:
+        if ended and after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
     if settlement.hold is not None:
         _hold(tx, settlement.hold)
-    if settlement.steps_end and ended:
+    if settlement.steps_end:
         tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
-    if before.lane is not None and ended:
+    if before.lane is not None and (ended or settlement.inputs):
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
     return True
 
@@ -344,7 +328,7 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
-    """Write the long texts of an execution that ended."""
+    """Write the long texts of an execution that ended, or that is parked with what was said until then."""
     tx.executemany(statement("text_insert"), [(seq, *text) for text in texts_of(after)])
 
 

@@ -21,11 +21,14 @@ from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]
 
+# Columns of ``execution_rows`` that are often empty: texts as they are, and instants.
+_TEXTS: Final = (("reason", 9), ("owner", 13), ("agent_id", 22), ("error", 26))
+_INSTANTS: Final = (("last_at", 5), ("wake_at", 10), ("cancel_requested", 18), ("start_time", 19), ("end_time", 20))
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
-_NO_TOTALS: Final = Totals()
 _NO_MONEY: Final = Decimal(0)
 
 
@@ -89,25 +92,20 @@ def execution(row: Row) -> Execution:
         "slots": row[6],
         "manual": bool(row[7]),
         "status": _STATUS[row[8]],
-        "reason": row[9],
-        "wake_at": maybe_instant(row[10]),
         "priority": row[11],
         "lane": row[12],
-        "owner": row[13],
         "fence": row[14],
         "attempt": row[15],
         "retries": row[16],
         "begun": bool(row[17]),
-        "start_time": maybe_instant(row[19]),
-        "end_time": maybe_instant(row[20]),
         "agent": row[21],
-        "agent_id": row[22],
-        "error": row[26],
     }
-    if row[5] is not None:
-        values["last_at"] = to_instant(row[5])
-    if row[18] is not None:
-        values["cancel_requested"] = to_instant(row[18])
+    for name, at in _TEXTS:
+        if row[at] is not None:
+            values[name] = row[at]
+    for name, at in _INSTANTS:
+        if row[at] is not None:
+            values[name] = to_instant(row[at])
     if row[23] is not None:
         values["usage"] = _usage(row[23])
     if row[24] is not None:
@@ -116,35 +114,40 @@ def execution(row: Row) -> Execution:
         values["cost_basis"] = CostBasis(row[25])
     if row[28] is not None:
         values["findings"] = findings_of(row[28])
-    return Execution.of(**values)
+    if row[29]:
+        values["asked"] = row[29]
+    return Execution.whole(values)
 
 
 def job(row: Row, spec: JobSpec) -> Job:
     """A job of a row of the view ``job_rows`` and of its version's spec."""
     slot, following = row[6], row[7]
     next_slot = shared_instant(slot)
-    return Job.whole(
-        {
-            "id": row[1],
-            "spec": spec,
-            "version": row[2],
-            "revision": row[3],
-            "state": _STATE[row[4]],
-            "state_reason": row[5],
-            "next_slot": next_slot,
-            "next_run": next_slot if following == slot else shared_instant(following),
-            "last_run": shared_instant(row[8]),
-            "open": row[9],
-            "running": row[10],
-            "runs": row[11],
-            "streak": row[12],
-            "created": to_instant(row[13]),
-            "made_by": row[14],
-            "marks": marks_of(row[25]) if row[25] is not None else (),
-            "totals": _totals(row) if any(row[15:24]) or row[26] else _NO_TOTALS,
-            "execution_history": (),
-        }
-    )
+    values = {
+        "id": row[1],
+        "spec": spec,
+        "version": row[2],
+        "revision": row[3],
+        "state": _STATE[row[4]],
+        "next_slot": next_slot,
+        "next_run": next_slot if following == slot else shared_instant(following),
+        "open": row[9],
+        "running": row[10],
+        "runs": row[11],
+        "streak": row[12],
+        "created": to_instant(row[13]),
+    }
+    if row[5] is not None:
+        values["state_reason"] = row[5]
+    if row[8] is not None:
+        values["last_run"] = shared_instant(row[8])
+    if row[14] is not None:
+        values["made_by"] = row[14]
+    if row[25] is not None:
+        values["marks"] = marks_of(row[25])
+    if any(row[15:24]) or row[26]:
+        values["totals"] = _totals(row)
+    return Job.whole(values)
 
 
 def _totals(row: Row) -> Totals:
