@@ -31,7 +31,16 @@ def job_id() -> str:
 def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
-    return f"{(now - _EPOCH) // _MILLISECOND:012x}{_random()}"
+    return f"{_milliseconds(now)}{_random()}"
+
+
+def made_since(instant: datetime) -> str:
+    """Sorts before the id of every execution that was made at ``instant`` or later, and after all earlier ones."""
+    return _milliseconds(instant)
+
+
+def _milliseconds(instant: datetime) -> str:
+    return f"{(instant - _EPOCH) // _MILLISECOND:012x}"
 
 
 class _Random:

@@ -13,6 +13,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak, bucket_of
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.cutting import end_cut, is_cut
 from agentcron.storage.sqlite.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite.tally import Tally
 from agentcron.storage.sqlite.writer import Transaction
@@ -42,9 +43,11 @@ class Endings:
         self.settlements = settlements
         self.tally = Tally()
         common = [settlement for settlement in settlements if _is_success(settlement)]
+        cut = [one for one in settlements if is_cut(one)] if len(common) < len(settlements) else []
         if len({settlement.after.id for settlement in settlements}) < len(settlements):
-            # Two of one execution must see each other.
-            common = []
+            # Several of one execution must see each other.
+            common = cut = []
+        self.cut = {settlement.after.id: settlement for settlement in cut}
         self.endings = {settlement.after.id: _ending(settlement, self.tally) for settlement in common}
         self.ids = json.dumps(list(self.endings))
 
@@ -90,8 +93,11 @@ def _ending(settlement: Settlement, tally: Tally) -> Ending:
 def settle(tx: Transaction, endings: Endings) -> list[bool]:
     """Apply each settlement whose execution is still open under its fence."""
     kept = _end(tx, endings) if endings.endings else set()
+    if endings.cut:
+        kept |= end_cut(tx, endings.cut)
+    common = endings.endings.keys() | endings.cut.keys()
     return [
-        settlement.after.id in kept if settlement.after.id in endings.endings else apply.settle(tx, settlement)
+        settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
         for settlement in endings.settlements
     ]
 
