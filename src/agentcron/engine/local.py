@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -66,6 +66,8 @@ class LocalEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._unsure = False
+        # Who is told that something runs here again.
+        self.on_busy: Callable[[], None] = lambda: None
 
     @property
     def running(self) -> list[tuple[str, int]]:
@@ -232,8 +234,10 @@ class LocalEngine:
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
         deadline = self._clock.steady() + spec.timeout.total_seconds()
         run = Run(execution=execution, clock=self._clock, deadline=deadline)
+        if not self._runs:
+            self._idle.clear()
+            self.on_busy()
         self._runs[execution.id] = run
-        self._idle.clear()
         run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
