@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import Any, Self
 
 
@@ -12,10 +11,9 @@ class Made:
 
     @classmethod
     def of(cls, **values: Any) -> Self:
-        """An instance with these fields, the defaults for the others. The names are not checked."""
+        """An instance with these fields; for the others the class answers with their defaults. The names are not
+        checked."""
         made = object.__new__(cls)
-        # Looked up in the class itself: a subclass must not take the defaults of its parent.
-        made.__dict__.update(cls.__dict__.get("_defaults") or _read_defaults(cls))
         made.__dict__.update(values)
         return made
 
@@ -25,9 +23,3 @@ class Made:
         copy.__dict__.update(self.__dict__)
         copy.__dict__.update(changes)
         return copy
-
-
-def _read_defaults(cls: Any) -> dict[str, Any]:
-    found = {field.name: field.default for field in fields(cls) if field.default is not MISSING}
-    cls._defaults = found
-    return found

@@ -6,7 +6,6 @@ cannot be spelled in two ways. Durations are text (``90s``, ``2h``), instants IS
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
@@ -44,6 +43,8 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     ``InvalidScheduleError``, each in one line; schedule errors come first.
     """
     if not values.keys() <= _KNOWN:
+        import difflib  # only who is refused something pays for it
+
         name = next(name for name in values if name not in _KNOWN)
         near = difflib.get_close_matches(name, _KNOWN, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
