@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentcron.domain.lifecycle import FINAL, ExecutionStatus
+from agentcron.domain.lifecycle import OPEN, ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Needless, Outcome, Unneeded
 from agentcron.domain.planner import is_too_late
@@ -21,7 +21,6 @@ from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
-OPEN: Final = frozenset(ExecutionStatus) - FINAL
 BEAT: Final = timedelta(seconds=1)
 LOOK_EVERY: Final = timedelta(seconds=5)
 # By how much clock and steady time may part between two beats before the clock is taken to have been set.
