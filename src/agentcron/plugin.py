@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +19,15 @@ from agentcron.checks.checker import Checker
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
+from agentcron.domain.inputs import Decision, Given, Input, check_answer
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
+from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
-from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
+from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
@@ -387,6 +390,26 @@ class BackgroundJobsPlugin:
         conversation."""
         return await (await self._store()).list_executions(filters, max(1, min(limit, 10_000)))
 
+    async def latest_runs(self, job_ids: Sequence[str], limit: int = 20) -> dict[str, list[Execution]]:
+        """The newest runs of each of these jobs, newest first, without texts: one read, however many jobs."""
+        found: dict[str, list[Execution]] = {job_id: [] for job_id in job_ids}
+        for run in await (await self._store()).latest_runs(job_ids, max(1, min(limit, 100))):
+            found[run.job_id].append(run)
+        return found
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int = 1000) -> list[Execution]:
+        """What ran at some time from ``start`` to ``end``, the latest start first, without texts; ``limit`` is 1 to
+        10,000. A run that ended is left out where it was made more than a day before ``start``."""
+        return list(await (await self._store()).runs_between(start, end, max(1, min(limit, 10_000))))
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        """How many slots came to each final status since then; for stretches of about a day."""
+        return await (await self._store()).count_since(instant)
+
+    async def quarters(self, job_id: str, since: datetime) -> list[Quarter]:
+        """What became of a job's slots since then, by quarter of an hour; a range stands where it begins."""
+        return list(await (await self._store()).quarters(job_id, since))
+
     async def get_execution(self, execution_id: str) -> Execution | None:
         """The execution of this id, or of this unique beginning of one, with its texts; None where there is none."""
         return await (await self._store()).get_execution(execution_id)
@@ -452,6 +475,50 @@ class BackgroundJobsPlugin:
             return False
         await self._cancel(asked)
         return True
+
+    # --- people ---------------------------------------------------------------------------------------------------
+
+    async def inbox(self, job_id: str | None = None, *, closed: bool = False, limit: int = 100) -> list[Input]:
+        """What parked runs ask of people, of all jobs or of one, oldest first; with ``closed`` also what was answered
+        and what is not asked any more. At most the newest ``limit``."""
+        store = await self._store()
+        return list(await store.list_inputs(job_id=job_id, closed=closed, limit=max(1, min(limit, 10_000))))
+
+    async def get_input(self, input_id: str) -> Input:
+        """What is asked under this id, or unique beginning of one. Raises ``NotFoundError``."""
+        found = await (await self._store()).get_input(input_id)
+        if found is None:
+            raise NotFoundError(f"input {input_id!r} is unknown or ambiguous; 'agentcron inbox' shows what is asked")
+        return found
+
+    async def answer(self, input_id: str, text: str, *, by: str | None = None) -> Input:
+        """Answer a question, or say what came of a call whose outcome is unknown; the run goes on where this was the
+        last thing it asked. ``by`` says who, for the history. It is kept when this returns, and the first answer holds:
+        ``ConflictError`` where somebody was first, the time is over, or the run has ended. Raises ``NotFoundError``,
+        and ``InvalidAnswerError`` where the answer does not fit what is asked."""
+        return await self._answer(input_id, Given(decision=Decision.ANSWERED, answer=text, by=by))
+
+    async def approve(self, input_id: str, *, by: str | None = None) -> Input:
+        """Let the tool be called; as ``answer`` otherwise."""
+        return await self._answer(input_id, Given(decision=Decision.APPROVED, by=by))
+
+    async def deny(self, input_id: str, reason: str | None = None, *, by: str | None = None) -> Input:
+        """Do not let the tool be called, or give a question no answer. The agent is told so, with the reason, and goes
+        on; as ``answer`` otherwise."""
+        return await self._answer(input_id, Given(decision=Decision.DENIED, answer=reason or None, by=by))
+
+    async def _answer(self, input_id: str, given: Given) -> Input:
+        store, asked = await self._store(), await self.get_input(input_id)
+        text = given.answer
+        given = replace(given, answer=None if text is None else self._redactor.text(text))
+        check_answer(asked, given)
+        if not await store.answer_input(asked.id, given, self._clock.now()):
+            row = await store.get_execution(asked.execution_id)
+            raise why_closed(await self.get_input(asked.id), row, self._clock.now())
+        self._wake()
+        by = f" by {given.by}" if given.by else ""
+        self._log.info(f"{asked.id} was {given.decision}{by}", job_id=asked.job_id, execution_id=asked.execution_id)
+        return await self.get_input(asked.id)
 
     # --- answers about time ---------------------------------------------------------------------------------------
 

@@ -18,11 +18,13 @@ from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
+    INPUT_TIMEOUT,
     MISFIRE_GRACE,
     PAUSE_AFTER_FAILURES,
     TIMEOUT,
     CatchUp,
     ConversationMode,
+    OnExpiry,
     OnInterrupt,
     Overlap,
     RetryPolicy,
@@ -37,6 +39,7 @@ MAX_PROMPT_BYTES: Final = 1 << 20
 MAX_METADATA_BYTES: Final = 64 << 10
 MAX_TIMEOUT: Final = timedelta(days=30)
 _NONE: Final = timedelta(0)
+MAX_INPUT_TIMEOUT: Final = timedelta(days=366)
 
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
@@ -77,6 +80,9 @@ class JobSpec:
     limits: Limits = _field("What one run may use at most; beyond it the run is a FAILURE.", NO_LIMITS)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
+    input_timeout: timedelta = _field("How long a run waits for a person's answer.", INPUT_TIMEOUT)
+    on_expiry: OnExpiry = _field("What follows when nobody answered in time.", OnExpiry.ABANDON)
+    default_answer: str | None = _field("What a question is answered with, with on_expiry 'answer'.", None)
     conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
     budgets: tuple[Budget, ...] = _field("The most that its runs may use in a window.", ())
     pause_after_failures: int = _field(
@@ -170,6 +176,10 @@ def _check_numbers(spec: JobSpec) -> None:
             raise _refuse(name, "is negative; give a duration such as 30s, 5m or 2h")
     if not _NONE < spec.timeout <= MAX_TIMEOUT:
         raise _refuse("timeout", "must be more than 0 and at most 30d")
+    if not _NONE < spec.input_timeout <= MAX_INPUT_TIMEOUT:
+        raise _refuse("input_timeout", "must be more than 0 and at most 366d")
+    if spec.on_expiry is OnExpiry.ANSWER and not (spec.default_answer or "").strip():
+        raise _refuse("default_answer", "is missing; with on_expiry 'answer' say what a question is answered with")
     if spec.max_runs is not None and spec.max_runs < 1:
         raise _refuse("max_runs", f"{spec.max_runs} is out of range; at least 1")
     if spec.catch_up_max < 1:

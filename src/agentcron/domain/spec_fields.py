@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
-from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget, read_budgets, write_budget
 from agentcron.errors import InvalidJobError, InvalidScheduleError
@@ -299,6 +299,9 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "limits": _limits,
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
+    "input_timeout": _duration,
+    "on_expiry": _choice(OnExpiry),
+    "default_answer": _optional(_text),
     "conversation": _choice(ConversationMode),
     "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": _whole,

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from agentcron.domain.model import Execution
+from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
@@ -149,10 +150,10 @@ class Settler:
         if not kept:
             return
         words = Counter(_word(waiting.settlement.after) for waiting in kept)
-        told = ", ".join(f"{count} {word}" for word, count in words.most_common())
+        ends = ", ".join(f"{count} {word}" for word, count in words.most_common())
         detail = next((found for waiting in kept if (found := _detail(waiting.settlement))), None)
         self._log.warning(
-            f"{len(kept)} open runs were settled: {told}; {_named(kept)}" + (f": {detail}" if detail else "")
+            f"{len(kept)} open runs were settled: {ends}; {_named(kept)}" + (f": {detail}" if detail else "")
         )
 
     def _tell(self, waiting: Waiting) -> None:
@@ -167,13 +168,17 @@ class Settler:
         word = _word(after)
         if settlement.ended and after.duration is not None:
             word += f" after {after.duration.total_seconds():.3f}s"
+        elif settlement.inputs and after.wake_at is not None:
+            word += f" until {after.wake_at.isoformat(timespec='seconds')}"
         elif after.wake_at is not None:
             word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
-        told = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"
-        tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
+        line = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"
+        tell(f"{line}: {detail}" if detail else line, job_id=after.job_id, execution_id=after.id)
 
 
 def _detail(settlement: Settlement) -> str | None:
+    if settlement.inputs:
+        return told(settlement.inputs)
     closed = settlement.closed_attempt
     return settlement.after.error or (closed.error if closed is not None else None)
 

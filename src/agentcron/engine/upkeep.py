@@ -15,6 +15,7 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm
+from agentcron.engine.asking import expire
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
@@ -93,10 +94,17 @@ class Upkeep:
         mine = {key for key, _ in self._engine.running}
         lapsed = [row for row in await self._store.lapsed(self._clock.now(), BATCH) if row.id not in mine]
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
-        cuts = [(execution, self._why(execution, alive)) for execution in lapsed]
+        settled, cuts = 0, []
         # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
-        believes = self._clock.steady() < self._believing_until
-        return await self._settle([cut for cut in cuts if cut[1].cause is not CutCause.TIMEOUT or not believes])
+        believes = self._clock.steady() >= self._believing_until
+        for execution in lapsed:
+            if execution.status is ExecutionStatus.AWAITING_INPUT and execution.cancel_requested is None:
+                settled += await self._expire(execution)
+                continue
+            cut = self._why(execution, alive)
+            if believes or cut.cause is not CutCause.TIMEOUT:
+                cuts.append((execution, cut))
+        return settled + await self._settle(cuts)
 
     async def give_up_late(self) -> int:
         """Settle waiting slots that came too late while no scheduler was up; answers how many."""
@@ -165,6 +173,14 @@ class Upkeep:
         kept = await self._settler.settle_all(settlements)
         self._engine.wake()
         return kept
+
+    async def _expire(self, execution: Execution) -> bool:
+        spec = await self._spec_of(execution)
+        if spec is None:
+            return False
+        done = await expire(execution, spec, self._store, self._settler, self._clock, self._log)
+        self._engine.wake()
+        return done
 
     async def _end_processes(self, execution: Execution) -> None:
         """End what the lost attempt left running, before anything is written or started for its slot."""

@@ -21,7 +21,7 @@ from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.sqlite import rows
+from agentcron.storage.sqlite import inputs, rows
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created, job_values, spec_text
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
@@ -240,21 +240,24 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
     )
     if settlement.closed_attempt is not None:
         _insert_attempt(tx, seq, settlement.closed_attempt)
-    if ended:
+    if settlement.inputs:
+        inputs.ask(tx, seq, settlement)
+    if ended or settlement.inputs:
         insert_texts(tx, seq, after)
-        if after.findings is not None:
+        if ended and after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
     if settlement.hold is not None:
-        _hold(tx, settlement.hold)
-    if settlement.steps_end and ended:
+        _hold(tx, settlement.hold, settlement.now)
+    if settlement.steps_end:
         tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
-    if before.lane is not None and ended:
+    if before.lane is not None and (ended or settlement.inputs):
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
     return True
 
 
-def _hold(tx: Transaction, hold: Held) -> None:
+def _hold(tx: Transaction, hold: Held, now: datetime) -> None:
+    tx.execute(statement("holds_expired"), {"now": to_us(now)})
     for agent in hold.agents:
         tx.execute(statement("hold_set"), {"agent": agent, "key": hold.key, "until": to_us(hold.until)})
 
@@ -327,7 +330,7 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
-    """Write the long texts of an execution that ended."""
+    """Write the long texts of an execution that ended, or that is parked with what was said until then."""
     tx.executemany(statement("text_insert"), text_rows(seq, after))
 
 

@@ -117,6 +117,8 @@ def execution(row: Row, texts: Mapping[str, Any] = _NO_TEXTS) -> Execution:
         values["cost_basis"] = CostBasis(row[25])
     if row[28] is not None:
         values["findings"] = findings_of(row[28])
+    if row[29]:
+        values["asked"] = row[29]
     return Execution.of(**values)
 
 

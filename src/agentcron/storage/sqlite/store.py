@@ -8,17 +8,18 @@ import json
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
-from agentcron.domain.lifecycle import RAN
+from agentcron.domain.inputs import Given, Input
+from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -30,7 +31,7 @@ from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, batches, reads, rows, spending
+from agentcron.storage.sqlite import apply, batches, inputs, reads, rows, spending
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -278,6 +279,19 @@ class SqliteStorage:
         }  # fmt: skip
         return await self._write(lambda tx: tx.execute(statement("step_record"), values).rowcount > 0)
 
+    async def list_inputs(
+        self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
+    ) -> Sequence[Input]:
+        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
+        return [inputs.input_of(row) for row in self._all("inputs_list", **wanted)][::-1]
+
+    async def get_input(self, input_id: str) -> Input | None:
+        found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []
+        return inputs.input_of(found[0]) if len(found) == 1 else None
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
+
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = json.dumps(list(execution_ids))
 
@@ -316,6 +330,19 @@ class SqliteStorage:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
         return self._execution(row) if row else None
 
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        return [self._execution(row) for row in self._all("executions_latest", ids=json.dumps(job_ids), limit=limit)]
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        found = self._read(lambda connection: reads.between(connection, start, end, limit))
+        return [self._execution(row) for row in found]
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        return self._read(lambda connection: reads.count_since(connection, instant))
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        return self._read(lambda connection: reads.quarters(connection, job_id, since))
+
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
 
@@ -325,6 +352,7 @@ class SqliteStorage:
         return await self._write(lambda tx: prune(tx, retention, now, after))
 
     async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+
         from agentcron.storage.sqlite.backup import back_up
 
         return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
