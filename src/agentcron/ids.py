@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -68,4 +67,4 @@ os.register_at_fork(after_in_child=_job_ids.clear)
 
 def node_id() -> str:
     """16 hexadecimal digits at random."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()

@@ -53,11 +53,6 @@ class Streak(Enum):
     ENDS = "ends"
 
 
-_SUCCESS: Final = ExecutionStatus.SUCCESS
-_ENDS: Final = Streak.ENDS
-_RESUME: Final = OnInterrupt.RESUME
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settlement(Made):
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
@@ -96,7 +91,9 @@ def settle(
 ) -> Settlement:
     """End, retry or give back an open execution of a job with this spec. ``agent_id`` is who worked on it."""
     if isinstance(outcome, Done):
-        ended = _end(execution, _SUCCESS, None, now, spec, outcome.answer, streak=_ENDS, agent_id=agent_id)
+        ended = _end(
+            execution, ExecutionStatus.SUCCESS, None, now, spec, outcome.answer, streak=Streak.ENDS, agent_id=agent_id
+        )
         return _found(ended, outcome.silent) if outcome.silent or execution.findings is not None else ended
     if agent_id is not None:
         execution = execution.evolve(agent_id=agent_id)
@@ -214,7 +211,7 @@ def _end(
         streak=streak,
         scopes=_spending_scopes(spec, after),
         pause_after_failures=spec.pause_after_failures,
-        steps_end=spec.on_interrupt is _RESUME,
+        steps_end=spec.on_interrupt is OnInterrupt.RESUME,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -75,6 +75,8 @@ class LocalEngine:
         self._line_waits = False
         self._beside: asyncio.Task[None] | None = None
         settler.beside = self._claim_beside
+        # Who is told that something runs here again.
+        self.on_busy: Callable[[], None] = lambda: None
 
     @property
     def running(self) -> list[tuple[str, int]]:
@@ -242,9 +244,11 @@ class LocalEngine:
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
         deadline = self._clock.steady() + spec.timeout.total_seconds()
         run = Run(execution=execution, clock=self._clock, deadline=deadline)
+        if not self._runs:
+            self._idle.clear()
+            self.on_busy()
         self._runs[execution.id] = run
         self._busy.add(run)
-        self._idle.clear()
         run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
@@ -266,16 +270,11 @@ class LocalEngine:
             self._forget(run)
         else:
             lost = self._runner.lost_answer(run, spec, error)
-            self._settler.add(lost, spec.name, partial(self._heard_last, run))
+            self._settler.add(lost, spec.name, partial(self._lost, run))
 
-    def _heard_last(self, run: Run, error: Exception | None) -> None:
-        if error is None:
-            self._forget(run)
-        else:
-            self._lost(run, error)
-
-    def _lost(self, run: Run, error: BaseException) -> None:
-        self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+    def _lost(self, run: Run, error: BaseException | None) -> None:
+        if error is not None:
+            self._log.error(f"{run.execution.id} could not be settled: {error!r}")
         self._forget(run)
 
     def _forget(self, run: Run) -> None:

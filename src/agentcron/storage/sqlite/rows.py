@@ -6,7 +6,7 @@ Times are integer microseconds since the epoch, UTC; money is integer micro-doll
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -30,6 +30,7 @@ _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
 _NO_MONEY: Final = Decimal(0)
+_NO_TEXTS: Final[Mapping[str, Any]] = {}
 
 
 def to_us(instant: datetime) -> int:
@@ -82,9 +83,10 @@ def _usage(text: str | None) -> Usage | None:
     )
 
 
-def execution(row: Row) -> Execution:
-    """An execution of a row of the view ``execution_rows``, without its texts."""
+def execution(row: Row, texts: Mapping[str, Any] = _NO_TEXTS) -> Execution:
+    """An execution of a row of the view ``execution_rows``, with these fields beside those of the row."""
     values = {
+        **texts,
         "id": row[1],
         "job_id": row[2],
         "version": row[3],
