@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _DRAWN: Final = 4096
 
 
@@ -20,9 +20,9 @@ def job_id() -> str:
     try:
         return _job_ids.pop()
     except IndexError:
-        drawn = _random().hex()
+        drawn = _random()
         head, first = drawn[:5], int(drawn[5], 16)
-        made = [f"{head}{first + n & 15:x}{_random().hex()[:10]}" for n in range(16)]
+        made = [f"{head}{first + n & 15:x}{_random()[:10]}" for n in range(16)]
         _job_ids.extend(made[1:])
         return made[0]
 
@@ -30,35 +30,34 @@ def job_id() -> str:
 def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
-    return (_milliseconds(now) + _random()).hex()
+    return f"{_milliseconds(now)}{_random()}"
 
 
 def made_since(instant: datetime) -> str:
     """Sorts before the id of every execution that was made at ``instant`` or later, and after all earlier ones."""
-    return _milliseconds(instant).hex()
+    return _milliseconds(instant)
 
 
-def _milliseconds(instant: datetime) -> bytes:
-    since = instant - _EPOCH
-    return ((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000).to_bytes(6, "big")
+def _milliseconds(instant: datetime) -> str:
+    return f"{(instant - _EPOCH) // _MILLISECOND:012x}"
 
 
 class _Random:
-    """Seven random bytes at a time. Each asking of the system for some gives the interpreter's lock away, and with a
-    busy thread beside it the asker waits for milliseconds to get it back."""
+    """Seven random bytes at a time, as 14 hexadecimal digits. Each asking of the system for some gives the
+    interpreter's lock away, and with a busy thread beside it the asker waits for milliseconds to get it back."""
 
     def __init__(self) -> None:
-        self._drawn: list[bytes] = []
+        self._drawn: list[str] = []
         # A child of a fork would draw the very same ids.
         os.register_at_fork(after_in_child=self._drawn.clear)
 
-    def __call__(self) -> bytes:
+    def __call__(self) -> str:
         try:
             return self._drawn.pop()
         except IndexError:
-            many = os.urandom(7 * _DRAWN)
-            self._drawn.extend(many[at : at + 7] for at in range(7, len(many), 7))
-            return many[:7]
+            many = os.urandom(7 * _DRAWN).hex()
+            self._drawn.extend(many[at : at + 14] for at in range(14, len(many), 14))
+            return many[:14]
 
 
 _random = _Random()
@@ -68,4 +67,4 @@ os.register_at_fork(after_in_child=_job_ids.clear)
 
 def node_id() -> str:
     """16 hexadecimal digits at random."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -590,7 +590,12 @@ class BackgroundJobsPlugin:
     def _make_scheduler(self, store: JobStore) -> Scheduler:
         now = self._clock.now()
         node = Node(
-            id=ids.node_id(), host=platform.node(), pid=os.getpid(), version=__version__, started_at=now, seen_at=now
+            id=ids.node_id(),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started_at=now,
+            seen_at=now,
         )
         return Scheduler(
             store,

@@ -184,6 +184,7 @@ def test_an_import_that_fails_on_the_way_says_how_far_it_came_and_goes_on_when_r
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteStorage, "restore", full)
+        patch.setattr("agentcron.storage.transfer._AT_ONCE", 100)
         done = agentcron("import", "original", "old")
     assert (done.code, done.out) == (5, "")
     assert "the disk is full: free some space (100 jobs were moved before that; repeat it for the rest)" in one_line(

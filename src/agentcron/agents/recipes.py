@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -165,6 +164,8 @@ def check_kept(where: str, recipe: Recipe, limits: Limits) -> None:
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
     """``did you mean X?``, and all that is known."""
+    import difflib
+
     names = sorted(known)
     near = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agentcron.access import Scope, TokenFile, token_file
+from agentcron.cli.collector import rare_collections
 from agentcron.cli.session import Session, command
 from agentcron.cli.start import foreground
 from agentcron.errors import ConfigError
@@ -77,7 +78,8 @@ def serve_command(session: Session, host: str, port: int, no_scheduler: bool, mo
         finally:
             await serving.close()
 
-    return session.call(work, level=logging.INFO)
+    with rare_collections():
+        return session.call(work, level=logging.INFO)
 
 
 def _first_token(tokens: TokenFile) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from agentcron.cli.collector import rare_collections
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import when
 from agentcron.schedule import parse_duration
@@ -33,7 +34,8 @@ def start_command(session: Session, duration: str | None) -> int:
     Example: agentcron start --for 30s
     """
     limit = parse_duration(duration) if duration is not None else None
-    code = session.call(lambda plugin: foreground(session, plugin, limit))
+    with rare_collections():
+        code = session.call(lambda plugin: foreground(session, plugin, limit))
     if session.json:
         session.emit({"stopped": True}, "")
     return code

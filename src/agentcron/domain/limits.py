@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
@@ -80,6 +79,8 @@ def read_limits(value: Any) -> Limits:
     bounds: dict[str, Any] = {}
     for name, most in value.items():
         if name not in NAMES:
+            import difflib
+
             near = difflib.get_close_matches(str(name), NAMES, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ValueError(f".{name}: is not known; {hint}Known: {', '.join(NAMES)}")

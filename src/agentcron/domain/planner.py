@@ -19,13 +19,17 @@ from agentcron.domain.plans import MAX_ROWS, Draft, NewId, Plan, Reason, ToCance
 from agentcron.domain.policies import CATCH_UP_WINDOW, CatchUp, Overlap
 from agentcron.domain.spec import JobSpec
 
+# Bound once: Python looks a member of an enumeration up by a function at each use, and each run passes a dozen.
+_ACTIVE: Final = JobState.ACTIVE
+_CANCEL_OTHER: Final = Overlap.CANCEL_OTHER
+_SKIP: Final = Overlap.SKIP
 _MISSED: Final = ExecutionStatus.MISSED
 _SKIPPED: Final = ExecutionStatus.SKIPPED
 
 
 def plan(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Plan | None:
     """What is to be done for this job at ``now``; None where nothing is. ``down_since``: see ``Draft``."""
-    if job.state is not JobState.ACTIVE:
+    if job.state is not _ACTIVE:
         return None
     limit = job.spec.pause_after_failures
     if limit and job.streak >= limit:
@@ -161,7 +165,7 @@ def _useful_until(job: Job, slot: datetime, following: datetime | None) -> datet
 def _overlap(draft: Draft, first: datetime, last: datetime) -> None:
     """Judge the fresh slots ``[first, last]`` by what is open."""
     job, schedule, policy = draft.before, draft.before.spec.schedule, draft.before.spec.overlap
-    if policy is Overlap.CANCEL_OTHER:
+    if policy is _CANCEL_OTHER:
         older = schedule.previous_before(last)
         if first != last and older is not None:
             draft.close(first, older, _SKIPPED, Reason.OVERLAP)
@@ -171,7 +175,7 @@ def _overlap(draft: Draft, first: datetime, last: datetime) -> None:
         return
     open_now = job.open + draft.opened
     places = MAX_ROWS
-    if policy is Overlap.SKIP:
+    if policy is _SKIP:
         places = 1 - open_now
     elif policy is Overlap.BUFFER_ONE:
         places = 2 - open_now

@@ -16,6 +16,8 @@ from agentcron.domain.policies import BEHIND_FRESH
 
 NewId = Callable[[], str]
 
+_PENDING: Final = ExecutionStatus.PENDING
+
 # A plan that made more rows than this would hold the store's writer for long; the job stays due and is planned again.
 MAX_ROWS: Final = 1000
 
@@ -139,7 +141,7 @@ class Draft:
                     job_id=job.id,
                     version=job.version,
                     at=slot,
-                    status=ExecutionStatus.PENDING,
+                    status=_PENDING,
                     wake_at=start_of(job, slot),
                     priority=job.spec.priority + late * BEHIND_FRESH,
                     lane=lane,

@@ -90,12 +90,14 @@ def settle(
     execution: Execution, outcome: Outcome, now: datetime, spec: JobSpec, *, agent_id: str | None = None
 ) -> Settlement:
     """End, retry or give back an open execution of a job with this spec. ``agent_id`` is who worked on it."""
+    if isinstance(outcome, Done):
+        ended = _end(
+            execution, ExecutionStatus.SUCCESS, None, now, spec, outcome.answer, streak=Streak.ENDS, agent_id=agent_id
+        )
+        return _found(ended, outcome.silent) if outcome.silent or execution.findings is not None else ended
     if agent_id is not None:
         execution = execution.evolve(agent_id=agent_id)
     match outcome:
-        case Done(answer=answer, silent=silent):
-            ended = _end(execution, ExecutionStatus.SUCCESS, None, now, spec, answer, streak=Streak.ENDS)
-            return _found(ended, silent) if silent or execution.findings is not None else ended
         case Failed(kind=kind, message=message, answer=answer):
             return _end(execution, ExecutionStatus.FAILURE, kind, now, spec, answer, error=message, streak=Streak.GROWS)
         case Errored():
@@ -198,9 +200,10 @@ def _end(
     *,
     error: str | None = None,
     streak: Streak = Streak.KEPT,
+    agent_id: str | None = None,
 ) -> Settlement:
     check_execution(execution.status, status)
-    after = _closed(execution, status, reason, error, now, answer, final=True)
+    after = _closed(execution, status, reason, error, now, answer, final=True, agent_id=agent_id)
     return Settlement.of(
         before=execution,
         after=after,
@@ -221,21 +224,26 @@ def _closed(
     answer: AgentOutcome | None,
     *,
     final: bool = False,
+    agent_id: str | None = None,
 ) -> Execution:
-    changes: dict[str, Any] = {
+    began = execution.start_time
+    values: dict[str, Any] = {
+        **execution.__dict__,
         "status": status,
         "reason": reason,
         "error": error,
         # A clock that was set back must not make a run end before it began.
-        "end_time": max(now, execution.start_time) if execution.start_time else now,
+        "end_time": began if began is not None and began > now else now,
         "wake_at": None,
         "cancel_requested": None,
     }
+    if agent_id is not None:
+        values["agent_id"] = agent_id
     if answer is not None:
-        changes |= {"usage": answer.usage, "cost_usd": answer.cost_usd, "cost_basis": answer.cost_basis}
+        values["usage"], values["cost_usd"], values["cost_basis"] = answer.usage, answer.cost_usd, answer.cost_basis
         if final:
-            changes |= {"result": answer.output, "conversation": answer.conversation}
-    return execution.evolve(**changes)
+            values["result"], values["conversation"] = answer.output, answer.conversation
+    return Execution.whole(values)
 
 
 def _again(

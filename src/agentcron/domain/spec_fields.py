@@ -6,7 +6,6 @@ cannot be spelled in two ways. Durations are text (``90s``, ``2h``), instants IS
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
@@ -33,10 +32,9 @@ from agentcron.schedule import (
 )
 
 SCHEDULE_KEYS: Final = ("cron_expression", "every", "at", "schedule")
-_UTC: Final = "UTC"
 
 
-def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezone: str = _UTC) -> JobSpec:
+def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezone: str = "UTC") -> JobSpec:
     """A checked ``JobSpec`` of these values, on top of ``base`` where one is given.
 
     The schedule is one of ``cron_expression``, ``every``, ``at``, or ``schedule`` (any of them as text, or a
@@ -44,6 +42,8 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     ``InvalidScheduleError``, each in one line; schedule errors come first.
     """
     if not values.keys() <= _KNOWN:
+        import difflib  # only who is refused something pays for it
+
         name = next(name for name in values if name not in _KNOWN)
         near = difflib.get_close_matches(name, _KNOWN, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
@@ -126,7 +126,7 @@ def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone
 
 def _every(interval: timedelta, values: Mapping[str, Any]) -> EverySchedule:
     anchor = values.get("anchor")
-    return EverySchedule(interval, anchor=parse_instant(anchor, _UTC) if isinstance(anchor, str) else anchor)
+    return EverySchedule(interval, anchor=parse_instant(anchor, "UTC") if isinstance(anchor, str) else anchor)
 
 
 def _in_zone(schedule: Schedule, name: str) -> Schedule:

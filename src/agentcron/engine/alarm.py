@@ -33,3 +33,11 @@ class Alarm:
         elif until is None:
             await self._rung.wait()
         self._rung.clear()
+
+
+async def first_of(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    """Return when either is set, after so many seconds at the latest."""
+    waits = [asyncio.ensure_future(one.wait()), asyncio.ensure_future(other.wait())]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

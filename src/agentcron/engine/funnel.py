@@ -11,10 +11,11 @@ from agentcron.redaction import Redactor
 
 def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
     """The one funnel: what is stored of a run passes here."""
+    if isinstance(outcome, Done):
+        clean = _clean(outcome.answer, redactor)
+        return outcome if clean is outcome.answer else replace(outcome, answer=clean)
     text = redactor.text
     match outcome:
-        case Done(answer=answer):
-            return replace(outcome, answer=_clean(answer, redactor))
         case Failed(answer=answer, message=message):
             return replace(outcome, answer=_clean(answer, redactor), message=text(message))
         case Asking():

@@ -105,18 +105,20 @@ class JobManager:
             if made is not None:
                 plans.append(made)
         applied = await self._commit(plans) if plans else []
+        debugging = self._log.debugging
         for made, ok in zip(plans, applied, strict=True):
             if ok:
-                self._tell(made)
+                if made.notices or debugging:
+                    self._tell(made, debugging)
                 await self._on_planned(made)
         self._on_look()
 
-    def _tell(self, made: Plan) -> None:
+    def _tell(self, made: Plan, debugging: bool) -> None:
         job = made.job_after or made.before
         assert job is not None
         for notice in made.notices:
             self._log.info(f"{job.name} ({job.id}): {notice}", job_id=job.id)
-        if self._log.debugging:
+        if debugging:
             slots = ", ".join(_why(row, job, made.now) for row in made.rows if not row.final) or "none"
             cancels = "" if made.to_cancel is ToCancel.NONE else f", cancels {made.to_cancel.value}"
             following = job.next_slot.isoformat() if job.next_slot else "none"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import Cut, CutCause, GivenBack
+from agentcron.domain.outcomes import Cut, CutCause
 from agentcron.domain.plans import Plan
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
-from agentcron.engine.alarm import Alarm
+from agentcron.engine.alarm import Alarm, first_of
+from agentcron.engine.claimed import give_back, spec_of
 from agentcron.engine.runner import Run, Runner
 from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
@@ -29,6 +29,9 @@ PAUSE: Final = timedelta(seconds=1)
 LAST_GRACE: Final = timedelta(seconds=45)
 # A claim that is older is asked about again before an agent is started on it.
 FRESH_CLAIM: Final = timedelta(seconds=5)
+# So many runs begin before the first of them is let go on: short ones end while they are still in the core's cache, and
+# whoever waits for the event loop is served in between.
+SLICE: Final = 64
 
 
 class LocalEngine:
@@ -66,6 +69,14 @@ class LocalEngine:
         self._idle = asyncio.Event()
         self._idle.set()
         self._unsure = False
+        # Those whose agent is not closed yet: a run that only has to be written holds no place.
+        self._busy: set[Run] = set()
+        # Whether more was ready than found a place. What then frees places is settled and claimed for in one commit.
+        self._line_waits = False
+        self._beside: asyncio.Task[None] | None = None
+        settler.beside = self._claim_beside
+        # Who is told that something runs here again.
+        self.on_busy: Callable[[], None] = lambda: None
 
     @property
     def running(self) -> list[tuple[str, int]]:
@@ -100,7 +111,7 @@ class LocalEngine:
         self._stopping = True
         self._alarm.ring()
         if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.gather(self._task, *filter(None, [self._beside]), return_exceptions=True)
             self._task = None
         await self._wait(grace, self._hurry)
         self._cut(list(self._runs), CutCause.SHUTDOWN)
@@ -118,6 +129,7 @@ class LocalEngine:
         async with self._claiming:
             free = self._free
             if free <= 0 or self._stopping:
+                self._line_waits = True
                 return await self._store.commit(plans)
             now, behind = self._clock.now(), self._left_to_catch_up()
             try:
@@ -127,6 +139,7 @@ class LocalEngine:
             except StoreError:
                 self._unsure = True
                 raise
+            self._line_waits = len(begun) >= free
             self._claimed.extend(begun)
             await self._begin_claimed({job.id: job for plan in plans if (job := plan.job_after) is not None})
             return applied
@@ -135,7 +148,9 @@ class LocalEngine:
         """Claim what is ready, these ids or any, and start it; answers how many."""
         async with self._claiming:
             begun = await self._begin_claimed({})
-            await self._give_back_strays()
+            if self._unsure:
+                await give_back(self._store, self._node, self._runs, self._clock)
+                self._unsure = False
             free, behind = self._free, None if ids is not None else self._left_to_catch_up()
             if free <= 0:
                 return begun
@@ -147,15 +162,30 @@ class LocalEngine:
                 # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
                 self._unsure = True
                 raise
+            self._line_waits = len(claimed) >= free
             self._claimed.extend(claimed)
             return begun + await self._begin_claimed({})
 
     @property
     def _free(self) -> int:
-        return self._places - len(self._runs) - len(self._claimed)
+        return self._places - len(self._busy) - len(self._claimed)
 
     def _left_to_catch_up(self) -> int:
-        return max(0, self._places_to_catch_up - sum(run.execution.caught_up for run in self._runs.values()))
+        return max(0, self._places_to_catch_up - sum(run.execution.caught_up for run in self._busy))
+
+    def _claim_beside(self) -> None:
+        """Settlements are on their way into the store: a claim that is asked for at once goes with them."""
+        if self._line_waits and self._beside is None and not self._stopping:
+            self._beside = asyncio.create_task(self._claim_freed(), name="agentcron-claim")
+
+    async def _claim_freed(self) -> None:
+        try:
+            await self.claim()
+        except Exception:  # the loop looks again, and tells what is wrong
+            self._line_waits = False
+        finally:
+            self._beside = None
+            self._alarm.ring()
 
     async def abandon_overdue(self) -> None:
         """End the runs that are past their deadline, and give up those that ignore it: an agent that cannot be ended
@@ -191,7 +221,7 @@ class LocalEngine:
             if job is not None and job.version == execution.version:
                 spec: JobSpec | None = job.spec
             else:
-                spec, now = await self._spec_of(execution), self._clock.now()
+                spec, now = await spec_of(self._store, execution, self._log), self._clock.now()
             fresh = execution.start_time is not None and abs(now - execution.start_time) <= FRESH_CLAIM
             # One that looks at something first is not begun yet: its beginning will prove it ours.
             still_ours = fresh or not execution.begun or await self._still_ours(execution)
@@ -200,15 +230,9 @@ class LocalEngine:
             if spec is not None and still_ours:
                 self._begin(execution, spec)
                 begun += 1
+                if begun % SLICE == 0:
+                    await asyncio.sleep(0)
         return begun
-
-    async def _spec_of(self, execution: Execution) -> JobSpec | None:
-        try:
-            return await self._store.get_spec(execution.job_id, execution.version)
-        except ValueError as error:
-            # One job that this release cannot read must not keep the others from running.
-            self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
-            return None
 
     async def _still_ours(self, execution: Execution) -> bool:
         """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""
@@ -217,23 +241,14 @@ class LocalEngine:
         self._unsure = True
         return False
 
-    async def _give_back_strays(self) -> None:
-        """Return what a claim without an answer may have taken: nobody began it, so it is asked of nobody."""
-        if not self._unsure:
-            return
-        now = self._clock.now()
-        for row in await self._store.open_executions():
-            if row.status is ExecutionStatus.RUNNING and row.owner == self._node and row.id not in self._runs:
-                spec = await self._store.get_spec(row.job_id, row.version)
-                if spec is not None:
-                    await self._store.settle([settle(row, GivenBack(ready_at=now), now, spec)])
-        self._unsure = False
-
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
         deadline = self._clock.steady() + spec.timeout.total_seconds()
         run = Run(execution=execution, clock=self._clock, deadline=deadline)
+        if not self._runs:
+            self._idle.clear()
+            self.on_busy()
         self._runs[execution.id] = run
-        self._idle.clear()
+        self._busy.add(run)
         run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
@@ -244,6 +259,7 @@ class LocalEngine:
             if not isinstance(error, Exception):
                 raise
             return
+        self._busy.discard(run)
         if settlement is None:
             self._forget(run)
         else:
@@ -254,19 +270,15 @@ class LocalEngine:
             self._forget(run)
         else:
             lost = self._runner.lost_answer(run, spec, error)
-            self._settler.add(lost, spec.name, partial(self._heard_last, run))
+            self._settler.add(lost, spec.name, partial(self._lost, run))
 
-    def _heard_last(self, run: Run, error: Exception | None) -> None:
-        if error is None:
-            self._forget(run)
-        else:
-            self._lost(run, error)
-
-    def _lost(self, run: Run, error: BaseException) -> None:
-        self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+    def _lost(self, run: Run, error: BaseException | None) -> None:
+        if error is not None:
+            self._log.error(f"{run.execution.id} could not be settled: {error!r}")
         self._forget(run)
 
     def _forget(self, run: Run) -> None:
+        self._busy.discard(run)
         if self._runs.get(run.execution.id) is run:
             del self._runs[run.execution.id]
             if not self._runs:
@@ -283,17 +295,14 @@ class LocalEngine:
     async def _wait(self, grace: timedelta, hurry: asyncio.Event) -> None:
         """Return when every run has ended, after ``grace``, or when somebody is in a hurry."""
         if self._runs:
-            waits = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
-            await asyncio.wait(waits, timeout=grace.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+            await first_of(self._idle, hurry, grace.total_seconds())
 
     async def _loop(self) -> None:
         while not self._stopping:
             now = self._clock.now()
             until = None
             try:
-                if len(self._runs) < self._places or self._claimed:
+                if self._claimed or (self._free > 0 and not (self._line_waits and self._settler.writing)):
                     until = await self._store.ready_at()
                     if self._claimed or self._unsure or (until is not None and until <= now):
                         # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.

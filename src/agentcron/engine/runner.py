@@ -30,6 +30,7 @@ from agentcron.redaction import Redactor
 
 # A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
 TOLD_AGAIN: Final = 30.0
+_LOST: Final = CutCause.LOST
 CREATION_BACKOFF: Final = timedelta(seconds=1)
 
 
@@ -129,7 +130,7 @@ class Runner:
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
         execution, spec = run.execution, _as_begun(run, spec)
-        if run.abandoned or run.cause is CutCause.LOST:
+        if run.abandoned or run.cause is _LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
         return settle(run.execution, redacted(outcome, self._redactor), self._clock.now(), spec, agent_id=agent_id)
@@ -150,7 +151,7 @@ class Runner:
         limit = self._deadlines.add(run, spec.timeout.total_seconds())
         outcome: Outcome
         try:
-            if held_up := await self._held_up(run, spec):
+            if self._looks_first(run, spec) and (held_up := await self._held_up(run, spec)) is not None:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
@@ -178,19 +179,28 @@ class Runner:
             self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
-            if isinstance(outcome, Errored | Cut) or (isinstance(outcome, Asking) and outcome.answer is None):
-                # What was used before the end was paid for, and is what one reads to understand the end.
-                outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
-            if isinstance(outcome, Errored) and outcome.kind == LIMIT:
-                outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
-            if isinstance(outcome, Errored) and outcome.provider is not None:
-                outcome = self._holds.held(outcome, spec.agent, self._clock.now())
+            if not isinstance(outcome, Done):
+                outcome = self._explained(outcome, agent, run, spec)
             await self._close(agent, run, spec)
             if self._manager is not None and entry is not None:
                 self._manager.unregister(entry)
-        if isinstance(outcome, Done) and (spec.expect or spec.silent):
+        if (spec.expect or spec.silent) and isinstance(outcome, Done):
             outcome = await self._gatekeeper.judge(run, spec, outcome, self._clock.steady() - began)
         return outcome, agent_id
+
+    def _explained(self, outcome: Outcome, agent: BackgroundAgent, run: Run, spec: JobSpec) -> Outcome:
+        """What did not go well, with what the agent knows of it."""
+        if isinstance(outcome, Errored | Cut) or (isinstance(outcome, Asking) and outcome.answer is None):
+            # What was used before the end was paid for, and is what one reads to understand the end.
+            outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
+        if isinstance(outcome, Errored) and outcome.kind == LIMIT:
+            return Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
+        if isinstance(outcome, Errored) and outcome.provider is not None:
+            return self._holds.held(outcome, spec.agent, self._clock.now())
+        return outcome
+
+    def _looks_first(self, run: Run, spec: JobSpec) -> bool:
+        return not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))
 
     async def _held_up(self, run: Run, spec: JobSpec) -> Outcome | None:
         """What keeps the run from calling its agent: a gate, or a budget. None: nothing, and it is begun."""

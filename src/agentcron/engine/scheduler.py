@@ -52,7 +52,7 @@ class Scheduler:
         settler = Settler(store, clock, log)
         self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
-        self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention)
+        self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""

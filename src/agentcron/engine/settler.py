@@ -46,6 +46,13 @@ class Settler:
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._given_up = False
+        # Called when settlements are on their way: what the store is asked for at once goes into the same commit.
+        self.beside: Callable[[], None] | None = None
+
+    @property
+    def writing(self) -> bool:
+        """Whether settlements that were added are on their way into the store."""
+        return self._task is not None
 
     def add(self, settlement: Settlement, name: str, heard: Heard) -> None:
         """Keep the settlement; ``heard`` is told once. ``name`` is the job's, for the log."""
@@ -90,7 +97,10 @@ class Settler:
         failing = False
         while True:
             try:
-                kept = await self._store.settle([waiting.settlement for waiting in group])
+                writing = asyncio.ensure_future(self._store.settle([waiting.settlement for waiting in group]))
+                if self.beside is not None:
+                    self.beside()
+                kept = await writing
                 if failing:
                     # An answer that was lost on the way may have been a yes: this try is refused by the first one.
                     kept = [
@@ -114,10 +124,11 @@ class Settler:
                     group[0].heard(error)
                     return
             await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
+        telling = self._log.telling
         for waiting, was_kept in zip(group, kept, strict=True):
             waiting.kept = was_kept
             if was_kept:
-                self._hear(waiting, aloud=not told_together)
+                self._hear(waiting, aloud=not told_together, telling=telling)
             else:
                 self._log.warning(
                     f"{waiting.name}: {waiting.settlement.after.id} was settled by somebody else; "
@@ -139,11 +150,11 @@ class Settler:
             after.status, after.fence, after.attempt, after.end_time,
         )  # fmt: skip
 
-    def _hear(self, waiting: Waiting, *, aloud: bool) -> None:
+    def _hear(self, waiting: Waiting, *, aloud: bool, telling: bool) -> None:
         if self._on_settled is not None:
             self._on_settled(waiting.settlement)
         if aloud:
-            self._tell(waiting)
+            self._tell(waiting, telling)
 
     def _tell_all(self, kept: Sequence[Waiting]) -> None:
         """One line for very many runs that had the same end, with the first of them."""
@@ -156,13 +167,13 @@ class Settler:
             f"{len(kept)} open runs were settled: {ends}; {_named(kept)}" + (f": {detail}" if detail else "")
         )
 
-    def _tell(self, waiting: Waiting) -> None:
+    def _tell(self, waiting: Waiting, telling: bool) -> None:
         """One line a run: what it came to, and why where it did not succeed."""
         settlement = waiting.settlement
         after, detail = settlement.after, _detail(settlement)
         if settlement.hold is not None:
             detail = None  # told once for the provider, not again for each run that it sends away
-        if detail is None and not self._log.telling:
+        if detail is None and not telling:
             return
         tell = self._log.warning if detail else self._log.info
         word = _word(after)

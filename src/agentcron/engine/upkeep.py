@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.lifecycle import OPEN, ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Needless, Outcome, Unneeded
 from agentcron.domain.planner import is_too_late
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.alarm import Alarm
 from agentcron.engine.asking import expire
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.settler import Settler
@@ -22,7 +23,7 @@ from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
 BEAT: Final = timedelta(seconds=1)
-LAPSE_EVERY: Final = 5
+LOOK_EVERY: Final = timedelta(seconds=5)
 # By how much clock and steady time may part between two beats before the clock is taken to have been set.
 STEP: Final = 2.0
 # How many seconds live owners have to renew their rows after a step, and after this process began: it may follow one.
@@ -33,7 +34,8 @@ BATCH: Final = 1000
 
 
 class Upkeep:
-    """Beats each second and every fifth time looks for rows that lapsed (P3)."""
+    """Beats each second while agents run here, and every five seconds looks for rows that lapsed (P3); as rarely as
+    each ``interval`` where nothing is open."""
 
     def __init__(
         self,
@@ -44,8 +46,11 @@ class Upkeep:
         node: str,
         log: Log,
         retention: Retention | None = None,
+        interval: timedelta = LOOK_EVERY,
     ) -> None:
         self._store = store
+        self._interval = interval
+        self._next_look = LOOK_EVERY
         self._engine = engine
         self._settler = settler
         self._clock = clock
@@ -54,6 +59,9 @@ class Upkeep:
         self._retention = retention
         self._pruned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
+        self._busy = Alarm(clock)
+        engine.on_busy = self._busy.ring
+        self._looked = clock.steady()
         self._offset = self._clock_offset()
         self._believing_until = clock.steady() + RENEWAL
 
@@ -187,13 +195,14 @@ class Upkeep:
             self._log.warning(f"{execution.id}: ended {ended} processes that outlived their scheduler")
 
     async def _loop(self) -> None:
-        turn = 0
         while True:
+            began = self._clock.now()
             try:
                 await self.beat()
-                turn += 1
-                if turn % LAPSE_EVERY == 0:
+                if self._clock.steady() - self._looked >= LOOK_EVERY.total_seconds() - BEAT.total_seconds() / 2:
+                    self._looked = self._clock.steady()
                     await self.settle_lapsed()
+                    self._next_look = await self._look_again()
                 if self._pruned is None or abs(self._clock.now() - self._pruned) >= PRUNE_EVERY:
                     self._pruned = self._clock.now()
                     await self.prune()
@@ -201,4 +210,27 @@ class Upkeep:
                 self._log.debug(f"upkeep waits for the store: {error}")
             except Exception as error:  # upkeep that dies in a living process leaves rows open for ever
                 self._log.error(f"upkeep failed and is tried again: {error!r}")
-            await self._clock.sleep_until(self._clock.now() + BEAT)
+            await self._rest(began)
+
+    async def _rest(self, began: datetime) -> None:
+        """Until the next beat. Where agents run a cancel that was asked for elsewhere must reach them within a second;
+        an idle process has nothing to be told, and wakes in time for the next look."""
+        if self._engine.running:
+            await self._clock.sleep_until(began + BEAT)
+            return
+        await self._busy.wait(max(self._look_at(), began + BEAT))
+        if self._engine.running:
+            self._next_look = LOOK_EVERY
+            await self._clock.sleep_until(min(self._look_at(), self._clock.now() + BEAT))
+
+    def _look_at(self) -> datetime:
+        """When to look again, however many beats there were since."""
+        return self._clock.now() + self._next_look - timedelta(seconds=self._clock.steady() - self._looked)
+
+    async def _look_again(self) -> timedelta:
+        """How soon. Where the store holds no open row, whatever lapses next is opened here, which wakes this, or by
+        another process, and how soon its changes are noticed is the interval."""
+        if self._interval <= LOOK_EVERY or self._engine.running:
+            return LOOK_EVERY
+        counted = (await self._store.statistics()).executions_by_status
+        return LOOK_EVERY if any(counted.get(status) for status in OPEN) else self._interval

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Final, NamedTuple, NoReturn
 
@@ -194,6 +193,8 @@ def _special(field: _Field, item: str) -> Special | None:
 def _alias(text: str) -> str:
     if text in _ALIASES:
         return _ALIASES[text]
+    import difflib  # only who is refused something pays for it
+
     known = ", ".join(name.lower() for name in _ALIASES)
     if text.startswith("@EVERY"):
         hint = 'write "every 5m" without the @'
@@ -210,6 +211,8 @@ def _refuse(field: _Field, problem: str, kind: str) -> NoReturn:
 
 
 def _refuse_word(field: _Field, text: str, item: str) -> NoReturn:
+    import difflib
+
     where = text if text == item else f"{text} in {item}"
     if "*" in text or "?" in text or "@" in text:
         hint = "? stands alone in a day field" if "?" in text else "* stands alone or before a step, as in */5"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -141,6 +140,8 @@ def _clock_of(name: str) -> ZoneClock:
         return ZoneClock(ZoneInfo(name))
     except (KeyError, ValueError, OSError):
         pass
+    import difflib  # only who is refused something pays for it
+
     known = available_timezones()
     lower = {each.lower(): each for each in known}
     near = [lower[name.lower()]] if name.lower() in lower else difflib.get_close_matches(name, known, 1)

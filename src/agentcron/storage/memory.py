@@ -116,8 +116,9 @@ class MemoryStorage:
 
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         found = []
-        for number, job in enumerate(self._jobs.values(), 1):
-            if number > int(after or 0) and matches(job, filters):
+        first = int(after or 0)
+        for number, job in enumerate(islice(self._jobs.values(), first, None), first + 1):
+            if matches(job, filters):
                 found.append(job)
                 if len(found) == limit:
                     return Page(items=found, after=str(number))

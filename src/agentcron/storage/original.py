@@ -165,7 +165,7 @@ def job_of(found: Mapping[str, Any], *, timezone: str = "UTC") -> Job:
     last_run = instant(found["lastRun"]) if found.get("lastRun") else None
     if created is None:
         created = last_run or (instant(found["nextRun"]) if found.get("nextRun") else datetime(1970, 1, 1, tzinfo=UTC))
-    job = Job(id=job_id, spec=spec, created=created, state=state, last_run=last_run)
+    job = Job.of(id=job_id, spec=spec, created=created, state=state, last_run=last_run)
     slot = None
     if state in (JobState.ACTIVE, JobState.PAUSED):
         slot = instant(found["nextRun"]) if found.get("nextRun") else slot_after(spec, last_run or created)

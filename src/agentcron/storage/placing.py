@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +57,8 @@ def _put(temporary: Path, path: Path, overwrite: bool) -> None:
             old = path.with_name(f"{temporary.name}.old")
             path.rename(old)
             temporary.rename(path)
+            import shutil  # only a copy that goes wrong, or replaces another, needs it
+
             shutil.rmtree(old)
         else:
             temporary.replace(path)
@@ -74,6 +75,8 @@ def _put(temporary: Path, path: Path, overwrite: bool) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir():
+        import shutil  # only a copy that goes wrong, or replaces another, needs it
+
         shutil.rmtree(path, ignore_errors=True)
     for left in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))):
         with contextlib.suppress(OSError):

@@ -9,13 +9,14 @@ from typing import Final
 
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters, JobFilters
+from agentcron.domain.statistics import Totals
 from agentcron.errors import ConfigError, ConflictError, StoreError, StoreUnavailable
 from agentcron.ports import JobStore
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.json_files.files import Folder, folder_of
 
-# So many jobs go into one write.
-_AT_ONCE: Final = 100
+# So many jobs go into one write at most, and no more once they have a page of executions.
+_AT_ONCE: Final = 1000
 _PAGE: Final = 500
 
 
@@ -88,31 +89,53 @@ def _refuse_itself(folder: StorageFsPlugin, store: JobStore) -> None:
 
 async def _copy(source: JobStore, target: JobStore) -> Moved:
     expected = (await source.statistics()).total_jobs
+    empty = (await target.statistics()).total_jobs == 0
     moved, known = Moved(), list[str]()
     after: str | None = None
     while True:
         page = await source.list_jobs(JobFilters(), after=after, limit=_AT_ONCE)
         fresh: list[Job] = []
         for job in page.items:
-            if await target.get_job(job.id) is None:
+            if empty or await target.get_job(job.id) is None:
                 fresh.append(job)
             else:
                 known.append(job.id)
         try:
-            rows = [row for job in fresh async for row in _rows(source, job, target)]
-            added = await target.restore(fresh, rows) if fresh else 0
+            async for jobs, rows in _parts(source, fresh, target):
+                added = await target.restore(jobs, rows)
+                moved = replace(moved, jobs=moved.jobs + added, executions=moved.executions + len(rows))
         except (StoreError, ConflictError) as error:
             if not moved.jobs:
                 raise
             before = f"{moved.jobs} jobs were moved before that; repeat it for the rest"
             raise type(error)(f"{error} ({before})") from error
-        moved = replace(moved, jobs=moved.jobs + added, executions=moved.executions + len(rows))
         after = page.after
         if after is None:
             break
     unread = expected - moved.jobs - len(known)
     problem = f"{source.url}: {unread} of its jobs could not be read, left out; see 'agentcron doctor'"
     return replace(moved, known=known, problems=[problem] if unread > 0 else [])
+
+
+async def _parts(
+    source: JobStore, jobs: Sequence[Job], target: JobStore
+) -> AsyncIterator[tuple[list[Job], list[Execution]]]:
+    """The jobs with their executions, so many to a write."""
+    some: list[Job] = []
+    rows: list[Execution] = []
+    for job in jobs:
+        some.append(job)
+        if _has_rows(job):
+            rows += [row async for row in _rows(source, job, target)]
+        if len(rows) >= _PAGE:
+            yield some, rows
+            some, rows = [], []
+    if some:
+        yield some, rows
+
+
+def _has_rows(job: Job) -> bool:
+    return job.open > 0 or job.last_run is not None or job.totals != Totals()
 
 
 async def _rows(source: JobStore, job: Job, target: JobStore) -> AsyncIterator[Execution]:

@@ -164,6 +164,8 @@ def claim(
     else:
         ready = tx.execute(statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}).fetchall()
     claimed: list[Execution] = []
+    claims: list[tuple[object, ...]] = []
+    jobs: list[tuple[object, ...]] = []
     left = limit if caught_up is None else caught_up
     for row in ready:
         seq, job_seq, found = row[0], row[27], rows.execution(row)
@@ -179,14 +181,8 @@ def claim(
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
-        tx.execute(
-            statement("execution_claim"),
-            {"seq": seq, "owner": owner, "wake_at": to_us(wake_at), "begin": begins, "now": now_us},
-        )
-        if begins:
-            tx.execute(statement("job_running"), {"job": job_seq, "now": now_us})
-        else:
-            tx.execute(statement("job_claimed"), {"job": job_seq})
+        claims.append((owner, to_us(wake_at), begins, now_us, seq))
+        jobs.append((begins, now_us, job_seq))
         claimed.append(
             found.evolve(
                 status=ExecutionStatus.RUNNING,
@@ -197,6 +193,9 @@ def claim(
                 start_time=now if begins else found.start_time,
             )
         )
+    if claims:
+        tx.executemany(statement("execution_claim"), claims)
+        tx.executemany(statement("job_claimed"), jobs)
     return claimed
 
 
@@ -331,17 +330,17 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
     """Write the long texts of an execution that ended, or that is parked with what was said until then."""
-    tx.executemany(statement("text_insert"), text_rows(seq, after))
+    tx.executemany(statement("text_insert"), [(seq, *text) for text in texts_of(after)])
 
 
-def text_rows(seq: int, after: Execution) -> list[tuple[object, ...]]:
-    """The long texts of an execution that ended, as ``text_insert`` takes them."""
+def texts_of(after: Execution) -> list[tuple[object, ...]]:
+    """The long texts of an execution that ended, as ``text_insert`` takes them after its number."""
     texts = [(_RESULT, after.result)] if after.result else []
     if after.prompt is not None:
         texts.append((_PROMPT, after.prompt))
     if after.conversation is not None:
         texts.append((_CONVERSATION, conversation_text(after.conversation)))
-    return [(seq, part, *pack(text)) for part, text in texts]
+    return [(part, *pack(text)) for part, text in texts]
 
 
 def conversation_text(conversation: Conversation) -> str:

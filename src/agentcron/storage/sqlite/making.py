@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -46,6 +45,9 @@ def judge(path: Path) -> None:
 def _make(path: Path) -> None:
     """Write the schema into a file beside the place and link it there: a half store, or an empty file that a crash
     left, could not be told from one whose jobs are lost."""
+    # Imported where it is used: a process that opens a store which is there starts without it.
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -9,11 +10,12 @@ from datetime import timedelta
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
+from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.sqlite import rows
 from agentcron.storage.sqlite.apply import insert_texts
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.creating import job_values, spec_text
+from agentcron.storage.sqlite.creating import insert_created, job_values, spec_text
 from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
@@ -23,7 +25,14 @@ _MICROSECOND = timedelta(microseconds=1)
 def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
     """Add the jobs whose ids are free, with their executions; answers how many."""
     added: dict[str, tuple[int, Job]] = {}
+    plain = _without_history(tx, jobs, {row.job_id for row in executions})
     for job in jobs:
+        if job.id in plain:
+            # Most jobs of an import are as fresh ones: those that follow each other are written together.
+            tx.created += [job] if plain[job.id] is job else []
+            continue
+        # Jobs are listed in the order in which they were written.
+        insert_created(tx)
         totals = asdict(job.totals)
         totals["cost"] = to_micro_dollars(totals.pop("cost_usd"))
         gated = totals.pop("gated")
@@ -40,7 +49,22 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
     for row in executions:
         if row.job_id in added:
             _insert(tx, *added[row.job_id], row)
-    return len(added)
+    return len(added) + len(plain)
+
+
+def _without_history(tx: Transaction, jobs: Sequence[Job], ran: set[str]) -> dict[str, Job]:
+    """Those that nothing is kept of but what was written and decided, whose ids are free."""
+    found = {
+        job.id: job
+        for job in jobs
+        if job.id not in ran
+        and job.last_run is None
+        and not (job.runs or job.streak or job.marks)
+        and job.totals == Totals()
+    }
+    for (taken,) in tx.execute(statement("jobs_taken"), (json.dumps(list(found)),)).fetchall():
+        del found[taken]
+    return found
 
 
 def _insert(tx: Transaction, job_seq: int, job: Job, row: Execution) -> None:

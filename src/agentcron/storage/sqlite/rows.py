@@ -6,7 +6,7 @@ Times are integer microseconds since the epoch, UTC; money is integer micro-doll
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -21,11 +21,16 @@ from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]
 
+# Columns of ``execution_rows`` that are often empty: texts as they are, and instants.
+_TEXTS: Final = (("reason", 9), ("owner", 13), ("agent_id", 22), ("error", 26))
+_INSTANTS: Final = (("last_at", 5), ("wake_at", 10), ("cancel_requested", 18), ("start_time", 19), ("end_time", 20))
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
-_NO_TOTALS: Final = Totals()
+_NO_MONEY: Final = Decimal(0)
+_NO_TEXTS: Final[Mapping[str, Any]] = {}
 
 
 def to_us(instant: datetime) -> int:
@@ -78,9 +83,10 @@ def _usage(text: str | None) -> Usage | None:
     )
 
 
-def execution(row: Row) -> Execution:
-    """An execution of a row of the view ``execution_rows``, without its texts."""
+def execution(row: Row, texts: Mapping[str, Any] = _NO_TEXTS) -> Execution:
+    """An execution of a row of the view ``execution_rows``, with these fields beside those of the row."""
     values = {
+        **texts,
         "id": row[1],
         "job_id": row[2],
         "version": row[3],
@@ -88,25 +94,20 @@ def execution(row: Row) -> Execution:
         "slots": row[6],
         "manual": bool(row[7]),
         "status": _STATUS[row[8]],
-        "reason": row[9],
-        "wake_at": maybe_instant(row[10]),
         "priority": row[11],
         "lane": row[12],
-        "owner": row[13],
         "fence": row[14],
         "attempt": row[15],
         "retries": row[16],
         "begun": bool(row[17]),
-        "start_time": maybe_instant(row[19]),
-        "end_time": maybe_instant(row[20]),
         "agent": row[21],
-        "agent_id": row[22],
-        "error": row[26],
     }
-    if row[5] is not None:
-        values["last_at"] = to_instant(row[5])
-    if row[18] is not None:
-        values["cancel_requested"] = to_instant(row[18])
+    for name, at in _TEXTS:
+        if row[at] is not None:
+            values[name] = row[at]
+    for name, at in _INSTANTS:
+        if row[at] is not None:
+            values[name] = to_instant(row[at])
     if row[23] is not None:
         values["usage"] = _usage(row[23])
     if row[24] is not None:
@@ -117,42 +118,50 @@ def execution(row: Row) -> Execution:
         values["findings"] = findings_of(row[28])
     if row[29]:
         values["asked"] = row[29]
-    return Execution.of(**values)
+    return Execution.whole(values)
 
 
 def job(row: Row, spec: JobSpec) -> Job:
     """A job of a row of the view ``job_rows`` and of its version's spec."""
-    totals = _NO_TOTALS
+    slot, following = row[6], row[7]
+    next_slot = shared_instant(slot)
+    values = {
+        "id": row[1],
+        "spec": spec,
+        "version": row[2],
+        "revision": row[3],
+        "state": _STATE[row[4]],
+        "next_slot": next_slot,
+        "next_run": next_slot if following == slot else shared_instant(following),
+        "open": row[9],
+        "running": row[10],
+        "runs": row[11],
+        "streak": row[12],
+        "created": to_instant(row[13]),
+    }
+    if row[5] is not None:
+        values["state_reason"] = row[5]
+    if row[8] is not None:
+        values["last_run"] = shared_instant(row[8])
+    if row[14] is not None:
+        values["made_by"] = row[14]
+    if row[25] is not None:
+        values["marks"] = marks_of(row[25])
     if any(row[15:24]) or row[26]:
-        totals = Totals(
-            success=row[15],
-            failure=row[16],
-            incomplete=row[17],
-            error=row[18],
-            skipped=row[19],
-            missed=row[20],
-            tokens=row[21],
-            cost_usd=Decimal(row[22]) / _MICRO,
-            duration=timedelta(microseconds=row[23]),
-            gated=row[26],
-        )
-    return Job.of(
-        id=row[1],
-        spec=spec,
-        version=row[2],
-        revision=row[3],
-        state=_STATE[row[4]],
-        state_reason=row[5],
-        next_slot=maybe_instant(row[6]),
-        next_run=maybe_instant(row[7]),
-        last_run=maybe_instant(row[8]),
-        open=row[9],
-        running=row[10],
-        runs=row[11],
-        streak=row[12],
-        created=to_instant(row[13]),
-        made_by=row[14],
-        marks=marks_of(row[25]) if row[25] is not None else (),
-        totals=totals,
-        execution_history=(),
+        values["totals"] = _totals(row)
+    return Job.whole(values)
+
+
+def _totals(row: Row) -> Totals:
+    return Totals(
+        success=row[15],
+        failure=row[16],
+        incomplete=row[17],
+        error=row[18],
+        skipped=row[19],
+        missed=row[20],
+        tokens=row[21],
+        cost_usd=Decimal(row[22]) / _MICRO if row[22] else _NO_MONEY,
+        duration=timedelta(0, 0, row[23]),
+        gated=row[26],
     )

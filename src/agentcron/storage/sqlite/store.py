@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
-from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
@@ -31,8 +31,7 @@ from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, batches, inputs, reads, rows, spending
-from agentcron.storage.sqlite.backup import back_up
+from agentcron.storage.sqlite import apply, endings, inputs, moves, reads, rows, spending
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -43,8 +42,6 @@ from agentcron.storage.sqlite.connection import (
     statement,
 )
 from agentcron.storage.sqlite.making import make_where_missing
-from agentcron.storage.sqlite.prune import prune
-from agentcron.storage.sqlite.restore import restore
 from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 
@@ -52,6 +49,8 @@ T = TypeVar("T")
 
 NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
+_RAN: Final = frozenset(status.value for status in RAN)
+_NO_TEXTS: Final[dict[str, str]] = {}
 SEEN_EVERY: Final = timedelta(seconds=30)
 
 
@@ -164,7 +163,10 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        return (await self._commit(plans, lambda tx: batches.commit(tx, plans, None)))[0]
+        if len(plans) == 1:
+            return (await self._commit(plans, lambda tx: ([apply.apply_plan(tx, plans[0])], [], [])))[0]
+        made = moves.Moves(plans, None)
+        return (await self._commit(plans, lambda tx: (*moves.commit(tx, made), [])))[0]
 
     async def commit_and_claim(
         self,
@@ -176,38 +178,44 @@ class SqliteStorage:
         caught_up: int,
         apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
-        def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
+        start = moves.Start(owner=owner, now=now, apart=apart)
+        made = moves.Moves(plans, start)
+
+        def unit(tx: Transaction) -> tuple[list[bool], list[int], list[Execution]]:
             # What was ready before comes first, in the order of the queue.
             waits = tx.execute(statement("executions_ready"), (to_us(now),)).fetchone() is not None
-            start = batches.Start(owner=owner, now=now, limit=0 if waits else limit, apart=apart)
-            applied, begun = batches.commit(tx, plans, start)
+            applied, begun = moves.commit(tx, made, 0 if waits else limit)
+            claimed: list[Execution] = []
             if len(begun) < limit:
-                begun += apply.claim(
+                claimed = apply.claim(
                     tx, owner, now, limit - len(begun), None, True, caught_up,
                     lambda job_id, version: self._spec(tx, job_id, version), apart,
                 )  # fmt: skip
-            return applied, begun
+            return applied, begun, claimed
 
-        return await self._commit(plans, unit)
+        applied, begun, claimed = await self._commit(plans, unit)
+        return applied, [start.running(plans[number]) for number in begun] + claimed
 
     async def _commit(
-        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[Execution]]]
-    ) -> tuple[list[bool], list[Execution]]:
+        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[int], list[Execution]]]
+    ) -> tuple[list[bool], list[int], list[Execution]]:
         try:
-            applied, begun = await self._write(unit)
+            applied, begun, claimed = await self._write(unit)
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
                 self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
-                return [False], []
-            return [(await self.commit([plan]))[0] for plan in plans], []
+                return [False], [], []
+            return [(await self.commit([plan]))[0] for plan in plans], [], []
         for plan, done in zip(plans, applied, strict=True):
             job = plan.job_after
             if done and job is not None and (plan.before is None or plan.before.version != job.version):
                 self._keep((job.id, job.version), job.spec)
-        return applied, begun
+        return applied, begun, claimed
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
+        from agentcron.storage.sqlite.restore import restore
+
         return await self._write(lambda tx: restore(tx, jobs, executions))
 
     # --- executions -----------------------------------------------------------------------------------------------
@@ -265,7 +273,8 @@ class SqliteStorage:
         return row[0] if row else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        return await self._write(lambda tx: batches.settle(tx, settlements))
+        made = endings.Endings(settlements)
+        return await self._write(lambda tx: endings.settle(tx, made))
 
     async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
         found = self._all("steps_load", id=execution_id, attempt=attempt)
@@ -349,9 +358,14 @@ class SqliteStorage:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
 
     async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        from agentcron.storage.sqlite.prune import prune
+
         return await self._write(lambda tx: prune(tx, retention, now, after))
 
     async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+
+        from agentcron.storage.sqlite.backup import back_up
+
         return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
 
     async def statistics(self) -> JobStatistics:
@@ -436,9 +450,9 @@ class SqliteStorage:
                 f"{self.path}: job {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
             ) from error
 
-    def _execution(self, row: rows.Row) -> Execution:
+    def _execution(self, row: rows.Row, **texts: Any) -> Execution:
         try:
-            return rows.execution(row)
+            return rows.execution(row, texts)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
             raise StoreError(
                 f"{self.path}: execution {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
@@ -486,22 +500,21 @@ class SqliteStorage:
             raise
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+        self._fetch_specs((row[2], row[3]) for row in found)
         executions = []
         for row in found:
-            mine = texts.get(row[0], {})
-            execution = self._execution(row)
+            mine = texts.get(row[0], _NO_TEXTS)
             prompt = mine.get("prompt")
             if prompt is None:
-                spec = await self.get_spec(execution.job_id, execution.version)
+                # Nearly all rows of a page are of few versions, whose spec is at hand.
+                spec = self._specs.get((row[2], row[3])) or await self.get_spec(row[2], row[3])
                 prompt = spec.prompt if spec is not None else None
-            talk = mine.get("conversation")
-            executions.append(
-                execution.evolve(
-                    prompt=prompt,
-                    result=mine.get("result", "" if execution.ran else None),
-                    conversation=apply.conversation_of(talk) if talk is not None else None,
-                )
-            )
+            result = mine.get("result", "" if row[8] in _RAN else None)
+            if (talk := mine.get("conversation")) is not None:
+                conversation = apply.conversation_of(talk)
+                executions.append(self._execution(row, prompt=prompt, result=result, conversation=conversation))
+            else:
+                executions.append(self._execution(row, prompt=prompt, result=result))
         return executions
 
     def _one(self, name: str, **values: Any) -> Any:

@@ -24,12 +24,12 @@ _COLUMN: Final = {
 
 
 class Tally:
-    """The sums of one commit group, kept by all the scopes that a run counts for until they are written."""
+    """The sums of one commit group, or of a part of it, kept by all the scopes that a run counts for until they are
+    written."""
 
-    __slots__ = ("_durations", "_node", "_sums")
+    __slots__ = ("_durations", "_sums")
 
-    def __init__(self, node: str) -> None:
-        self._node = node
+    def __init__(self) -> None:
         self._sums: dict[tuple[tuple[str, ...], int], list[int]] = {}
         self._durations: Counter[tuple[tuple[str, ...], int, int]] = Counter()
 
@@ -58,24 +58,31 @@ class Tally:
         if bucket is not None:
             self._durations[scopes, hour, bucket] += 1
 
+    def merge(self, other: Tally) -> None:
+        """Add the sums of another one."""
+        for key, sums in other._sums.items():
+            mine = self._sums.get(key)
+            self._sums[key] = list(sums) if mine is None else [a + b for a, b in zip(mine, sums, strict=True)]
+        self._durations.update(other._durations)
+
     def unwritten(self, scope: str, hour: int) -> tuple[int, int, int]:
         """Runs, tokens and micro-dollars of a scope since that hour, of this group: a budget that is judged in it must
         see what its neighbours have just spent."""
         found = [sums for (scopes, at), sums in self._sums.items() if scope in scopes and at >= hour]
         return sum(sum(sums[:4]) for sums in found), sum(sums[6] for sums in found), sum(sums[7] for sums in found)
 
-    def flush(self, connection: sqlite3.Connection) -> None:
-        """Write the sums."""
+    def flush(self, connection: sqlite3.Connection, node: str) -> None:
+        """Write the sums, as those of ``node``."""
         if self._sums:
             connection.executemany(
                 statement("tally_add"),
-                [(scope, hour, self._node, *sums) for (scopes, hour), sums in self._sums.items() for scope in scopes],
+                [(scope, hour, node, *sums) for (scopes, hour), sums in self._sums.items() for scope in scopes],
             )
         if self._durations:
             connection.executemany(
                 statement("tally_add_duration"),
                 [
-                    (scope, hour, self._node, bucket, runs)
+                    (scope, hour, node, bucket, runs)
                     for (scopes, hour, bucket), runs in self._durations.items()
                     for scope in scopes
                 ],

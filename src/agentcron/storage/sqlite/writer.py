@@ -118,12 +118,12 @@ class Writer:
     ) -> list[tuple[asyncio.Future[Any], Any]]:
         try:
             with self._lock or contextlib.nullcontext(), _transaction(connection):
-                tally = Tally(self._node)
+                tally = Tally()
                 transaction = Transaction(connection, tally)
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
                 insert_created(transaction)
-                tally.flush(connection)
+                tally.flush(connection, self._node)
                 wrote = connection.total_changes > changed
             self.commits += wrote
         except Exception as error:

@@ -1,8 +1,8 @@
 UPDATE executions SET
   status = 'RUNNING',
-  owner = :owner,
+  owner = ?1,
   fence = fence + 1,
-  wake_at = :wake_at,
-  begun = max(begun, :begin),
-  started_at = iif(:begin, :now, started_at)
-WHERE seq = :seq AND status = 'PENDING'
+  wake_at = ?2,
+  begun = max(begun, ?3),
+  started_at = iif(?3, ?4, started_at)
+WHERE seq = ?5 AND status = 'PENDING'

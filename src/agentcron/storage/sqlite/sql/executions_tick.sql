@@ -1,4 +1,4 @@
 INSERT INTO executions (
-  id, job, version, at, priority, lane, attempt, agent, status, wake_at, owner, fence, begun, started_at
+  id, version, at, priority, lane, attempt, agent, status, wake_at, owner, fence, begun, started_at, job
 )
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,132 @@
+"""Runs that succeeded, many at once: what ``settle`` writes for each, in fewer statements.
+
+Whatever is not of that shape is left to it. The values are put together on the event loop's thread: see ``moves``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from agentcron.domain.lifecycle import ExecutionStatus, JobState
+from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.storage.sqlite import apply
+from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.cutting import end_cut, is_cut
+from agentcron.storage.sqlite.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
+from agentcron.storage.sqlite.tally import Tally
+from agentcron.storage.sqlite.writer import Transaction
+
+_RUNNING: Final = ExecutionStatus.RUNNING
+_SUCCESS: Final = ExecutionStatus.SUCCESS
+_ENDS: Final = Streak.ENDS
+_RUNS: Final = _RUNNING.value
+_ACTIVE: Final = JobState.ACTIVE.value
+
+
+class Ending(NamedTuple):
+    """A success as values for statements: what the execution and its job become, and the long texts."""
+
+    fence: int
+    now: int
+    lane: str | None
+    execution: tuple[Any, ...]
+    job: tuple[Any, ...]
+    texts: Sequence[tuple[Any, ...]]
+
+
+class Endings:
+    """The settlements of one call, the successes put into values."""
+
+    def __init__(self, settlements: Sequence[Settlement]) -> None:
+        self.settlements = settlements
+        self.tally = Tally()
+        common = [settlement for settlement in settlements if _is_success(settlement)]
+        cut = [one for one in settlements if is_cut(one)] if len(common) < len(settlements) else []
+        if len({settlement.after.id for settlement in settlements}) < len(settlements):
+            # Several of one execution must see each other.
+            common = cut = []
+        self.cut = {settlement.after.id: settlement for settlement in cut}
+        self.endings = {settlement.after.id: _ending(settlement, self.tally) for settlement in common}
+        self.ids = json.dumps(list(self.endings))
+
+    def counted(self, kept: set[str]) -> Tally:
+        """The sums of those that were kept."""
+        if len(kept) == len(self.endings):
+            return self.tally
+        tally = Tally()
+        for settlement in self.settlements:
+            if settlement.after.id in kept:
+                _ending(settlement, tally)
+        return tally
+
+
+def _is_success(settlement: Settlement) -> bool:
+    return (
+        settlement.after.status is _SUCCESS
+        and settlement.before.status is _RUNNING
+        and settlement.streak is _ENDS
+        and settlement.after.findings is None
+        and not settlement.steps_end
+    )
+
+
+def _ending(settlement: Settlement, tally: Tally) -> Ending:
+    before, after = settlement.before, settlement.after
+    now = to_us(settlement.now)
+    end = now if after.end_time is settlement.now else maybe_us(after.end_time)
+    began = shared_us(after.start_time)
+    took = end - began if end is not None and began is not None else None
+    usage, tokens, cost, basis = None, 0, to_micro_dollars(after.cost_usd), None
+    if after.usage is not None:
+        usage, tokens = usage_text(after.usage), after.usage.tokens
+    if cost is not None:
+        basis = after.cost_basis.value
+    texts = apply.texts_of(after) if after.result or after.prompt is not None or after.conversation is not None else ()
+    bucket = bucket_of(took) if took is not None else None
+    tally.add(settlement.scopes, now, _SUCCESS, tokens=tokens, cost=cost or 0, duration_us=took or 0, bucket=bucket)
+    execution = (end, after.agent_id, usage, cost, basis)
+    return Ending(before.fence, now, before.lane, execution, (not before.manual, tokens, cost or 0, took or 0), texts)
+
+
+def settle(tx: Transaction, endings: Endings) -> list[bool]:
+    """Apply each settlement whose execution is still open under its fence."""
+    kept = _end(tx, endings) if endings.endings else set()
+    if endings.cut:
+        kept |= end_cut(tx, endings.cut)
+    common = endings.endings.keys() | endings.cut.keys()
+    return [
+        settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
+        for settlement in endings.settlements
+    ]
+
+
+def _end(tx: Transaction, endings: Endings) -> set[str]:
+    """End those that are held under their fence; answers which."""
+    kept: set[str] = set()
+    executions: list[tuple[Any, ...]] = []
+    jobs: list[tuple[Any, ...]] = []
+    texts: list[tuple[Any, ...]] = []
+    looks: list[tuple[Any, ...]] = []
+    lanes: list[dict[str, Any]] = []
+    held = tx.execute(statement("executions_held"), (endings.ids,)).fetchall()
+    for key, seq, job_seq, held_fence, status, is_open, state, next_run in held:
+        fence, now, lane, execution, job, long = endings.endings[key]
+        if held_fence != fence or status != _RUNS:
+            continue
+        kept.add(key)
+        executions.append((*execution, seq))
+        jobs.append((*job, job_seq))
+        texts += [(seq, *text) for text in long]
+        if next_run is None and state == _ACTIVE:
+            looks.append((now, job_seq))
+        if is_open > 1 and lane is not None:
+            lanes.append({"lane": lane, "now": now})
+    tx.executemany(statement("executions_end"), executions)
+    tx.executemany(statement("jobs_succeeded"), jobs)
+    for name, values in (("text_insert", texts), ("jobs_look", looks), ("execution_pull", lanes)):
+        if values:
+            tx.executemany(statement(name), values)
+    tx.tally.merge(endings.counted(kept))
+    return kept

@@ -1,0 +1,1 @@
+SELECT jobs.id FROM json_each(?) CROSS JOIN jobs ON jobs.id = json_each.value
