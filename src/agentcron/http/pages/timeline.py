@@ -45,12 +45,12 @@ async def timeline(request: Request) -> Response:
     runs = await plugin.runs_between(start, end, MOST)
     shown = [run for run in runs if only is None or run.job_id == only.id]
     names = {job.id: job.name for job in await plugin.get_jobs()}
-    lanes = _lanes(shown, names, start, end, now, zone)
+    lanes, left_out = _lanes(shown, names, start, end, now, zone)
     return await render(
         request,
         "timeline.html",
-        lanes=lanes[:LANES],
-        left_out=max(len(lanes) - LANES, 0),
+        lanes=lanes,
+        left_out=left_out,
         cut=len(runs) == MOST,
         total=len(shown),
         busiest=_busiest(shown, now),
@@ -77,28 +77,35 @@ def _ends(text: str, now: datetime) -> datetime:
 
 def _lanes(
     runs: Sequence[Execution], names: dict[str, str], start: datetime, end: datetime, now: datetime, zone: str
-) -> list[dict[str, Any]]:
-    by_job: dict[str, list[Bar]] = {}
+) -> tuple[list[dict[str, Any]], int]:
+    """The jobs that ran the longest, by name, and how many are left out."""
+    of_job: dict[str, list[Execution]] = {}
     for run in runs:
-        assert run.start_time is not None
-        name = names.get(run.job_id, "a deleted job")
-        title = (
-            f"{name}: {run.status.value.lower()}, {words.clock(run.start_time, zone, now, seconds=True)}, "
-            f"{words.span((run.end_time or now) - run.start_time)}"
-        )
-        by_job.setdefault(run.job_id, []).append(
-            Bar(
-                start=run.start_time, end=run.end_time or now, status=run.status, title=title,
-                link=f"/executions/{run.id}",
-            )
-        )  # fmt: skip
+        of_job.setdefault(run.job_id, []).append(run)
+    longest = sorted(of_job, key=lambda job_id: sum((_ran(run, now) for run in of_job[job_id]), timedelta(0)))
+    chosen = {job_id: of_job[job_id] for job_id in longest[-LANES:]}
     lanes = []
-    for job_id, bars in by_job.items():
-        picture, most = drawing.lanes(bars, start, end)
-        lanes.append(
-            {"id": job_id, "name": names.get(job_id), "picture": picture, "collisions": most, "count": len(bars)}
-        )
-    return sorted(lanes, key=lambda lane: str(lane["name"] or "").casefold())
+    for job_id, mine in chosen.items():
+        name = names.get(job_id)
+        picture, most = drawing.lanes([_bar(run, name or "a deleted job", now, zone) for run in mine], start, end)
+        lanes.append({"id": job_id, "name": name, "picture": picture, "collisions": most})
+    return sorted(lanes, key=lambda lane: str(lane["name"] or "").casefold()), len(of_job) - len(chosen)
+
+
+def _bar(run: Execution, name: str, now: datetime, zone: str) -> Bar:
+    begun = run.start_time or run.at
+    told = f"{name}: {run.status.value.lower()}, {words.clock(begun, zone, now, seconds=True)}, "
+    return Bar(
+        start=begun,
+        end=run.end_time or now,
+        status=run.status,
+        title=told + words.span(_ran(run, now)),
+        link=f"/executions/{run.id}",
+    )
+
+
+def _ran(run: Execution, now: datetime) -> timedelta:
+    return (run.end_time or now) - (run.start_time or run.at)
 
 
 def _busiest(runs: Sequence[Execution], now: datetime) -> int:
