@@ -50,7 +50,7 @@ def answer(tx: Transaction, input_id: str, given: Given, now: datetime) -> bool:
 
 
 def input_of(row: Row) -> Input:
-    """The input of a row of ``inputs_list``."""
+    """The input of a row of the statements ``inputs_*``."""
     return Input(
         id=row[0],
         execution_id=row[1],

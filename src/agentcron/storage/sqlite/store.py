@@ -146,6 +146,7 @@ class SqliteStorage:
         found: list[Job] = []
         seq = int(after or 0)
         while page := self._all("jobs_page", after=seq, limit=min(limit, 1000)):
+            self._fetch_specs((row[1], row[2]) for row in page)
             for row in page:
                 seq = row[0]
                 if (job := self._readable(row)) is not None and matches(job, filters):
@@ -157,6 +158,7 @@ class SqliteStorage:
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        self._fetch_specs((row[1], row[2]) for row in due)
         found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
@@ -279,8 +281,11 @@ class SqliteStorage:
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
     ) -> Sequence[Input]:
-        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
-        return [inputs.input_of(row) for row in self._all("inputs_list", **wanted)][::-1]
+        if execution_id is not None:
+            found = self._all("inputs_of_execution", job=job_id, execution=execution_id, closed=closed, limit=limit)
+        else:
+            found = self._all("inputs_latest" if closed else "inputs_waiting", job=job_id, limit=limit)
+        return [inputs.input_of(row) for row in found][::-1]
 
     async def get_input(self, input_id: str) -> Input | None:
         found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []
@@ -306,6 +311,7 @@ class SqliteStorage:
         owners = [row[0] for row in self._all("executions_owners")]
         gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
         found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
+        self._fetch_specs((row[2], row[3]) for row in found)
         return [self._execution(row) for row in found]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
@@ -454,6 +460,14 @@ class SqliteStorage:
             text = tx.execute(statement("version_get"), {"id": job_id, "version": version}).fetchone()[0]
             spec = self._remember((job_id, version), text)
         return spec
+
+    def _fetch_specs(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Read the specs that are not at hand in one query; one that cannot be read fails where it is asked for."""
+        missing = {key for key in keys if key not in self._specs}
+        if len(missing) > 1:
+            for job_id, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
+                with contextlib.suppress(ValueError):
+                    self._remember((job_id, version), text)
 
     def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
         return self._keep(key, read_spec(json.loads(text)))

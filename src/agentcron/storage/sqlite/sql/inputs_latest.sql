@@ -5,6 +5,5 @@ SELECT
 FROM inputs AS i
 JOIN executions AS e ON e.seq = i.execution
 JOIN jobs AS j ON j.seq = e.job
-WHERE (:closed OR (i.decision IS NULL AND e.status = 'AWAITING_INPUT' AND e.cancel_at IS NULL))
-  AND (:job IS NULL OR j.id = :job) AND (:execution IS NULL OR e.id = :execution)
+WHERE :job IS NULL OR j.id = :job
 ORDER BY i.seq DESC LIMIT :limit
