@@ -1,4 +1,4 @@
-"""A browser, and a server of its own for each module that asks. Without ``AGENTCRON_E2E`` nothing here is collected."""
+"""A browser, and a server of its own for each module that asks."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-collect_ignore_glob = [] if os.environ.get("AGENTCRON_E2E") else ["test_*.py"]
-
 SAYS = """
 import sys
 prompt = sys.stdin.read()
@@ -30,6 +28,7 @@ print("<script>window.owned = 1</script><img src=x onerror='window.owned = 2'>")
 AGENTS = f"""
 [scheduler]
 timezone = "Europe/Berlin"
+stop_grace = "100ms"
 
 [agents.talker]
 kind = "command"
@@ -75,11 +74,9 @@ class Server:
         self.token = told["token"] or self.token
 
     def stop(self) -> None:
-        """End it as Ctrl-C does, and what it runs at once."""
+        """End it as Ctrl-C does."""
         assert self.process is not None
-        for _ in range(2):
-            if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=30)
 
     def api(self) -> httpx.Client:

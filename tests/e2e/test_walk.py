@@ -9,10 +9,10 @@ from tests.e2e.conftest import Server
 
 def make(page: Page, name: str, schedule: str, agent: str, button: str) -> None:
     page.goto("/jobs/new")
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Schedule").fill(schedule)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Schedule", exact=True).fill(schedule)
     page.get_by_label("Prompt").fill(f"Say hello to {name}")
-    page.get_by_label("Agent").select_option(agent)
+    page.get_by_label("Agent", exact=True).select_option(agent)
     page.get_by_role("button", name=button, exact=True).click()
 
 
@@ -34,7 +34,7 @@ def test_a_newcomer_makes_a_job_and_sees_it_run(page: Page) -> None:
 def test_the_form_tells_what_is_typed_and_what_daylight_saving_does(page: Page) -> None:
     page.goto("/jobs/new")
     expect(page.get_by_label("Time zone")).to_have_value("America/New_York")
-    page.get_by_label("Schedule").press_sequentially("30 2 * * *")
+    page.get_by_label("Schedule", exact=True).press_sequentially("30 2 * * *")
     preview = page.locator("#preview")
     expect(preview).to_contain_text("at 02:30, every day (America/New_York)")
     expect(preview).to_contain_text("02:30 does not exist")
@@ -45,7 +45,7 @@ def test_the_form_tells_what_is_typed_and_what_daylight_saving_does(page: Page) 
     expect(preview.locator("tbody tr")).to_have_count(5)
     page.get_by_role("button", name="weekdays 09:00").click()
     expect(preview).to_contain_text("at 09:00, Monday to Friday")
-    page.get_by_label("Schedule").fill("99 * * * *")
+    page.get_by_label("Schedule", exact=True).fill("99 * * * *")
     expect(preview.locator(".problem")).to_contain_text("minute")
 
 

@@ -147,9 +147,12 @@
   document.addEventListener("DOMContentLoaded", () => {
     const lead = document.querySelector("[data-follow]");
     if (lead) location.replace(lead.href);
-    for (const field of document.querySelectorAll("[data-viewer-zone]")) field.value = zone;
-    const select = document.querySelector("[data-default-zone]");
-    if (select && !select.value) select.value = zone;
+    // The first page of all was made before the server knew where its reader is.
+    for (const field of document.querySelectorAll("[data-viewer-zone]")) {
+      if (field.value === zone || root.dataset.zone === zone) continue;
+      field.value = zone;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
     remember(document);
     if (document.body.dataset.liveFrom && root.dataset.zone !== zone) soon();
     count();
