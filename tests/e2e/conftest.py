@@ -19,6 +19,8 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+# What `make test-e2e` installs besides Python's packages.
+INSTALLED = Path(__file__).parents[2] / ".e2e"
 SAYS = """
 import sys
 prompt = sys.stdin.read()
@@ -37,6 +39,21 @@ command = [{json.dumps(sys.executable)}, "-c", {json.dumps(SAYS)}]
 [agents.slow]
 kind = "command"
 command = [{json.dumps(sys.executable)}, "-c", "import time; time.sleep(120)"]
+
+[agents.deployer]
+kind = "python"
+callable = "asking:deploy"
+
+[agents.asker]
+kind = "python"
+callable = "asking:ask"
+"""
+ASKING = """
+async def deploy(prompt, context):
+    return "deployed" if context.approve("Deploy to production?") else "left alone"
+
+async def ask(prompt, context):
+    return "took " + context.ask("Which one?", ["left", "right"])
 """
 
 
@@ -50,6 +67,11 @@ class Server:
     login: str = ""
     process: subprocess.Popen[str] | None = None
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Its user's."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)}
+
     def start(self) -> None:
         """Serve; the second time on the same port."""
         port = self.url.rpartition(":")[2] or "0"
@@ -57,7 +79,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "agentcron", "serve", "--port", port, "--json"],
                 cwd=self.folder,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)},
+                env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -90,6 +112,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("served")
     (folder / "agentcron.toml").write_text(AGENTS)
+    (folder / "asking.py").write_text(ASKING)
     made = Server(folder)
     made.start()
     try:
@@ -129,7 +152,7 @@ def page(server: Server, chromium: Browser, logged_in: Any) -> Iterator[Page]:
     context = chromium.new_context(
         base_url=server.url, storage_state=logged_in, timezone_id="America/New_York", locale="en-US"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     made, trouble, elsewhere = context.new_page(), [], []
     made.on("pageerror", lambda error: trouble.append(str(error)))
     made.on("console", lambda said: trouble.append(said.text) if "Content Security Policy" in said.text else None)

@@ -79,6 +79,43 @@ def test_a_run_is_seen_live_and_canceled_and_its_job_paused(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("waiting")
 
 
+def test_what_runs_ask_is_answered_in_the_inbox_and_they_go_on(page: Page) -> None:
+    make(page, "deploy", "0 3 * * *", "deployer", "Make it and run it now")
+    expect(page.locator("#run .status").first).to_contain_text("awaiting input")
+    run = page.url.partition("?")[0]
+    page.get_by_role("link", name="Answer in the inbox").click()
+    asks = page.locator("#asks section").filter(has_text="deploy")
+    expect(asks).to_contain_text("Deploy to production?")
+    asks.get_by_role("button", name="Approve").click()
+    expect(page.locator("#asks")).to_contain_text("approved")
+    page.goto(run)
+    expect(page.locator("#answer")).to_contain_text("deployed")
+
+
+def test_an_answer_is_chosen_by_one_press(page: Page) -> None:
+    make(page, "choose", "0 3 * * *", "asker", "Make it and run it now")
+    page.get_by_role("link", name="Answer in the inbox").click()
+    page.locator("#asks section").filter(has_text="Which one?").get_by_role("button", name="left").click()
+    page.get_by_role("link", name="choose").click()
+    expect(page.locator("#answer")).to_contain_text("took left")
+
+
+def test_what_is_being_written_stays_while_the_page_changes_around_it(page: Page, server: Server) -> None:
+    make(page, "deploy twice", "0 3 * * *", "deployer", "Make it and run it now")
+    page.get_by_role("link", name="Answer in the inbox").click()
+    asks = page.locator("#asks section").filter(has_text="deploy twice")
+    asks.get_by_label("Reason").press_sequentially("not on a Fri")
+    with server.api() as api:
+        other = api.post("/jobs", json={"name": "third", "every": "1d", "prompt": "x", "agent": "asker"}).json()["id"]
+        api.post(f"/jobs/{other}/run")
+    expect(page.locator("#asks section").filter(has_text="third")).to_be_visible()
+    expect(asks.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("day")
+    expect(asks.get_by_label("Reason")).to_have_value("not on a Friday")
+    asks.get_by_role("button", name="Deny").click()
+    expect(page.locator("#asks")).to_contain_text("not on a Friday")
+
+
 def test_jobs_are_chosen_and_changed_together_by_keyboard_alone(page: Page) -> None:
     page.goto("/jobs")
     page.keyboard.press("Tab")

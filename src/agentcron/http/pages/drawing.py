@@ -95,7 +95,9 @@ def lanes(bars: Iterable[Bar], start: datetime, end: datetime) -> tuple[Markup, 
         mark = Markup(
             '<rect class="{}" x="{:.3f}%" y="{}" width="{:.3f}%" height="12" rx="2"><title>{}</title></rect>'
         ).format(status_class(bar.status), left, lane * _ROW + 2, max(right - left, 0.25), bar.title)
-        marks.append(Markup('<a href="{}" aria-label="{}">{}</a>').format(bar.link, bar.title, mark) if bar.link else mark)
+        marks.append(
+            Markup('<a href="{}" aria-label="{}">{}</a>').format(bar.link, bar.title, mark) if bar.link else mark
+        )
     most = max(len(free), 1)
     told = f"{len(marks)} {'run' if len(marks) == 1 else 'runs'}"
     # A group and no picture: a reader of the screen would not be told of links within a picture.

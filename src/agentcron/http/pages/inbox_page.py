@@ -53,7 +53,9 @@ async def answer(request: Request, input_id: str) -> Response:
     """Approve, deny or answer, in the name of the token."""
     plugin, form, by = plugin_of(request), request.state.form, session_of(request).token.name
     what, text = one(form, "do"), one(form, "answer").strip()
-    if what == "approve":
+    if "pick" in form:
+        await plugin.answer(input_id, one(form, "pick"), by=by)
+    elif what == "approve":
         await plugin.approve(input_id, by=by)
     elif what == "deny":
         await plugin.deny(input_id, text or None, by=by)
