@@ -8,7 +8,12 @@ AGENTS := .agents
 CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
   opencode-ai@1.18.33
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents clean
+# What a browser's walk needs besides Python's packages; the folder is ignored. Later ones of the inspector's command do
+# not start without the rest of it, which is four times as large.
+E2E := .e2e
+INSPECTOR := @modelcontextprotocol/inspector-cli@0.16.8
+
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-e2e pictures clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -48,11 +53,14 @@ bench-check: $(VENV)/.dev  ## fails where the path got dearer than what was reco
 test-agents: $(VENV)/.dev $(AGENTS)/.installed  ## the real coding programs against a server of made-up answers; minutes
 	AGENTCRON_AGENTS=$(abspath $(AGENTS)) $(BIN)/pytest -n 0 tests/agents/test_real_programs.py
 
+test-e2e: $(VENV)/.e2e $(E2E)/.installed  ## a real browser and a real MCP client at a real server; two minutes
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/e2e
+
 docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
 	$(BIN)/python -m docs.generator
 
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(E2E) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -70,6 +78,19 @@ $(AGENTS)/.installed: Makefile
 	npm install --prefix $(AGENTS) --no-fund --no-audit --loglevel error $(CODING_PROGRAMS)
 	$(PYTHON) -m venv $(AGENTS)/venv
 	$(AGENTS)/venv/bin/pip install --quiet --disable-pip-version-check llmock==0.2.2
+	@touch $@
+
+$(VENV)/.e2e: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[e2e]'
+	@touch $@
+
+$(E2E)/.installed: Makefile
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || [ -n "$$AGENTCRON_CHROMIUM" ] || { \
+	  command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || \
+	  { echo "a browser is needed: install chromium, or set AGENTCRON_CHROMIUM=/path/to/chrome"; exit 2; }; \
+	  apt-get update -qq && apt-get install -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+	@command -v npm >/dev/null || { echo "npm is needed: install Node 18 or newer"; exit 2; }
+	npm install --prefix $(E2E) --no-fund --no-audit --loglevel error $(INSPECTOR)
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

@@ -398,8 +398,9 @@ class BackgroundJobsPlugin:
         return found
 
     async def runs_between(self, start: datetime, end: datetime, limit: int = 1000) -> list[Execution]:
-        """What ran at some time from ``start`` to ``end``, the latest start first, without texts; ``limit`` is 1 to
-        10,000. A run that ended is left out where it was made more than a day before ``start``."""
+        """What ran at some time from ``start`` to ``end``, the newest first, without texts; ``limit`` is 1 to 10,000.
+        A run that ended is left out where it was made more than a day before ``start``, or imported from another
+        program."""
         return list(await (await self._store()).runs_between(start, end, max(1, min(limit, 10_000))))
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:

@@ -248,8 +248,8 @@ class JobStore(Protocol):
         ...
 
     async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
-        """What ran at some time from ``start`` to ``end``, the latest start first, without texts. One that was made
-        more than a day before ``start`` is left out once it has ended."""
+        """What ran at some time from ``start`` to ``end``, the newest first, without texts. One that was made more
+        than a day before ``start``, or that bears an id of another program, is left out once it has ended."""
         ...
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:

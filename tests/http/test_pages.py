@@ -16,7 +16,7 @@ from agentcron.http.pages.sessions import Sessions
 from agentcron.ports import SystemClock
 from tests.http.conftest import JOB, Service, serving
 
-PAGES = ("/", "/jobs")
+PAGES = ("/", "/jobs", "/jobs/new", "/timeline", "/inbox", "/settings")
 FROM_US = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -192,3 +192,142 @@ async def test_files_are_kept_by_browsers_until_they_change(browser: httpx.Async
     assert (await browser.get("/static/..%2fapp.py")).status_code == 404
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert (await browser.post("/jobs", json=JOB)).status_code in (403, 405, 415)
+
+
+async def test_a_job_goes_from_the_form_to_its_run(service: Service, browser: httpx.AsyncClient) -> None:
+    form = {
+        "csrf": await csrf_of(browser, "/jobs/new"), "name": "hello", "schedule": "0 9 * * MON-FRI", "agent": "echo",
+        "timezone": "Europe/Berlin", "prompt": "Say\r\nhello", "overlap": "skip", "timeout": "5m", "tags": "a, b",
+        "budgets": "tokens=1000,window=1d\r\nruns=5,window=1h", "do": "save",
+    }  # fmt: skip
+    made = await browser.post("/jobs/new", data=form)
+    assert made.status_code == 303, made.text
+    place = made.headers["location"].partition("?")[0]
+    job = await service.plugin.find_job("hello")
+    assert (job.prompt, job.cron_expression, job.timezone, job.tags) == (
+        "Say\nhello", "0 9 * * MON-FRI", "Europe/Berlin", ("a", "b"),
+    )  # fmt: skip
+    assert [budget.runs for budget in job.budgets] == [None, 5]
+    page = (await browser.get(place)).text
+    assert "at 09:00, Monday to Friday (Europe/Berlin)" in page
+    assert page.count("data-countdown") >= 10
+    ran = await browser.post(f"{place}/run", data={"csrf": form["csrf"]})
+    run_place = ran.headers["location"].partition("?")[0]
+    await service.plugin.run_here(run_place.rpartition("/")[2])
+    shown = (await browser.get(run_place)).text
+    assert shown.count("Say\nhello") >= 4  # prompt, answer, and both sides of the conversation
+    again = await browser.post(f"{run_place}/retry", data={"csrf": form["csrf"]})
+    assert again.headers["location"] != ran.headers["location"]
+    ended = await browser.post(f"{again.headers['location'].partition('?')[0]}/cancel", data={"csrf": form["csrf"]})
+    assert ended.headers["location"].endswith("said=ended")
+    assert "skipped" in (await browser.get(place)).text
+
+
+async def test_a_form_that_cannot_work_comes_back_with_the_reason_and_what_was_written(
+    service: Service, browser: httpx.AsyncClient
+) -> None:
+    form = {
+        "csrf": await csrf_of(browser),
+        "name": "<b>x",
+        "schedule": "99 * * * *",
+        "prompt": "keep <me>",
+        "agent": "echo",
+    }
+    answer = await browser.post("/jobs/new", data=form)
+    assert answer.status_code == 422
+    for told in ("minute", "&lt;b&gt;x", "keep &lt;me&gt;", "99 * * * *"):
+        assert told in answer.text
+    assert await service.plugin.get_jobs() == []
+
+
+async def test_an_edit_changes_what_differs_and_is_refused_where_somebody_was_first(
+    service: Service, browser: httpx.AsyncClient
+) -> None:
+    job_id = await service.plugin.create_job(
+        "a", "every 1h", "x", agent="echo", retry="attempts=3", metadata={"k": "v"}, max_runs=9, tags=["t"]
+    )
+    page = (await browser.get(f"/jobs/{job_id}/edit")).text
+    fields = dict(re.findall(r'<input id="f-\w+"(?: class="mono")? name="(\w+)" value="([^"]*)"', page))
+    fields |= {"csrf": await csrf_of(browser), "prompt": "x", "agent": "echo", "edition": "1-ACTIVE", "budgets": ""}
+    same = await browser.post(f"/jobs/{job_id}/edit", data=fields)
+    assert same.status_code == 303
+    job = await service.plugin.find_job(job_id)
+    assert job.version == 1, "an edit that changes nothing makes no version"
+    changed = {**fields, "schedule": "every 2h", "max_runs": "", "timeout": "3s"}
+    assert (await browser.post(f"/jobs/{job_id}/edit", data=changed)).status_code == 303
+    after = await service.plugin.find_job(job_id)
+    assert (after.version, after.max_runs, after.timeout.seconds, after.metadata) == (2, None, 3, {"k": "v"})
+    assert (after.retry, after.tags) == (job.retry, job.tags)
+    late = await browser.post(f"/jobs/{job_id}/edit", data={**changed, "name": "b"})
+    assert (late.status_code, "read it again" in late.text) == (412, True)
+
+
+async def test_the_preview_tells_words_times_and_daylight_saving(browser: httpx.AsyncClient) -> None:
+    word = await csrf_of(browser)
+
+    async def preview(schedule: str, timezone: str) -> str:
+        form = {"csrf": word, "schedule": schedule, "timezone": timezone}
+        return (await browser.post("/jobs/preview", data=form)).text
+
+    told = await preview("30 2 * * *", "Europe/Berlin")
+    assert "at 02:30, every day (Europe/Berlin)" in told
+    assert told.count("<tr>") == 6
+    assert "02:30 does not exist: it runs at 03:00 instead" in told
+    assert "02:30 comes twice: it runs the first time only" in told
+    assert "does not exist" not in await preview("*/30 * * * *", "Europe/Berlin")
+    assert "does not exist" not in await preview("30 2 * * *", "UTC")
+    assert "did you mean Europe/Berlin?" in await preview("30 2 * * *", "Europe/Berln")
+    assert "No further time" in await preview("at 2001-01-01T00:00", "UTC")
+
+
+async def test_what_an_agent_says_is_text_on_every_page(service: Service, browser: httpx.AsyncClient) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp"
+    job_id = await service.plugin.create_job(
+        evil[:40], "@daily", evil, agent="echo", tags=["t"], metadata={"<i>": evil}
+    )
+    run_id = await service.plugin.run_job_now(job_id)
+    await service.plugin.run_here(run_id)
+    for path in (
+        "/",
+        "/jobs",
+        f"/jobs/{job_id}",
+        f"/jobs/{job_id}/edit",
+        f"/executions/{run_id}",
+        "/timeline",
+        "/inbox",
+    ):
+        text = (await browser.get(path)).text
+        assert "<script>alert" not in text, path
+        assert "<img" not in text, path
+        assert "\u202e" not in text.partition("<textarea")[0], path
+    assert "script-src" not in (await browser.get("/")).headers["content-security-policy"]
+
+
+async def test_an_unknown_place_is_told_on_a_page(browser: httpx.AsyncClient) -> None:
+    for path in ("/nowhere", "/jobs/nobody", "/executions/none", "/timeline?job=nobody"):
+        answer = await browser.get(path)
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, "text/html"), path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?span=x&to=yesterday",
+        "?span=7d&to=2026-01-01T00:00:00%2B00:00",
+        "?to=0001-01-01T00:00:00%2B14:00",
+        "?to=9999-12-31T23:59:59Z",
+    ],
+)
+async def test_a_timeline_of_any_stretch_is_served(browser: httpx.AsyncClient, query: str) -> None:
+    assert (await browser.get(f"/timeline{query}")).status_code == 200
+
+
+async def test_who_may_not_administer_sees_no_tokens(service: Service) -> None:
+    async with browsing(service, "write") as writer:
+        page = (await writer.get("/settings?doctor=1")).text
+        assert "Only a token of scope" in page
+        assert "Doctor" not in page
+    async with browsing(service) as owner:
+        page = (await owner.get("/settings")).text
+        assert "read <small>made" in page
+        assert not any(secret in page for secret in service.secrets.values())

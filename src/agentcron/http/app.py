@@ -21,7 +21,8 @@ from agentcron.http.events import EventRing
 from agentcron.http.guard import MAX_BODY, OPEN, Guard
 from agentcron.http.metrics import Metrics
 from agentcron.http.observed import ObservedStore
-from agentcron.http.pages import entrance, job_list, live, overview
+from agentcron.http.pages.book import ROUTERS
+from agentcron.http.pages.routing import show_problem
 from agentcron.http.pages.sessions import Sessions
 from agentcron.http.problems import MEDIA_TYPE, Problem, problem_of
 from agentcron.observability import get_logger
@@ -65,7 +66,7 @@ def make_app(
         app.router.routes.extend(mcp.routes)
     app.include_router(system.health)
     app.include_router(system.figures)
-    for pages in (entrance.entrance, entrance.router, live.router, overview.router, job_list.router):
+    for pages in ROUTERS:
         app.include_router(pages)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem)
@@ -104,13 +105,18 @@ async def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     problem = Problem(error.status_code, _DETAILS.get(error.status_code, str(error.detail)))
     problem.headers.update(error.headers or {})
-    return problem.response()
+    return await _answer(request, problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     # What went wrong inside is for the log of the owner; a caller learns nothing of it.
     get_logger().error(f"{request.method} {request.url.path}: unexpected {error!r}")
-    return Problem(500, "something unexpected went wrong; the log of the server has it").response()
+    return await _answer(request, Problem(500, "something unexpected went wrong; the log of the server has it"))
+
+
+async def _answer(request: Request, problem: Problem) -> Response:
+    """A page for who is logged in with a browser, JSON for all others."""
+    return await show_problem(request, problem) if hasattr(request.state, "session") else problem.response()
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

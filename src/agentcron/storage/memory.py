@@ -614,14 +614,15 @@ class MemoryStorage:
         return found
 
     async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
-        made = made_since(start - _DAY)
+        made, until = made_since(start - _DAY), made_since(end)
         found = [
             row
             for row in self._executions.values()
             if row.begun and row.start_time is not None and row.start_time < end
-            if (row.status is _E.RUNNING or (row.end_time is not None and row.end_time >= start and row.id >= made))
+            if row.status is _E.RUNNING
+            or (row.end_time is not None and row.end_time >= start and made <= row.id < until)
         ]
-        found.sort(key=lambda row: row.start_time or end, reverse=True)
+        found.sort(key=lambda row: row.id, reverse=True)
         return [_bare(row) for row in found[:limit]]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:

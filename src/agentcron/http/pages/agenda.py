@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.lifecycle import JobState
 from agentcron.domain.model import Job
+from agentcron.schedule import Schedule
+from agentcron.schedule.instants import to_us
 
 HOURS: Final = 24
 # A job that is due more often stands once in the agenda, with how often.
@@ -38,6 +41,8 @@ def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS) -> Agenda:
     end = now + timedelta(hours=hours)
     entries: list[Entry] = []
     by_hour = [0] * hours
+    # Many jobs share a schedule; what it has in each hour is counted once.
+    counted: dict[Schedule, list[int]] = {}
     for job in jobs:
         slot = job.next_slot
         if job.state is not JobState.ACTIVE or slot is None or slot >= end:
@@ -45,9 +50,9 @@ def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS) -> Agenda:
         times = _times(job, slot, end)
         if times > _SEVERAL:
             entries.append(Entry(at=slot, job=job, times=times))
-            for hour in range(hours):
-                begin = now + timedelta(hours=hour)
-                by_hour[hour] += job.schedule.count(max(begin, slot), begin + timedelta(hours=1))
+            if job.schedule not in counted:
+                counted[job.schedule] = _by_hour(job.schedule, now, hours)
+            by_hour = [a + b for a, b in zip(by_hour, counted[job.schedule], strict=True)]
             continue
         while slot is not None and slot < end and times:
             entries.append(Entry(at=slot, job=job))
@@ -56,6 +61,11 @@ def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS) -> Agenda:
             slot = slot_after(job.spec, slot)
     entries.sort(key=lambda entry: entry.at)
     return Agenda(entries=entries, by_hour=by_hour)
+
+
+def _by_hour(schedule: Schedule, now: datetime, hours: int) -> list[int]:
+    edges = [to_us(now + timedelta(hours=hour)) for hour in range(hours + 1)]
+    return [schedule.count_us(a, b) for a, b in pairwise(edges)]
 
 
 def _times(job: Job, slot: datetime, end: datetime) -> int:

@@ -95,9 +95,13 @@ def lanes(bars: Iterable[Bar], start: datetime, end: datetime) -> tuple[Markup, 
         mark = Markup(
             '<rect class="{}" x="{:.3f}%" y="{}" width="{:.3f}%" height="12" rx="2"><title>{}</title></rect>'
         ).format(status_class(bar.status), left, lane * _ROW + 2, max(right - left, 0.25), bar.title)
-        marks.append(Markup('<a href="{}">{}</a>').format(bar.link, mark) if bar.link else mark)
+        marks.append(
+            Markup('<a href="{}" aria-label="{}">{}</a>').format(bar.link, bar.title, mark) if bar.link else mark
+        )
     most = max(len(free), 1)
-    return _svg("lanes", f"{len(marks)} runs", marks, height=f"{most * _ROW}"), most
+    told = f"{len(marks)} {'run' if len(marks) == 1 else 'runs'}"
+    # A group and no picture: a reader of the screen would not be told of links within a picture.
+    return _svg("lanes", told, marks, role="group", height=f"{most * _ROW}"), most
 
 
 def columns(counts: Sequence[int], titles: Sequence[str], told: str) -> Markup:
@@ -148,11 +152,11 @@ def _class(name: str) -> str:
     return f"s-{name.lower().replace('_', '-')}"
 
 
-def _svg(kind: str, told: str, marks: Iterable[Markup], **sizes: object) -> Markup:
+def _svg(kind: str, told: str, marks: Iterable[Markup], *, role: str = "img", **sizes: object) -> Markup:
     # Pictures without words of their own stand beside text that says the same.
-    role = Markup('role="img" aria-label="{}"').format(told) if told else Markup('aria-hidden="true"')
+    said = Markup('role="{}" aria-label="{}"').format(role, told) if told else Markup('aria-hidden="true"')
     size = Markup(" ").join(Markup('{}="{}"').format(name, value) for name, value in sizes.items())
-    return Markup('<svg class="{}" {} {}>{}</svg>').format(kind, size, role, Markup("").join(marks))
+    return Markup('<svg class="{}" {} {}>{}</svg>').format(kind, size, said, Markup("").join(marks))
 
 
 def _at(instant: datetime, start: datetime, end: datetime) -> float:

@@ -45,14 +45,15 @@ class PageRoute(APIRoute):
                         raise Problem(403, "this form did not come from this dashboard, or it is older than your login")
                 return await inner(request)
             except AgentcronError as error:
-                return await _told(request, problem_of(error))
+                return await show_problem(request, problem_of(error))
             except Problem as problem:
-                return await _told(request, problem)
+                return await show_problem(request, problem)
 
         return handle
 
 
-async def _told(request: Request, problem: Problem) -> Response:
+async def show_problem(request: Request, problem: Problem) -> Response:
+    """The problem as a page."""
     answer = await render(request, "problem.html", problem=problem, code=problem.status)
     answer.headers.update(problem.headers)
     return answer

@@ -50,6 +50,10 @@ class Sessions:
         """The cookie's name: browsers share cookies between all ports of a host, so each store has its own."""
         return f"agentcron_{hashlib.sha256(self._secret()).hexdigest()[:8]}"
 
+    def tokens(self) -> tuple[Token, ...]:
+        """Every token, without its secret, which nobody keeps."""
+        return self._tokens.all()
+
     def enter(self, secret: str, now: datetime) -> str | None:
         """A new session for the holder of a token; None where there is no such token."""
         token = self._tokens.match(secret.strip())

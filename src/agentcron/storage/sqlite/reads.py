@@ -20,8 +20,9 @@ from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)
 # Statuses that few rows of a long history have, and the index that holds just these; the words are those of the index.
+_OPEN: Final = "r.wake_at IS NOT NULL"
 _FEW: Final = {
-    "r.wake_at IS NOT NULL": frozenset({"PENDING", "RUNNING", "AWAITING_INPUT"}),
+    _OPEN: frozenset({"PENDING", "RUNNING", "AWAITING_INPUT"}),
     "(r.status = 'FAILURE' OR r.status = 'ERROR' OR r.status = 'INCOMPLETE' OR r.status = 'MISSED')": frozenset(
         {"FAILURE", "ERROR", "INCOMPLETE", "MISSED"}
     ),
@@ -61,6 +62,9 @@ def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit:
         conditions.append("+r.status IN (SELECT value FROM json_each(:statuses))")
         values["statuses"] = json.dumps(wanted)
         conditions += [where for where, few in _FEW.items() if wanted and few.issuperset(wanted)]
+        if _OPEN in conditions and filters.job_id is None:
+            # What is open is few: found by its index and sorted, not looked for along the history.
+            order = f"+{order}"
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     query = f"SELECT r.* FROM execution_rows AS r {where} ORDER BY {order} DESC LIMIT :limit"  # noqa: S608 - no user text
     found: list[Row] = connection.execute(query, values).fetchall()
@@ -68,10 +72,11 @@ def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit:
 
 
 def between(connection: sqlite3.Connection, start: datetime, end: datetime, limit: int) -> list[Row]:
-    """Rows that ran at some time from ``start`` to ``end``, the latest start first."""
-    values = {"start": to_us(start), "end": to_us(end), "made": made_since(start - _DAY), "limit": limit}
+    """Rows that ran at some time from ``start`` to ``end``, the newest first."""
+    values: dict[str, Any] = {"start": to_us(start), "end": to_us(end), "limit": limit}
+    values |= {"made": made_since(start - _DAY), "until": made_since(end)}
     found: list[Row] = connection.execute(statement("executions_between"), values).fetchall()
-    return found
+    return sorted(found, key=lambda row: str(row[1]), reverse=True)[:limit]
 
 
 def count_since(connection: sqlite3.Connection, instant: datetime) -> dict[ExecutionStatus, int]:

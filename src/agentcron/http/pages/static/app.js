@@ -39,23 +39,27 @@
   const remember = (page) => {
     for (const region of page.querySelectorAll("[data-live][id]")) shown.set(region.id, region.outerHTML);
   };
+  // What a reader has chosen, opened, or begun to write is theirs: it goes over into what replaces it.
+  const mark = (one) => [one.tagName, one.id, one.form?.getAttribute("action"), one.name || one.getAttribute("href"),
+    one.matches("input[type=checkbox], button") ? one.value : "", one.matches("summary, button") ? one.textContent : ""].join("\n");
+  const twin = (one, fresh) => [...fresh.querySelectorAll(one.tagName)].find((other) => mark(other) === mark(one));
   const keep = (old, fresh) => {
-    for (const box of old.querySelectorAll("input[type=checkbox]:checked[name]")) {
-      const same = fresh.querySelector(`input[name="${CSS.escape(box.name)}"][value="${CSS.escape(box.value)}"]`);
-      if (same) same.checked = true;
+    for (const box of old.querySelectorAll("input[type=checkbox]:checked")) { const same = twin(box, fresh); if (same) same.checked = true; }
+    for (const text of old.querySelectorAll("input:not([type=checkbox], [type=hidden]), textarea")) {
+      const same = text.value !== text.defaultValue && twin(text, fresh);
+      if (same) same.value = text.value;
     }
-    for (const open of old.querySelectorAll("details[id]")) {
-      const same = fresh.querySelector(`#${CSS.escape(open.id)}`);
-      if (same) same.open = open.open;
-    }
+    for (const open of old.querySelectorAll("details[id]")) { const same = twin(open, fresh); if (same) same.open = open.open; }
   };
   const focusOf = (region) => {
     const held = document.activeElement;
     if (!held || !region.contains(held)) return null;
-    const all = (place) => [...place.querySelectorAll("a[href], button, input, summary")];
-    const mark = (one) => one.id || `${one.tagName} ${one.getAttribute("href") || one.name || ""} ${one.value || one.textContent}`;
-    const wanted = mark(held);
-    return (fresh) => all(fresh).find((one) => mark(one) === wanted)?.focus({ preventScroll: true });
+    const caret = held.matches("input[type=text], input:not([type]), textarea") ? [held.selectionStart, held.selectionEnd] : null;
+    return (fresh) => {
+      const same = twin(held, fresh);
+      same?.focus({ preventScroll: true });
+      if (same && caret) same.setSelectionRange(...caret);
+    };
   };
   let reading = false, again = false, took = 0;
   const read = async () => {
@@ -147,9 +151,12 @@
   document.addEventListener("DOMContentLoaded", () => {
     const lead = document.querySelector("[data-follow]");
     if (lead) location.replace(lead.href);
-    for (const field of document.querySelectorAll("[data-viewer-zone]")) field.value = zone;
-    const select = document.querySelector("[data-default-zone]");
-    if (select && !select.value) select.value = zone;
+    // The first page of all was made before the server knew where its reader is.
+    for (const field of document.querySelectorAll("[data-viewer-zone]")) {
+      if (field.value === zone || root.dataset.zone === zone) continue;
+      field.value = zone;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
     remember(document);
     if (document.body.dataset.liveFrom && root.dataset.zone !== zone) soon();
     count();

@@ -1,6 +1,9 @@
--- Ids begin with the time of their making, so their index finds what is recent; what runs is found by its wake_at.
-SELECT * FROM execution_rows
-WHERE begun = 1 AND started_at < :end AND (
-  (id >= :made AND ended_at >= :start) OR (wake_at IS NOT NULL AND status = 'RUNNING')
+-- Ids begin with the time of their making, so their index walks from the newest on and stops at the limit; what runs is
+-- found by its wake_at, however long ago it was made.
+SELECT * FROM (
+  SELECT * FROM execution_rows
+  WHERE id >= :made AND id < :until AND begun = 1 AND started_at < :end AND ended_at >= :start
+  ORDER BY id DESC LIMIT :limit
 )
-ORDER BY started_at DESC LIMIT :limit
+UNION ALL
+SELECT * FROM execution_rows WHERE wake_at IS NOT NULL AND status = 'RUNNING' AND begun = 1 AND started_at < :end
