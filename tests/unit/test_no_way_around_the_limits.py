@@ -61,6 +61,36 @@ STEPS = st.lists(
     max_size=20,
 )
 
+# Ways that were open once, or would be without one of the judgements.
+KNOWN: dict[str, list[Any]] = {
+    "again once it is over": [("create", "red", 10, {}), 2, ("create", "pink", 10, {}), 2],
+    "again once it is deleted": [("create", "red", 10, {}), 2, ("delete", "red"), ("create", "pink", 10, {}), 2],
+    "by hand, twice": [("create", "red", "every 3m", {}), ("run_now", "red"), 1, ("run_now", "red"), 1],
+    "by hand, beyond max_runs": [("create", "red", "every 3m", {}), ("run_now", "red"), 80],
+    "too often": [("create", "red", "every 1s", {})],
+    "sooner by an edit": [1, ("create", "red", "every 1m", {}), 7, ("update", "red", {"schedule": "* * * * *"}), 10],
+    "sooner by an edit to an interval": [
+        1, ("create", "red", "every 1m", {}), 7, ("update", "red", {"schedule": "* * * * *"}), 10,
+        ("update", "red", {"schedule": "every 1m"}), 10,
+    ],
+    "oftener than its job": [("inside", "create", "red", "every 1m", {})],
+    "as many as are left, and more": [54, ("inside", "create", "red", "every 3m", {"max_runs": 4}), 60],
+    "a job of a job of a job": [("inside", "create", "red", "every 3m", {"max_runs": 2}), 60],
+    "a job that is not its own": [("inside", "update", "precious", {"prompt": "other"}), ("inside", "pause", "maker")],
+    "a wider definition": [("inside", "create", "red", "every 3m", {"agent": "wide"}),
+                           ("create", "pink", "every 3m", {"agent": "wide"})],
+    "a wider definition by an edit": [("create", "red", "every 3m", {}), ("update", "red", {"agent": "wide"})],
+    "without consent": [("create", "red", "every 3m", {}), ("resume", "red"), ("run_now", "red"), 1],
+}  # fmt: skip
+
+
+def in_steps(known: list[Any]) -> list[Any]:
+    """A known way in the form of what is drawn."""
+    return [
+        ("wait", one) if isinstance(one, int) else ("inside", one[1:]) if one[0] == "inside" else ("outside", one)
+        for one in known
+    ]
+
 
 class Watched(FakeAgentFactory):
     """Notes each run with its maker; runs of ``maker`` do what was asked of them, all others try to schedule too."""
@@ -90,7 +120,7 @@ class Watched(FakeAgentFactory):
 
     async def _try(self, prompt: str, context: RunContext) -> str:
         with contextlib.suppress(AgentcronError):
-            self.made_by_made.append(await AgentScheduling(self.env.plugin).create("c", "every 5m", "x"))
+            self.made_by_made.append(await AgentScheduling(self.env.plugin).create("c", "every 5m", "x", max_runs=1))
         return "done"
 
 
@@ -119,6 +149,12 @@ def test_no_sequence_of_calls_gets_more_than_the_maker_had(
     own_runs: int | None, approval: bool, steps: list[Any], jobs: int
 ) -> None:
     asyncio.run(_sequence(steps, own_runs, approval, jobs))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(("own_runs", "approval"), [(None, False), (6, False), (None, True)])
+async def test_a_known_way_is_closed(name: str, own_runs: int | None, approval: bool) -> None:
+    await _sequence(in_steps(KNOWN[name]), own_runs, approval, 1)
 
 
 async def _sequence(steps: list[Any], own_runs: int | None, approval: bool, jobs: int) -> None:
