@@ -18,7 +18,7 @@ SOURCE: Final = Path(agentcron.__file__).parent.parent
 
 # Page, title, what it holds. A dotted name is public in its own module.
 _PAGES: Final = (
-    ("plugin", "The plugin", ("BackgroundJobsPlugin", "BackgroundJobsConfig", "ports.Clock")),
+    ("plugin", "The plugin", ("BackgroundJobsPlugin", "BackgroundJobsConfig", "SchedulingLimits", "ports.Clock")),
     (
         "jobs",
         "Jobs",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
+    from agentcron.domain.scheduling_limits import SchedulingLimits
     from agentcron.domain.spec import JobSpec
     from agentcron.domain.spending import Amount, Budget, BudgetAction
     from agentcron.domain.statistics import JobStatistics
@@ -95,6 +96,7 @@ _HOMES = {
     "agentcron.plugin": ("BackgroundJobsPlugin",),
     "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters"),
     "agentcron.domain.retention": ("Retention",),
+    "agentcron.domain.scheduling_limits": ("SchedulingLimits",),
     "agentcron.ports": ("RunContext",),
     "agentcron.schedule": ("CronSchedule", "EverySchedule", "OnceSchedule"),
     "agentcron.scheduling_tools": ("background_jobs_toolset",),
@@ -161,6 +163,7 @@ __all__ = [
     "Retention",
     "RetryPolicy",
     "RunContext",
+    "SchedulingLimits",
     "Source",
     "SourceKind",
     "SqliteStorage",

@@ -7,19 +7,22 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
 from agentcron.domain.retention import Retention
+from agentcron.domain.scheduling_limits import SchedulingLimits, read_scheduling
 from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.domain.spending import Budget, read_shared
 from agentcron.errors import ConfigError, InvalidJobError, InvalidScheduleError
 from agentcron.retention_text import NONE, RETENTION_KEYS, read_limit
 from agentcron.schedule import format_duration, parse_duration, zone
+
+T = TypeVar("T")
 
 FILE_NAME: Final = "agentcron.toml"
 DEFAULT: Final = "default"
@@ -33,7 +36,7 @@ _SCHEDULER_KEYS: Final = (
 )
 # The same setting as a number of milliseconds, as the library spells it.
 _IN_MS: Final = "evaluation_interval_ms"
-_SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "agents", "tools")
+_SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "scheduling", "agents", "tools")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -76,6 +79,7 @@ class Config:
     stop_grace: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
+    scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
     agents: Mapping[str, Any] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -88,6 +92,8 @@ class Config:
             found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
         for name, budgets in self.budgets.items():
             found[f"budgets.{name}"] = Setting(value="; ".join(map(str, budgets)), origin=str(self.file))
+        for key in (one.name for one in fields(SchedulingLimits)):
+            found[f"scheduling.{key}"] = Setting(value=getattr(self.scheduling, key), origin=str(self.file or DEFAULT))
         for name, definition in self.agents.items():
             found[f"agents.{name}"] = Setting(value=definition, origin=str(self.file))
         return found
@@ -138,30 +144,12 @@ def load_config(
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
-        budgets=_budgets(written, path),
+        budgets=_read_as(read_shared, "budgets", written, path),
+        scheduling=_read_as(read_scheduling, "scheduling", written, path),
         agents=agents,
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
         warnings=tuple(_odd_variables(environ)),
     )
-
-
-def machine_zone(environ: Mapping[str, str] | None = None) -> str:
-    """The IANA name of the machine's zone: ``TZ``, the link ``/etc/localtime``, ``/etc/timezone``, else UTC."""
-    environ = os.environ if environ is None else environ
-    named = environ.get("TZ", "").removeprefix(":")
-    candidates = [named.partition("zoneinfo/")[2] or named]
-    with contextlib.suppress(OSError):
-        candidates.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
-    with contextlib.suppress(OSError):
-        candidates.append(Path("/etc/timezone").read_text("utf-8", "replace").strip())
-    for name in candidates:
-        if name:
-            try:
-                zone(name)
-            except InvalidScheduleError:
-                continue
-            return name
-    return "UTC"
 
 
 def _working_folder() -> Path:
@@ -251,12 +239,12 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     return Setting(value=value, origin=origin)
 
 
-def _budgets(written: Mapping[str, Any], path: Path | None) -> dict[str, tuple[Budget, ...]]:
-    values = written.get("budgets", {})
+def _read_as(read: Callable[[Mapping[str, Any]], T], section: str, written: Mapping[str, Any], path: Path | None) -> T:
+    values = written.get(section, {})
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: budgets: must be a table; write [budgets]")
+        raise ConfigError(f"{path}: {section}: must be a table; write [{section}]")
     try:
-        return read_shared(values)
+        return read(values)
     except InvalidJobError as error:
         raise ConfigError(f"{path}: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,6 +26,11 @@ def job_id() -> str:
         made = [f"{head}{first + n & 15:x}{_random()[:10]}" for n in range(16)]
         _job_ids.extend(made[1:])
         return made[0]
+
+
+def keyed_job_id(maker: str, key: str) -> str:
+    """The same for the same maker and key: a second job of them finds its id taken."""
+    return hashlib.sha256(f"{maker}\0{key}".encode()).hexdigest()[:16]
 
 
 def execution_id(now: datetime) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.domain.retention import Retention
+from agentcron.domain.scheduling_limits import SchedulingLimits
 from agentcron.ports import AgentFactory, Clock, JobStore
 
 
@@ -43,6 +44,8 @@ class BackgroundJobsConfig:
     """Where relative paths in ``when_changed`` and ``expect`` start; default: the working folder."""
     debug: bool = False
     """Tell each decision with its reason, whatever the level of the logger is."""
+    scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
+    """What the jobs may come to that agents make with the scheduling tools."""
     retention: Retention | None = field(default_factory=Retention)
     """How much history is kept; None keeps all of it."""
     budgets: Mapping[str, Any] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.inputs import Decision, Given, Input, check_answer
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
+from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
@@ -108,6 +109,8 @@ class BackgroundJobsPlugin:
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
         self._switching = asyncio.Lock()
+        # Two agents that make a job at once must not both take the last place of their maker.
+        self.making = asyncio.Lock()
         self._opening: asyncio.Lock | None = None
         self._opened = False
 
@@ -196,7 +199,8 @@ class BackgroundJobsPlugin:
         prompt: str,
         *,
         made_by: str | None = None,
-        job_id: str | None = None,
+        key: str | None = None,
+        consent: bool = True,
         **fields: Any,
     ) -> str:
         """Create a job and answer its id.
@@ -204,29 +208,50 @@ class BackgroundJobsPlugin:
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
         or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). ``fields`` are
         those of ``JobSpec``. ``made_by`` stays with the job for good: None for a person, or a program of theirs,
-        "agent:NAME" where an agent asked for the job with the scheduling tools. ``job_id`` is for callers that may ask
-        twice: a second job of an id is refused with ``ConflictError``. The job is durable when this returns.
-        Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused
-        here.
+        "agent:NAME" where an agent asked for the job with the scheduling tools, "job:ID/EXECUTION" where a run did.
+        With a ``key`` one maker makes one job, also across processes: where theirs of this key exists, its id is
+        answered and nothing is changed. Without ``consent`` the job is PAUSED(approval) until it is resumed. The job is
+        durable when this returns. Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``:
+        what cannot work is refused here.
         """
+        return (await self.make_job(name, schedule, prompt, made_by=made_by, key=key, consent=consent, **fields))[0].id
+
+    async def make_job(
+        self,
+        name: str,
+        schedule: str | Schedule,
+        prompt: str,
+        *,
+        made_by: str | None = None,
+        key: str | None = None,
+        consent: bool = True,
+        **fields: Any,
+    ) -> tuple[Job, bool]:
+        """The job that ``create_job`` makes, or that was made with this ``key`` before, and whether it was made just
+        now."""
         fields.setdefault("agent", self.agent_factory.default_definition)
         values = self._without_secrets({"name": name, "schedule": schedule, "prompt": prompt, **fields})
         spec = read_spec(values, timezone=self.config.timezone)
         check_prompt(spec)
-        plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by)
+        job_id = None
+        if key is not None:
+            job_id = ids.keyed_job_id(maker_of(made_by) or made_by or "", key)
+            if (known := await (await self._store()).get_job(job_id)) is not None:
+                return known, False
+        plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by, consent=consent)
         self._check_agents(spec)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         store = await self._store()
-        if job_id is not None and await store.get_job(job_id) is not None:
-            raise ConflictError(f"job {job_id} exists already")
         if not (await store.commit([plan]))[0]:
-            raise ConflictError(f"job {plan.job_id} was made by somebody else at the same time")
+            if (known := await store.get_job(plan.job_id)) is not None:
+                return known, False
+            raise ConflictError(f"job {plan.job_id} was made and deleted by somebody else at the same time")
         self._wake()
         assert plan.job_after is not None
         if self._log.telling:
             self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
-        return plan.job_id
+        return plan.job_after, True
 
     async def get_job(self, job_id: str) -> Job | None:
         """The job with the last 50 executions that ran, newest first; None for an unknown id."""
@@ -271,11 +296,19 @@ class BackgroundJobsPlugin:
         raise NotFoundError(f"job {name_or_id!r} {told}; 'agentcron list' shows the jobs")
 
     async def update_job(
-        self, job_id: str, updates: Mapping[str, Any] | None = None, /, *, edition: str | None = None, **fields: Any
+        self,
+        job_id: str,
+        updates: Mapping[str, Any] | None = None,
+        /,
+        *,
+        edition: str | None = None,
+        consent: bool = True,
+        **fields: Any,
     ) -> bool:
         """Change fields of a job: keywords, or a mapping. An edit makes a new version; runs under way keep theirs.
 
-        The past is first judged by the old rules. False for a job that is over. Raises ``InvalidJobError`` (a
+        The past is first judged by the old rules. Without ``consent`` the job is then PAUSED(approval). False
+        for a job that is over. Raises ``InvalidJobError`` (a
         ``ValueError``) for a field that cannot be changed (id, created, status, history, run times) or that does not
         exist, and whatever ``create_job`` raises for a bad value. Here and in the other changes, ``edition`` (see
         ``Job``) is for callers that read the job before: another edition is left alone, with ``ChangedError``.
@@ -294,7 +327,7 @@ class BackgroundJobsPlugin:
                 check_prompt(spec)
             if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
                 self._check_agents(spec)
-            return changes.edit(job, spec, now, self._new_id)
+            return changes.edit(job, spec, now, self._new_id, consent=consent)
 
         return await self._change(job_id, "edited", edit, edition=edition)
 
@@ -576,6 +609,10 @@ class BackgroundJobsPlugin:
     async def get_nodes(self) -> list[Node]:
         """The processes that ran jobs of this store, newest first; ``alive`` tells those that do."""
         return list(await (await self._store()).nodes())
+
+    def now(self) -> datetime:
+        """The present instant of the plugin's clock, aware, UTC."""
+        return self._clock.now()
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from agentcron.agent_scheduling import AgentScheduling
 from agentcron.domain.queries import ExecutionFilters, JobFilters
 from agentcron.errors import AgentcronError, StoreError
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from agentcron.domain.model import Execution, Job
     from agentcron.plugin import BackgroundJobsPlugin
 
-# Before the name in ``made_by`` of what an agent made.
-AGENT: Final = "agent"
 NEXT_RUNS: Final = 3
 MOST_RUNS: Final = 50
 MOST_JOBS: Final = 100
@@ -39,7 +38,7 @@ class SchedulingTools:
 
     def __init__(self, plugin: BackgroundJobsPlugin, agent: str | None = None) -> None:
         self._plugin = plugin
-        self._made_by = f"{AGENT}:{agent}" if agent else AGENT
+        self._may = AgentScheduling(plugin, agent)
 
     def all(self) -> tuple[Tool, ...]:
         """Every tool, in the order in which they are shown."""
@@ -53,7 +52,15 @@ class SchedulingTools:
             self.job_history,
         )
 
-    async def create_job(self, name: str, schedule: str, prompt: str, timezone: str | None = None) -> Answer:
+    async def create_job(
+        self,
+        name: str,
+        schedule: str,
+        prompt: str,
+        timezone: str | None = None,
+        max_runs: int | None = None,
+        key: str | None = None,
+    ) -> Answer:
         """Schedule a prompt: whenever it is due, a new agent runs it and its answer is kept.
 
         Args:
@@ -62,13 +69,11 @@ class SchedulingTools:
                 "at 2030-12-01T09:00" for a single run.
             prompt: What the agent is told at each run. It knows nothing of this conversation, so say everything.
             timezone: IANA name of the zone the schedule is read in, such as "Europe/Berlin". Default: the scheduler's.
+            max_runs: The job is over after so many runs.
+            key: Your own word for this job. Asked for again with the same key, the job that there is is answered.
         """
-        fields = {} if timezone is None else {"timezone": timezone}
-        try:
-            job_id = await self._plugin.create_job(name, schedule, prompt, made_by=self._made_by, **fields)
-            return await self._shown(job_id)
-        except AgentcronError as error:
-            return _refused("the job was not created", error)
+        asked = self._may.create(name, schedule, prompt, timezone=timezone, max_runs=max_runs, key=key)
+        return await self._answer(asked, "the job was not created")
 
     async def list_jobs(self, name_contains: str | None = None) -> list[Answer] | Answer:
         """List the scheduled jobs with their status, schedule and next runs; at most 100.
@@ -77,10 +82,10 @@ class SchedulingTools:
             name_contains: Only jobs with this text in their name, in any case.
         """
         try:
-            jobs = await self._plugin.get_jobs(JobFilters(name_contains=name_contains))
+            jobs = await self._may.list(JobFilters(name_contains=name_contains), MOST_JOBS)
         except AgentcronError as error:
             return _refused("the jobs cannot be listed", error)
-        return [self._summary(job) for job in jobs[:MOST_JOBS]]
+        return [self._summary(job) for job in jobs]
 
     async def pause_job(self, job: str) -> Answer:
         """Pause a job: no further run begins until it is resumed; a run under way ends normally.
@@ -88,7 +93,7 @@ class SchedulingTools:
         Args:
             job: Id or name of the job.
         """
-        return await self._change(job, self._plugin.pause_job, "paused")
+        return await self._answer(self._may.pause(job), "nothing was paused")
 
     async def resume_job(self, job: str) -> Answer:
         """Resume a paused job from now on. Runs that passed in the meantime are not caught up.
@@ -96,7 +101,7 @@ class SchedulingTools:
         Args:
             job: Id or name of the job.
         """
-        return await self._change(job, self._plugin.resume_job, "resumed")
+        return await self._answer(self._may.resume(job), "nothing was resumed")
 
     async def cancel_job(self, job: str) -> Answer:
         """Cancel a job for good and end its runs; its history stays. To stop it for a while, use pause_job.
@@ -104,7 +109,7 @@ class SchedulingTools:
         Args:
             job: Id or name of the job.
         """
-        return await self._change(job, self._plugin.cancel_job, "canceled")
+        return await self._answer(self._may.cancel(job), "nothing was canceled")
 
     async def delete_job(self, job: str) -> Answer:
         """Delete a job with its whole history. This cannot be undone; cancel_job keeps the history.
@@ -113,9 +118,7 @@ class SchedulingTools:
             job: Id or name of the job.
         """
         try:
-            found = await self._plugin.find_job(job)
-            if not await self._plugin.delete_job(found.id):
-                return _told(f"{found.name!r} was deleted by somebody else before")
+            found = await self._may.delete(job)
         except AgentcronError as error:
             return _refused("nothing was deleted", error)
         return {"id": found.id, "name": found.name, "deleted": True}
@@ -128,25 +131,18 @@ class SchedulingTools:
             limit: How many runs, from 1 to 50.
         """
         try:
-            found = await self._plugin.find_job(job)
+            found = await self._may.find(job)
             filters = ExecutionFilters(job_id=found.id)
             page = await self._plugin.list_executions(filters, max(1, min(limit, MOST_RUNS)))
         except AgentcronError as error:
             return _refused("the history cannot be shown", error)
         return [_run(execution, found.timezone) for execution in page.items]
 
-    async def _change(self, name_or_id: str, change: Callable[[str], Awaitable[bool]], word: str) -> Answer:
+    async def _answer(self, asked: Awaitable[Job], otherwise: str) -> Answer:
         try:
-            job = await self._plugin.find_job(name_or_id)
-            if not await change(job.id):
-                return _told(f"{job.name!r} was not {word}: it is {job.status.value}")
-            return await self._shown(job.id)
+            return self._summary(await asked)
         except AgentcronError as error:
-            return _refused(f"nothing was {word}", error)
-
-    async def _shown(self, job_id: str) -> Answer:
-        job = await self._plugin.get_job(job_id)
-        return _told("the job was deleted by somebody else") if job is None else self._summary(job)
+            return _refused(otherwise, error)
 
     def _summary(self, job: Job) -> Answer:
         return {

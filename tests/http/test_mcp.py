@@ -15,6 +15,9 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin
+from agentcron.agents.processes import MARK
+from agentcron.ports import RunContext
 from tests.http.conftest import Service, serving
 
 # The scope of each tool, and arguments that it takes.
@@ -70,8 +73,14 @@ async def _live(client: Client) -> None:
         refused = await client.call_tool(tool, arguments)
         assert refused.is_error, tool
         assert words in refused.content[0].text
-    gone = (await client.call_tool("delete_job", {"job": "report"})).structured_content
-    assert gone == {"id": made["id"], "name": "report", "deleted": True}
+    refused = await client.call_tool("delete_job", {"job": "report"})
+    assert "its runs still count; cancel it instead" in refused.content[0].text
+    assert not (await client.call_tool("cancel_job", {"job": "report"})).is_error
+    spare = {**TOOLS["create_job"][1], "name": "spare", "key": "k"}
+    made = (await client.call_tool("create_job", spare)).structured_content
+    assert (await client.call_tool("create_job", spare)).structured_content == made
+    gone = (await client.call_tool("delete_job", {"job": "spare"})).structured_content
+    assert gone == {"id": made["id"], "name": "spare", "deleted": True}
 
 
 async def test_a_model_schedules_over_stdio(tmp_path: Path) -> None:
@@ -86,11 +95,57 @@ async def test_a_model_schedules_over_stdio(tmp_path: Path) -> None:
         await _live(client)
 
 
+@pytest.mark.parametrize("may_schedule", [True, False])
+async def test_over_stdio_in_a_run_a_model_goes_no_further_than_the_run_may(tmp_path: Path, may_schedule: bool) -> None:
+    store = tmp_path / "jobs.sqlite"
+    (tmp_path / "agentcron.toml").write_text('[agents.narrow]\nkind = "echo"\n[agents.wide]\nkind = "echo"\n')
+    told: dict[str, Any] = {}
+
+    async def work(prompt: str, context: RunContext) -> str:
+        server = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "agentcron", "mcp", "--store", str(store)],
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), MARK: context.execution_id},
+            cwd=tmp_path,
+        )
+        async with Client(stdio_client(server)) as client:
+            for tool, arguments in (
+                ("list_jobs", {}),
+                ("get_job", {"job": "precious"}),
+                ("update_job", {"job": "precious", "prompt": "q"}),
+                ("list_executions", {}),
+                ("get_execution", {"execution": context.execution_id}),
+                ("create_job", {"name": "mine", "schedule": "0 9 * * *", "prompt": "p", "agent": "wide"}),
+                ("create_job", {"name": "mine", "schedule": "0 9 * * *", "prompt": "p"}),
+            ):
+                answer = await client.call_tool(tool, arguments)
+                told.setdefault(tool, answer.content[0].text if answer.content else "")
+        return "done"
+
+    definitions = {"narrow": {"kind": "python", "callable": work}, "wide": {"kind": "python", "callable": work}}
+    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=AgentFactoryPlugin(definitions=definitions))
+    maker = await plugin.create_job("maker", "0 9 * * *", "go", agent="narrow", may_schedule=may_schedule)
+    await plugin.create_job("precious", "0 9 * * *", "p", agent="wide")
+    run = await plugin.run_here(await plugin.run_job_now(maker))
+    jobs = {job.name: job for job in await plugin.get_jobs()}
+    await plugin.close()
+    assert (run.status, jobs["precious"].prompt) == ("SUCCESS", "p")
+    if not may_schedule:
+        assert set(jobs) == {"maker", "precious"}
+        assert all("the scheduling tools are off in runs of the job 'maker'" in text for text in told.values())
+        return
+    assert (jobs["mine"].agent, jobs["mine"].made_by) == ("narrow", f"job:{maker}/{run.id}")
+    for tool in ("get_job", "update_job", "get_execution"):
+        assert "was not made by this job's runs" in told[tool]
+    assert "name the job" in told["list_executions"]
+    assert "they are narrow" in told["create_job"]
+
+
 async def test_a_model_schedules_over_http_with_a_token(service: Service) -> None:
     async with _client(service, "write") as client:
         await _live(client)
-        await client.call_tool("create_job", TOOLS["create_job"][1])
-    assert (await service.plugin.find_job("report")).made_by == "agent:write"
+        await client.call_tool("create_job", {**TOOLS["create_job"][1], "name": "another"})
+    assert (await service.plugin.find_job("another")).made_by == "agent:write"
 
 
 async def test_each_tool_asks_for_its_scope(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcron import BackgroundJobsPlugin, ChangedError, ConflictError, MemoryStorage, SqliteStorage, StorageFsPlugin
+from agentcron import BackgroundJobsPlugin, ChangedError, MemoryStorage, SqliteStorage, StorageFsPlugin
 
 
 @pytest.fixture(params=["sqlite", "folder", "memory"])
@@ -40,10 +40,11 @@ async def test_another_edition_is_left_alone(plugin: BackgroundJobsPlugin) -> No
     await plugin.close()
 
 
-async def test_an_id_is_given_to_one_job(plugin: BackgroundJobsPlugin) -> None:
-    assert await plugin.create_job("a", "0 9 * * *", "p", agent="echo", job_id="00ff") == "00ff"
-    with pytest.raises(ConflictError, match="exists already"):
-        await plugin.create_job("b", "0 9 * * *", "p", agent="echo", job_id="00ff")
+async def test_with_one_key_one_maker_makes_one_job(plugin: BackgroundJobsPlugin) -> None:
+    first = await plugin.create_job("a", "0 9 * * *", "p", agent="echo", key="daily")
+    assert await plugin.create_job("b", "0 8 * * *", "q", agent="echo", key="daily") == first
+    job, made = await plugin.make_job("b", "0 8 * * *", "q", agent="echo", key="daily")
+    assert (job.id, job.name, made) == (first, "a", False)
     assert [job.name for job in await plugin.get_jobs()] == ["a"]
     await plugin.close()
 

@@ -205,19 +205,18 @@ async def test_two_schedulers_on_one_store_start_each_slot_once(tmp_path: Path) 
 
 async def test_of_many_jobs_created_at_once_one_that_is_refused_leaves_all_others(tmp_path: Path) -> None:
     plugin = BackgroundJobsPlugin(storage_plugin=tmp_path / "s.sqlite", agent_factory=FakeAgentFactory())
-    await plugin.create_job("first", "every 1h", "x", job_id="a" * 16)
-    asked = [
-        plugin.create_job(f'{n} é\\"', "0 9 * * *", "p" * (n + 1), job_id=f"{n:016x}", tags=["t"]) for n in range(60)
-    ]
-    twice = [plugin.create_job("again", "0 9 * * *", "x", job_id=f"{7:016x}") for _ in range(2)]
-    answers = await asyncio.gather(*asked, *twice, return_exceptions=True)
-    assert answers[:60] == [f"{n:016x}" for n in range(60)]
-    assert [type(answer).__name__ for answer in answers[60:]] == ["ConflictError", "ConflictError"]
+    await plugin.create_job("first", "every 1h", "x")
+    asked = [plugin.make_job(f'{n} é\\"', "0 9 * * *", "p" * (n + 1), key=f"{n}", tags=["t"]) for n in range(60)]
+    twice = [plugin.make_job("again", "0 9 * * *", "x", key="7") for _ in range(2)]
+    answers = await asyncio.gather(*asked, *twice)
+    assert [made for _, made in answers] == [True] * 60 + [False] * 2
+    assert [job.name for job, _ in answers[60:]] == ['7 é\\"'] * 2
+    ids = [job.id for job, _ in answers[:60]]
     await plugin.close()
     again = BackgroundJobsPlugin(storage_plugin=tmp_path / "s.sqlite", agent_factory=FakeAgentFactory())
     jobs = await again.get_jobs()
     assert [(job.id, job.name, job.prompt, job.tags) for job in jobs[1:]] == [
-        (f"{n:016x}", f'{n} é\\"', "p" * (n + 1), ("t",)) for n in range(60)
+        (ids[n], f'{n} é\\"', "p" * (n + 1), ("t",)) for n in range(60)
     ]
     await again.close()
 

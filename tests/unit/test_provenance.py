@@ -48,7 +48,7 @@ async def test_no_tool_takes_who_made_a_job_or_what_it_may_do() -> None:
     async with create_test_environment() as env:
         for tool in scheduling_tools(env.plugin, "narrow"):
             assert set(inspect.signature(tool).parameters) <= {
-                "name", "schedule", "prompt", "timezone", "name_contains", "job", "limit",
+                "name", "schedule", "prompt", "timezone", "max_runs", "key", "name_contains", "job", "limit",
             }  # fmt: skip
             with pytest.raises(TypeError):
                 await tool(made_by="agent:wide")

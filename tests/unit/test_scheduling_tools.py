@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from agentcron import background_jobs_toolset
+from agentcron import SchedulingLimits, background_jobs_toolset
 from agentcron.errors import StoreUnavailable
 from agentcron.scheduling_tools import LONGEST_TEXT, scheduling_tools
 from agentcron.testing import Environment, MockStorage, create_test_environment
+
+OFTEN = SchedulingLimits(min_interval=timedelta(seconds=1))
 
 
 def tools(env: Environment) -> dict[str, Any]:
@@ -31,14 +34,16 @@ async def test_a_created_job_is_told_with_its_schedule_in_words_and_its_next_run
 
 
 async def test_every_answer_is_json_as_it_stands() -> None:
-    async with create_test_environment() as env:
+    async with create_test_environment(scheduling=OFTEN) as env:
         call = tools(env)
         answers = [await call["create_job"]("tick", "every 1s", "hello", None)]
         await env.plugin.start_background_execution()
         await env.advance(2)
         answers += [await call[name]("tick") for name in ("pause_job", "resume_job", "job_history")]
         answers += [await call["list_jobs"]()]
-        answers += [await call[name]("tick") for name in ("cancel_job", "delete_job")]
+        answers += [await call["cancel_job"]("tick")]
+        await env.advance(1)
+        answers += [await call["delete_job"]("tick")]
         assert json.loads(json.dumps(answers)) == answers
         assert not [answer for answer in answers if "error" in answer]
 
@@ -61,7 +66,7 @@ async def test_the_list_can_be_narrowed_by_name() -> None:
 
 
 async def test_the_history_tells_answers_and_errors_newest_first_and_shortens_long_ones() -> None:
-    async with create_test_environment() as env:
+    async with create_test_environment(scheduling=OFTEN) as env:
         call = tools(env)
         env.agent_factory.then(ValueError("broken"), "x" * (LONGEST_TEXT + 5))
         await call["create_job"]("tick", "every 1s", "hello")
@@ -81,7 +86,7 @@ async def test_the_history_tells_answers_and_errors_newest_first_and_shortens_lo
         ("create_job", ("x", "* * * * *", " "), "prompt: is empty"),
         ("create_job", ("x", "* * * * *", "y", "Mars/Base"), "Mars/Base"),
         ("pause_job", ("nowhere",), "nothing was paused: job 'nowhere' is unknown"),
-        ("resume_job", ("over",), "'over' was not resumed: it is CANCELED"),
+        ("resume_job", ("over",), "nothing was resumed: job 'over' is CANCELED; it cannot be resumed"),
         ("cancel_job", ("same",), "ambiguous"),
         ("delete_job", ("nowhere",), "nothing was deleted: job 'nowhere' is unknown"),
         ("job_history", ("nowhere",), "the history cannot be shown: job 'nowhere' is unknown"),

@@ -15,21 +15,30 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import account, skip_paused
 from agentcron.domain.plans import Draft, NewId, Plan, ToCancel
 from agentcron.domain.policies import Overlap
+from agentcron.domain.scheduling_limits import APPROVAL
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidScheduleError
 from agentcron.schedule import EverySchedule
 
 
-def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None) -> Plan:
-    """A new job. Raises ``InvalidScheduleError`` for a schedule that has no slot ahead."""
+def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None, consent: bool = True) -> Plan:
+    """A new job, PAUSED(approval) without ``consent``.
+
+    Raises ``InvalidScheduleError`` for a schedule that has no slot ahead.
+    """
     spec = _anchored(spec, now)
     slot = _first_slot(spec, now)
     job = Job.of(id=job_id, spec=spec, created=now, made_by=made_by, next_slot=slot)
+    if not consent:
+        return Plan.of(now=now, before=None, job_after=_awaiting(job))
     return Plan.of(now=now, before=None, job_after=job.evolve(next_run=start_of(job, slot)))
 
 
-def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:
-    """A new version. The calendar moves only where its own fields change; an interval then counts from ``now``."""
+def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId, *, consent: bool = True) -> Plan | None:
+    """A new version, PAUSED(approval) without ``consent``.
+
+    The calendar moves only where its own fields change; an interval then counts from ``now``.
+    """
     if job.state not in (JobState.ACTIVE, JobState.PAUSED):
         return None
     draft, past = _past(job, now, new_id)
@@ -42,7 +51,9 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:
         changed = changed.evolve(next_slot=slot, next_run=start_of(changed, slot))
     elif changed.next_slot is not None:
         changed = changed.evolve(next_run=start_of(changed, changed.next_slot))
-    if changed.state is not JobState.ACTIVE:
+    if not consent:
+        changed = _awaiting(changed)
+    elif changed.state is not JobState.ACTIVE:
         changed = changed.evolve(next_run=None)
     return draft.plan(changed)
 
@@ -109,6 +120,10 @@ def run_now(job: Job, now: datetime, execution_id: str) -> Plan | None:
         rows=(row,),
         to_cancel=ToCancel.EARLIER if cancels else ToCancel.NONE,
     )
+
+
+def _awaiting(job: Job) -> Job:
+    return job.evolve(state=JobState.PAUSED, state_reason=APPROVAL, next_run=None)
 
 
 def _past(job: Job, now: datetime, new_id: NewId) -> tuple[Draft, Job]:

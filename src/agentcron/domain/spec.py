@@ -105,6 +105,7 @@ class JobSpec:
     failure_marker: str | None = _field(
         "A first line of the answer that begins so says that the work was not done.", FAILURE_MARKER
     )
+    may_schedule: bool = _field("Whether its runs may make jobs with the scheduling tools (yes or no).", False)
     metadata: Mapping[str, Any] = _field("Your own values, kept with the job.", {})
     tags: tuple[str, ...] = _field("Labels to group jobs by.", ())
 
@@ -180,6 +181,12 @@ def _check_numbers(spec: JobSpec) -> None:
         raise _refuse("input_timeout", "must be more than 0 and at most 366d")
     if spec.on_expiry is OnExpiry.ANSWER and not (spec.default_answer or "").strip():
         raise _refuse("default_answer", "is missing; with on_expiry 'answer' say what a question is answered with")
+    if spec.may_schedule and spec.budgets:
+        raise _refuse(
+            "may_schedule",
+            "goes with no budget of the job alone, which the jobs that its runs make would not "
+            "be under; give the job a tag, and the tag the budget",
+        )
     if spec.max_runs is not None and spec.max_runs < 1:
         raise _refuse("max_runs", f"{spec.max_runs} is out of range; at least 1")
     if spec.catch_up_max < 1:

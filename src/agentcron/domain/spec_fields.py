@@ -18,6 +18,7 @@ from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
 from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget, read_budgets, write_budget
+from agentcron.domain.values import bad, read_mapping, read_names, read_text, read_whole, read_yes_or_no
 from agentcron.errors import InvalidJobError, InvalidScheduleError
 from agentcron.schedule import (
     CronSchedule,
@@ -138,24 +139,6 @@ def _in_zone(schedule: Schedule, name: str) -> Schedule:
     return schedule
 
 
-def _bad(name: str, value: Any, wanted: str) -> InvalidJobError:
-    return InvalidJobError(f"{name}: {value!r} is not {wanted}", field=name)
-
-
-def _text(name: str, value: Any, _zone: str) -> str:
-    if not isinstance(value, str):
-        raise _bad(name, value, "text")
-    return value
-
-
-def _whole(name: str, value: Any, _zone: str) -> int:
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and value.isascii():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _bad(name, value, "a whole number")
-    return value
-
-
 # A store reads the same few schedules, durations and retry policies for every job.
 _parse_schedule = lru_cache(maxsize=4096)(parse_schedule)
 _parse_duration = lru_cache(maxsize=1024)(parse_duration)
@@ -172,7 +155,7 @@ def _duration(name: str, value: Any, _zone: str) -> timedelta:
             return _parse_duration(value)
     except (ValueError, OverflowError):
         pass
-    raise _bad(name, value, "a duration; write 30s, 5m, 2h or 1d")
+    raise bad(name, value, "a duration; write 30s, 5m, 2h or 1d")
 
 
 def _instant(name: str, value: Any, zone_name: str) -> datetime:
@@ -183,7 +166,7 @@ def _instant(name: str, value: Any, zone_name: str) -> datetime:
             return parse_instant(value, zone_name)
         except ValueError:
             pass
-    raise _bad(name, value, "an instant; write 2030-12-01T09:00, with an offset or in the job's zone")
+    raise bad(name, value, "an instant; write 2030-12-01T09:00, with an offset or in the job's zone")
 
 
 def _choice(kind: type[StrEnum]) -> Callable[[str, Any, str], StrEnum]:
@@ -191,7 +174,7 @@ def _choice(kind: type[StrEnum]) -> Callable[[str, Any, str], StrEnum]:
         try:
             return kind(value.replace("-", "_").lower() if isinstance(value, str) else value)
         except ValueError:
-            raise _bad(name, value, f"one of {', '.join(kind)}") from None
+            raise bad(name, value, f"one of {', '.join(kind)}") from None
 
     return read
 
@@ -203,11 +186,11 @@ def _retry(name: str, value: Any, zone_name: str) -> RetryPolicy:
     if isinstance(value, str) and "=" in value:
         value = dict(part.strip().split("=", 1) for part in value.split(",") if "=" in part)
     if not isinstance(value, Mapping):
-        return RetryPolicy(attempts=_whole(name, value, zone_name))
+        return RetryPolicy(attempts=read_whole(name, value, zone_name))
     try:
         return _retry_of(name, tuple(value.items()), zone_name)
     except TypeError:
-        raise _bad(name, value, "a retry policy; write attempts=3,backoff=10s") from None
+        raise bad(name, value, "a retry policy; write attempts=3,backoff=10s") from None
 
 
 @lru_cache(maxsize=1024)
@@ -224,9 +207,9 @@ def _retry_of(name: str, items: tuple[tuple[str, Any], ...], zone_name: str) -> 
             try:
                 read[key] = float(part)
             except (TypeError, ValueError):
-                raise _bad(label, part, "a number") from None
+                raise bad(label, part, "a number") from None
         else:
-            read[key] = _whole(label, part, zone_name)
+            read[key] = read_whole(label, part, zone_name)
     return RetryPolicy(**read)
 
 
@@ -238,23 +221,6 @@ def _limits(name: str, value: Any, _zone: str) -> Limits:
         return read_limits(value)
     except ValueError as error:
         raise InvalidJobError(f"{name}{error}", field=name) from None
-
-
-def _mapping(name: str, value: Any, _zone: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _bad(name, value, "a mapping of names to values")
-    return dict(value)
-
-
-def _names(name: str, value: Any, _zone: str) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, Iterable):
-        raise _bad(name, value, "a list of names")
-    names: list[Any] = list(value)
-    if not all(isinstance(part, str) for part in names):
-        raise _bad(name, value, "a list of names")
-    return tuple(dict.fromkeys(names))
 
 
 def _optional(read: Callable[[str, Any, str], Any]) -> Callable[[str, Any, str], Any]:
@@ -282,16 +248,16 @@ def _write(value: Any) -> Any:
 
 
 _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
-    "name": _text,
-    "prompt": _text,
-    "agent": _text,
+    "name": read_text,
+    "prompt": read_text,
+    "agent": read_text,
     "start_at": _optional(_instant),
     "end_at": _optional(_instant),
-    "max_runs": _optional(_whole),
+    "max_runs": _optional(read_whole),
     "jitter": _duration,
     "overlap": _choice(Overlap),
     "catch_up": _choice(CatchUp),
-    "catch_up_max": _whole,
+    "catch_up_max": read_whole,
     "catch_up_window": _optional(_duration),
     "misfire_grace": _duration,
     "timeout": _duration,
@@ -300,17 +266,18 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "on_interrupt": _choice(OnInterrupt),
     "input_timeout": _duration,
     "on_expiry": _choice(OnExpiry),
-    "default_answer": _optional(_text),
+    "default_answer": _optional(read_text),
     "conversation": _choice(ConversationMode),
     "budgets": lambda name, value, _zone: read_budgets(name, value),
-    "pause_after_failures": _whole,
-    "priority": _whole,
+    "pause_after_failures": read_whole,
+    "priority": read_whole,
     "when_changed": lambda _name, value, _zone: read_sources(value),
     "expect": lambda _name, value, _zone: read_expectations(value),
-    "silent": _optional(_text),
-    "failure_marker": _optional(_text),
-    "metadata": _mapping,
-    "tags": _names,
+    "silent": _optional(read_text),
+    "failure_marker": _optional(read_text),
+    "may_schedule": read_yes_or_no,
+    "metadata": read_mapping,
+    "tags": read_names,
 }
 _KNOWN: Final = frozenset(_READERS) | set(SCHEDULE_KEYS) | {"timezone", "anchor"}
 _DEFAULTS: Final = [

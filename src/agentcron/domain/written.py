@@ -132,6 +132,10 @@ class Written:
         return self.spec.failure_marker
 
     @property
+    def may_schedule(self) -> bool:
+        return self.spec.may_schedule
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         return self.spec.metadata
 

@@ -16,6 +16,7 @@ from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.asking import going_on
 from agentcron.engine.bounds import Bounds
+from agentcron.engine.current import CURRENT
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
@@ -155,6 +156,7 @@ class Runner:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
+            CURRENT.set(run.execution)
             if run.execution.asked:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):

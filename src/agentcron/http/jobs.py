@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -26,10 +24,9 @@ NEXT_RUNS: Final = 3
 MOST: Final = 1000
 _KEY: Final = "Idempotency-Key"
 # Parameters of the facade that are no fields of a job: who asks over the network may not choose them.
-_NOT_FIELDS: Final = frozenset({"made_by", "job_id", "edition"})
+_NOT_FIELDS: Final = frozenset({"made_by", "key", "consent", "edition"})
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=ScopedRoute)
-_creating = asyncio.Lock()
 
 
 @router.get("", **told(Scope.READ, array_of(named("Job"))))
@@ -91,18 +88,11 @@ async def create_job(request: Request) -> Response:
         if name not in fields:
             raise InvalidJobError(f"{name}: is missing", field=name)
     plugin = plugin_of(request)
-    async with _creating:  # two requests with one key must not both find that nothing was made
-        job_id, made = _id_for(request), None
-        if job_id is not None:
-            made = await _made_before(plugin, job_id, fields)
-        if made is None:
-            values = {"schedule": None, **fields}
-            made = await plugin.find_job(await plugin.create_job(job_id=job_id, **values))
-            status = 201
-        else:
-            status = 200
-    answer = _full(plugin, made, status)
-    answer.headers["Location"] = f"/api/v1/jobs/{made.id}"
+    job, made = await plugin.make_job(key=_key_of(request), **{"schedule": None, **fields})
+    if not made:
+        await _check_same(plugin, job.id, fields)
+    answer = _full(plugin, job, 201 if made else 200)
+    answer.headers["Location"] = f"/api/v1/jobs/{job.id}"
     return answer
 
 
@@ -112,27 +102,23 @@ def _check_local(fields: dict[str, Any]) -> None:
         raise Problem(403, f"{name}: cannot be set over the network; use 'agentcron edit' on the server", field=name)
 
 
-def _id_for(request: Request) -> str | None:
-    """The id that a key stands for, one for each token and key: nothing has to be remembered to know it again."""
+def _key_of(request: Request) -> str | None:
+    """The key of the request, told apart from the same key of another token."""
     key = request.headers.get(_KEY)
     if key is None:
         return None
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise Problem(400, f"{_KEY}: must be 1 to 255 printable ASCII characters", field=_KEY)
-    return hashlib.sha256(f"{request.state.token.name}\n{key}".encode()).hexdigest()[:16]
+    return f"{request.state.token.name}\n{key}"
 
 
-async def _made_before(plugin: BackgroundJobsPlugin, job_id: str, fields: dict[str, Any]) -> Job | None:
-    """The job that was made with this key. Raises ``Problem`` where it was made with other fields."""
-    job = await plugin.get_job(job_id)
-    if job is None:
-        return None
+async def _check_same(plugin: BackgroundJobsPlugin, job_id: str, fields: dict[str, Any]) -> None:
+    """Raise ``Problem`` where the job that was made with this key was made with other fields."""
     first = await plugin.storage.get_spec(job_id, 1)
     defaults = {"agent": plugin.agent_factory.default_definition}
     asked = read_spec({**defaults, **fields}, timezone=plugin.config.timezone)
     if first is not None and _comparable(write_spec(first), fields) != _comparable(write_spec(asked), fields):
         raise Problem(422, f"{_KEY}: was used before with other fields; use a key of its own for each job", field=_KEY)
-    return job
 
 
 def _comparable(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

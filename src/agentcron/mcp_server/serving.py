@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 from mcp.server.mcpserver import MCPServer
@@ -10,6 +11,7 @@ from mcp_types import ToolAnnotations
 from starlette.applications import Starlette
 
 from agentcron._version import __version__
+from agentcron.agents.processes import MARK
 from agentcron.mcp_server.tools import SchedulerTools
 from agentcron.plugin import BackgroundJobsPlugin
 
@@ -22,12 +24,15 @@ _CHANGES: Final = ("create_job", "update_job", "pause_job", "resume_job", "run_j
 _ENDS: Final = ("cancel_job", "delete_job")
 
 
-def make_server(plugin: BackgroundJobsPlugin) -> MCPServer[Any]:
-    """The server with its tools. Each is annotated, so that a client can ask a person before something is lost."""
+def make_server(plugin: BackgroundJobsPlugin, execution_id: str | None = None) -> MCPServer[Any]:
+    """The server with its tools; ``execution_id``: the run that its only client works in, where it does.
+
+    Each tool is annotated, so that a client can ask a person before something is lost.
+    """
     server: MCPServer[Any] = MCPServer(
         name="agentcron", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
     )
-    tools = SchedulerTools(plugin)
+    tools = SchedulerTools(plugin, execution_id)
     for name in (*_READS, *_CHANGES, *_ENDS):
         notes = ToolAnnotations(read_only_hint=name in _READS, destructive_hint=name in _ENDS, open_world_hint=False)
         server.add_tool(getattr(tools, name), annotations=notes)
@@ -35,8 +40,9 @@ def make_server(plugin: BackgroundJobsPlugin) -> MCPServer[Any]:
 
 
 async def serve_stdio(plugin: BackgroundJobsPlugin) -> None:
-    """Serve one client on standard input and output until it closes them. It may do everything: it runs as the user."""
-    await make_server(plugin).run_stdio_async()
+    """Serve one client on standard input and output until it closes them. Started by a run, it obeys that run's limits:
+    what a run starts is told so in its environment."""
+    await make_server(plugin, os.environ.get(MARK) or None).run_stdio_async()
 
 
 def http_app(server: MCPServer[Any], max_body: int) -> Starlette:

@@ -6,15 +6,17 @@ A tool answers a small typed value with the next times, or an error in one line 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 
 from agentcron.access import Scope, Token
+from agentcron.agent_scheduling import AgentScheduling
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+from agentcron.domain.model import Job
 from agentcron.domain.queries import ExecutionFilters, JobFilters
-from agentcron.errors import AgentcronError, ConflictError, NotFoundError, StoreError
+from agentcron.errors import AgentcronError, NotAllowedError, NotFoundError, StoreError
 from agentcron.mcp_server.answers import Deleted, JobAnswer, Preview, RunAnswer, Why, job_answer, run_answer
 from agentcron.plugin import BackgroundJobsPlugin
 from agentcron.ports import SystemClock
@@ -28,10 +30,14 @@ MOST: Final = 50
 
 
 class SchedulerTools:
-    """The tools over one plugin; each public method is one, with the scope that a token needs for it."""
+    """The tools over one plugin; each public method is one, with the scope that a token needs for it.
 
-    def __init__(self, plugin: BackgroundJobsPlugin) -> None:
+    ``execution_id``: the run that the only client works in, where it does.
+    """
+
+    def __init__(self, plugin: BackgroundJobsPlugin, execution_id: str | None = None) -> None:
         self._plugin = plugin
+        self._execution_id = execution_id
 
     async def preview_schedule(
         self, ctx: Context, schedule: str, timezone: str | None = None, count: int = 5
@@ -66,19 +72,17 @@ class SchedulerTools:
         timezone: str | None = None,
         agent: str | None = None,
         max_runs: int | None = None,
+        key: str | None = None,
     ) -> JobAnswer:
         """Schedule a prompt. The agent that runs it knows nothing of this conversation, so say everything in it.
 
         schedule: as for preview_schedule. agent: a definition that exists on the server; default: the server's.
+        key: your own word for this job; asked for again with the same key, the job that there is is answered.
         """
-        given: dict[str, Any] = {"timezone": timezone, "agent": agent, "max_runs": max_runs}
-        fields = {key: value for key, value in given.items() if value is not None}
-
-        async def work() -> JobAnswer:
-            made_by = f"agent:{_client(ctx)}"
-            return await self._shown(await self._plugin.create_job(name, schedule, prompt, made_by=made_by, **fields))
-
-        return await _allowed(ctx, Scope.WRITE, work)
+        return await self._answer(
+            ctx,
+            lambda may: may.create(name, schedule, prompt, timezone=timezone, agent=agent, max_runs=max_runs, key=key),
+        )
 
     async def list_jobs(
         self, ctx: Context, name_contains: str | None = None, status: JobStatus | None = None
@@ -87,16 +91,13 @@ class SchedulerTools:
 
         async def work() -> list[JobAnswer]:
             filters = JobFilters(name_contains=name_contains, status=None if status is None else [status])
-            return [
-                job_answer(job, self._plugin.upcoming(job, NEXT_RUNS))
-                for job in (await self._plugin.list_jobs(filters, MOST)).items
-            ]
+            return [self._shown(job) for job in await self._may(ctx).list(filters, MOST)]
 
         return await _allowed(ctx, Scope.READ, work)
 
     async def get_job(self, ctx: Context, job: str) -> JobAnswer:
         """One job with its next times."""
-        return await _allowed(ctx, Scope.READ, lambda: self._shown(job))
+        return await self._answer(ctx, lambda may: may.find(job), Scope.READ)
 
     async def update_job(
         self,
@@ -113,26 +114,26 @@ class SchedulerTools:
         fields = {key: value for key, value in given.items() if value is not None}
         if not fields:
             raise ToolError("nothing to change; give at least one of name, schedule, prompt, timezone, agent")
-        return await self._change(ctx, job, "changed", lambda job_id: self._plugin.update_job(job_id, fields))
+        return await self._answer(ctx, lambda may: may.update(job, fields))
 
     async def pause_job(self, ctx: Context, job: str) -> JobAnswer:
         """No further run begins until resume_job; a run under way ends normally."""
-        return await self._change(ctx, job, "paused", self._plugin.pause_job)
+        return await self._answer(ctx, lambda may: may.pause(job))
 
     async def resume_job(self, ctx: Context, job: str) -> JobAnswer:
         """Go on with the schedule from now on; what passed is not caught up."""
-        return await self._change(ctx, job, "resumed", self._plugin.resume_job)
+        return await self._answer(ctx, lambda may: may.resume(job))
 
     async def cancel_job(self, ctx: Context, job: str) -> JobAnswer:
         """End a job for good with its runs; its history stays. To stop it for a while, use pause_job."""
-        return await self._change(ctx, job, "canceled", self._plugin.cancel_job)
+        return await self._answer(ctx, lambda may: may.cancel(job))
 
     async def delete_job(self, ctx: Context, job: str) -> Deleted:
         """Delete a job with its whole history. This cannot be undone; cancel_job keeps the history."""
 
         async def work() -> Deleted:
-            found = await self._plugin.find_job(job)
-            return {"id": found.id, "name": found.name, "deleted": await self._plugin.delete_job(found.id)}
+            found = await self._may(ctx).delete(job)
+            return {"id": found.id, "name": found.name, "deleted": True}
 
         return await _allowed(ctx, Scope.WRITE, work)
 
@@ -140,8 +141,7 @@ class SchedulerTools:
         """Put a run into the line now, besides the schedule. It begins when a scheduler is up: see get_execution."""
 
         async def work() -> RunAnswer:
-            found = await self._plugin.find_job(job)
-            return await self._run(await self._plugin.run_job_now(found.id))
+            return await self._run(ctx, await self._may(ctx).run_now(job))
 
         return await _allowed(ctx, Scope.RUN, work)
 
@@ -152,7 +152,10 @@ class SchedulerTools:
         limit: 1 to 50."""
 
         async def work() -> list[RunAnswer]:
-            job_id = (await self._plugin.find_job(job)).id if job is not None else None
+            may = self._may(ctx)
+            if job is None and await may.maker() is not None:
+                raise NotAllowedError("job: is missing; name the job whose runs are asked for")
+            job_id = (await may.find(job)).id if job is not None else None
             filters = ExecutionFilters(job_id=job_id, statuses=None if status is None else [status])
             return [run_answer(run) for run in (await self._plugin.list_executions(filters, _within(limit))).items]
 
@@ -160,37 +163,39 @@ class SchedulerTools:
 
     async def get_execution(self, ctx: Context, execution: str) -> RunAnswer:
         """One run with its answer or error."""
-        return await _allowed(ctx, Scope.READ, lambda: self._run(execution))
+        return await _allowed(ctx, Scope.READ, lambda: self._run(ctx, execution))
 
     async def why(self, ctx: Context, job: str, at: str) -> Why:
         """Why a job ran, or did not run, at a time (ISO 8601; without an offset in the job's zone)."""
 
         async def work() -> Why:
-            found = await self._plugin.find_job(job)
+            found = await self._may(ctx).find(job)
             told = await self._plugin.explain(found.id, parse_instant(at, found.timezone))
             status = told.execution.status.value if told.execution is not None else None
             return {"sentence": told.sentence, "status": status, "next_slot": instant(told.next_slot, found.timezone)}
 
         return await _allowed(ctx, Scope.READ, work)
 
-    async def _change(self, ctx: Context, name: str, word: str, change: Callable[[str], Awaitable[bool]]) -> JobAnswer:
+    async def _answer(
+        self, ctx: Context, asked: Callable[[AgentScheduling], Awaitable[Job]], needed: Scope = Scope.WRITE
+    ) -> JobAnswer:
         async def work() -> JobAnswer:
-            found = await self._plugin.find_job(name)
-            if not await change(found.id):
-                now = await self._plugin.find_job(found.id)
-                raise ConflictError(f"job {now.name!r} is {now.status}; it cannot be {word}")
-            return await self._shown(found.id)
+            return self._shown(await asked(self._may(ctx)))
 
-        return await _allowed(ctx, Scope.WRITE, work)
+        return await _allowed(ctx, needed, work)
 
-    async def _shown(self, name: str) -> JobAnswer:
-        job = await self._plugin.find_job(name)
+    def _may(self, ctx: Context) -> AgentScheduling:
+        """What the client may do to jobs: it is known by its token's name."""
+        return AgentScheduling(self._plugin, _client(ctx), self._execution_id)
+
+    def _shown(self, job: Job) -> JobAnswer:
         return job_answer(job, self._plugin.upcoming(job, NEXT_RUNS))
 
-    async def _run(self, execution_id: str) -> RunAnswer:
+    async def _run(self, ctx: Context, execution_id: str) -> RunAnswer:
         found = await self._plugin.get_execution(execution_id)
         if found is None:
             raise NotFoundError(f"execution {execution_id!r} is unknown or ambiguous; list_executions shows them")
+        await self._may(ctx).find(found.job_id)
         return run_answer(found)
 
 
