@@ -6,7 +6,7 @@ cannot be spelled in two ways. Durations are text (``90s``, ``2h``), instants IS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
