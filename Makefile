@@ -51,7 +51,7 @@ bench-check: $(VENV)/.dev  ## fails where the path got dearer than what was reco
 	$(BIN)/python -m benchmarks check
 
 test-agents: $(VENV)/.dev $(AGENTS)/.installed  ## the real coding programs against a server of made-up answers; minutes
-	AGENTCRON_AGENTS=$(abspath $(AGENTS)) $(BIN)/pytest -n 0 tests/agents/test_real_programs.py
+	AGENTCRON_AGENTS=$(abspath $(AGENTS)) $(BIN)/pytest -n 0 tests/programs
 
 test-e2e: $(VENV)/.e2e $(E2E)/.installed  ## a real browser and a real MCP client at a real server; two minutes
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/e2e

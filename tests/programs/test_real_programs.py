@@ -15,8 +15,7 @@ import pytest
 from agentcron.agents.processes import end_tree
 from agentcron.errors import AgentError
 from tests.agents.helpers import context, factory_of
-from tests.agents.real_programs import (
-    FOLDER,
+from tests.programs.real_programs import (
     PROGRAMS,
     FakeProvider,
     Program,
@@ -27,10 +26,7 @@ from tests.agents.real_programs import (
     silent_provider,
 )
 
-pytestmark = [
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="the coding programs are not installed: make test-agents"),
-    pytest.mark.timeout(300),
-]
+pytestmark = pytest.mark.timeout(300)
 Say = Callable[[str, object], None]
 
 
