@@ -35,7 +35,7 @@ from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
 from agentcron.options import BackgroundJobsConfig, default_store
-from agentcron.ports import AgentFactory, JobStore, SystemClock
+from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
 from agentcron.redaction import Redactor
 from agentcron.schedule import EverySchedule, Schedule, parse_schedule
 from agentcron.scheduling_tools import scheduling_tools
@@ -96,7 +96,8 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._budgets = read_shared(config.budgets)
-        self._clock = config.clock or SystemClock()
+        # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
+        self._clock: Clock = config.clock or getattr(self.storage, "clock", None) or SystemClock()
         self._checker = Checker(config.base_dir)
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
         # A factory that resolves secrets knows values that the environment alone does not show.

@@ -56,6 +56,10 @@ class Scheduler:
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""
+        listen = getattr(self._store, "listen", None)
+        if listen is not None:
+            # A store that other nodes change says so; all others are looked at by the clock alone.
+            listen(self.manager.wake)
         await self._store.join(self._node)
         try:
             await self._settle_lost()

@@ -1,0 +1,520 @@
+"""The Postgres store: which transaction or query answers each method of ``JobStore``."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from agentcron.domain.budgets import Claim, Verdict
+from agentcron.domain.findings import Findings
+from agentcron.domain.model import Execution, Job
+from agentcron.domain.plans import Plan
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.retention import Pruned, Retention
+from agentcron.domain.settling import Settlement
+from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import Spent
+from agentcron.domain.statistics import JobStatistics
+from agentcron.errors import ConflictError, StoreConflict, StoreError, StoreUnavailable
+from agentcron.journal import Step
+from agentcron.observability import Log, get_logger
+from agentcron.storage.filters import matches
+from agentcron.storage.postgres import claiming, pruning, reads, restoring, settling, spending
+from agentcron.storage.postgres import plans as planning
+from agentcron.storage.postgres.clock import ServerClock
+from agentcron.storage.postgres.connection import Server
+from agentcron.storage.postgres.database import Database, Transaction, drawer_of
+from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
+from agentcron.storage.sqlite import rows
+from agentcron.storage.sqlite.rows import maybe_instant, to_us
+
+NAME: Final = "storage"
+SPEC_CACHE: Final = 16_384
+SEEN_EVERY: Final = timedelta(seconds=30)
+
+
+class PostgresStorage:
+    """Jobs and executions in a Postgres database, for any number of processes on any number of hosts.
+
+    ``url`` is what libpq takes: ``postgresql://USER:PASSWORD@HOST:5432/DATABASE``; the tables are made in ``schema``.
+    A node that was not heard of for ``lease`` seconds is taken for gone; on one host it is known at once, by a lock in
+    ``locks_dir`` (default: in the user's data folder). Raises ``StoreTooNew``, ``StoreUnavailable``, ``StoreError`` and,
+    for the URL, ``ConfigError``; no message holds the password.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str = "agentcron",
+        lease: float = LEASE,
+        connections: int = 4,
+        locks_dir: str | Path | None = None,
+    ) -> None:
+        self._server = Server(url, schema)
+        self._database = Database(self._server, connections)
+        self._lease = lease
+        self._locks = HostLocks(Path(locks_dir) if locks_dir is not None else _locks_folder())
+        self._membership: Membership | None = None
+        self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
+        self._unreadable: set[str] = set()
+        self._said = Log(get_logger(), NAME)
+        self._node: str | None = None
+        self._seen: datetime | None = None
+        self._heard: Callable[[], None] = lambda: None
+        self.clock = ServerClock()
+
+    def log_to(self, logger: logging.Logger) -> None:
+        """Send every line there from now on."""
+        self._said = Log(logger, NAME)
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Call ``heard``, on the loop of ``join``, when another process changed what there is to do."""
+        self._heard = heard
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def commits(self) -> int:
+        """How many transactions this process has committed, for those who count them."""
+        return self._database.commits
+
+    async def is_made(self) -> bool:
+        """Whether the tables are there; nothing is changed."""
+        return await self._database.is_made()
+
+    async def open(self) -> None:
+        if not self._database.is_open:
+            await self._database.open()
+
+    async def close(self) -> None:
+        if self._membership is not None:
+            await self._membership.stop()
+            self._membership = None
+            if self._node is not None:
+                try:
+                    await self._run("node_let_go", id=self._node)
+                except StoreError as error:
+                    self._said.warning(f"the lease of {self._node} ends by itself: {error}")
+        await self._database.close()
+        if self._node is not None:
+            # After the last write: a free lock says that nothing more comes from this process.
+            self._locks.release(self._node)
+            self._node = None
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    async def get_job(self, job_id: str) -> Job | None:
+        row = await self._database.one("job_get", id=job_id)
+        return (await self._jobs([row]))[0] if row else None
+
+    async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
+        spec = self._specs.get((job_id, version))
+        if spec is None:
+            row = await self._database.one("version_get", id=job_id, version=version)
+            spec = self._remember((job_id, version), row[0]) if row else None
+        return spec
+
+    async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
+        found = await self._database.all("job_get", id=name_or_prefix)
+        if not found:
+            found = await self._database.all("jobs_named", wanted=name_or_prefix)
+        if not found and name_or_prefix.isascii() and name_or_prefix.isalnum():
+            found = await self._database.all("jobs_by_prefix", prefix=name_or_prefix.lower())
+        return await self._jobs(found)
+
+    async def deleted_at(self, job_id_or_name: str) -> datetime | None:
+        row = await self._database.one("tombstone_get", key=job_id_or_name)
+        return maybe_instant(row[0]) if row else None
+
+    async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
+        found: list[Job] = []
+        seq = int(after or 0)
+        while page := await self._database.all("jobs_page", after=seq, limit=min(limit, 1000)):
+            jobs = await self._readable(page)
+            for row in page:
+                seq = row[0]
+                job = jobs.get(row[1])
+                if job is not None and matches(job, filters):
+                    found.append(job)
+                    if len(found) == limit:
+                        return Page(items=found, after=str(seq))
+        return Page(items=found)
+
+    async def due(self, now: datetime, limit: int) -> Due:
+        # Jobs that cannot be read stay due: they must not take the places of those that can.
+        due = await self._database.all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        jobs = await self._readable(due) if due else {}
+        following = await self._database.one("jobs_next", now=to_us(now))
+        found = [jobs[row[1]] for row in due if row[1] in jobs][:limit]
+        return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
+
+    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        return (await self._commit(plans, None))[0]
+
+    async def commit_and_claim(
+        self,
+        plans: Sequence[Plan],
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        caught_up: int,
+        apart: Collection[str] = (),
+    ) -> tuple[list[bool], list[Execution]]:
+        async def begin(tx: Transaction) -> list[Execution]:
+            return await claiming.claim(tx, owner, now, limit, None, True, caught_up, self._specs_of, apart)
+
+        return await self._commit(plans, begin)
+
+    async def _commit(
+        self, plans: Sequence[Plan], begin: Callable[[Transaction], Awaitable[list[Execution]]] | None
+    ) -> tuple[list[bool], list[Execution]]:
+        async def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
+            applied = await planning.commit(tx, plans)
+            begun = await begin(tx) if begin is not None else []
+            if any(done and planning.needs_word(plan) for plan, done in zip(plans, applied, strict=True)):
+                tx.write("notify", {"what": "plan"})
+            return applied, begun
+
+        try:
+            applied, begun = await self._database.write(unit)
+        except StoreConflict as error:
+            # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
+            if len(plans) == 1:
+                self._said.error(f"the plan of job {plans[0].job_id} was refused: {error}")
+                return [False], []
+            return [(await self.commit([plan]))[0] for plan in plans], []
+        for plan, done in zip(plans, applied, strict=True):
+            job = plan.job_after
+            if done and job is not None and (plan.before is None or plan.before.version != job.version):
+                self._keep((job.id, job.version), job.spec)
+        return applied, begun
+
+    async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
+        return await self._database.write(lambda tx: restoring.restore(tx, jobs, executions))
+
+    # --- executions -----------------------------------------------------------------------------------------------
+
+    async def ready_at(self) -> datetime | None:
+        row = await self._database.one("executions_ready_at")
+        return maybe_instant(row[0]) if row else None
+
+    async def claim(
+        self,
+        owner: str,
+        now: datetime,
+        limit: int,
+        *,
+        ids: Collection[str] | None = None,
+        begin: bool = False,
+        caught_up: int | None = None,
+        apart: Collection[str] = (),
+    ) -> list[Execution]:
+        async def unit(tx: Transaction) -> list[Execution]:
+            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs_of, apart)
+
+        for _ in range(_TRIES):
+            try:
+                return await self._database.write(unit)
+            except StoreConflict:
+                # Another node began a row of the same lane meanwhile; the next look sees it.
+                continue
+        return []
+
+    async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
+        return await self._database.write(lambda tx: claiming.begin(tx, execution_id, fence, now, findings))
+
+    async def begin_within(
+        self, execution_id: str, fence: int, now: datetime, claim: Claim, agent: str | None = None
+    ) -> Verdict | None:
+        return await self._database.write(lambda tx: spending.begin(tx, execution_id, fence, now, claim, agent))
+
+    async def usage(self, scopes: str, hour: int) -> Sequence[Spent]:
+        return await spending.usage(self._database, scopes, hour)
+
+    async def note_agent(self, execution_id: str, fence: int, agent_id: str, process: str | None = None) -> bool:
+        values = {"id": execution_id, "fence": fence, "agent_id": agent_id, "process": process}
+        return await self._changes("execution_note_agent", **values)
+
+    async def renew(self, execution_id: str, fence: int, wake_at: datetime) -> bool:
+        return await self._changes("execution_renew", id=execution_id, fence=fence, wake_at=to_us(wake_at))
+
+    async def process_of(self, execution_id: str) -> str | None:
+        row = await self._database.one("execution_process", id=execution_id)
+        return row[0] if row else None
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        return await self._database.write(lambda tx: settling.settle(tx, settlements))
+
+    async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
+        found = await self._database.all("steps_load", id=execution_id, attempt=attempt)
+        return [Step(n=n, name=name, result=result) for n, name, result in found]
+
+    async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
+        values = {"id": execution_id, "fence": fence, "attempt": attempt}
+        return await self._changes("step_record", **values, n=step.n, name=step.name, result=step.result)
+
+    async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
+        ids = list(execution_ids)
+
+        async def ask(tx: Transaction) -> list[Any]:
+            tx.write("executions_ask_cancel", {"ids": ids, "now": to_us(now)})
+            found = await tx.all("executions_by_ids", ids=ids)
+            tx.write("notify", {"what": "cancel"})
+            return found
+
+        return [self._execution(row) for row in await self._database.write(ask)]
+
+    async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
+        if job_id is None:
+            found = await self._database.all("executions_open")
+        else:
+            found = await self._database.all("executions_open_of_job", id=job_id)
+        return [self._execution(row) for row in found]
+
+    async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
+        owners = await self._database.all("owners_judged", me=self._node, lease=self._lease)
+        gone = [
+            owner
+            for owner, place, lost in owners
+            if owner != self._node and (lost or (place is not None and self._locks.gone(owner, place)))
+        ]
+        found = await self._database.all("executions_lapsed", now=to_us(now), gone=gone, limit=limit)
+        return [self._execution(row) for row in found]
+
+    async def get_execution(self, execution_id: str) -> Execution | None:
+        row = await self._database.one("execution_get", id=execution_id)
+        if row is None and execution_id.isascii() and execution_id.isalnum():
+            candidates = await self._database.all("executions_by_prefix", prefix=execution_id.lower())
+            row = candidates[0] if len(candidates) == 1 else None
+        if row is None:
+            return None
+        return (await self._with_texts([row], ("prompt", "result", "conversation")))[0]
+
+    async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:
+        found = await self._database.read(lambda connection: reads.executions(connection, filters, limit + 1))
+        page = await self._with_texts(found[:limit], ("prompt", "result"))
+        return Page(items=page, after=page[-1].id if len(found) > limit else None)
+
+    async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
+        row = await self._database.one("execution_slot_at", job_id=job_id, instant=to_us(instant))
+        return self._execution(row) if row else None
+
+    async def history_begins(self, job_id: str) -> datetime | None:
+        row = await self._database.one("history_begins", id=job_id)
+        return maybe_instant(row[0]) if row else None
+
+    async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
+        return await self._database.write(lambda tx: pruning.prune(tx, retention, now, after))
+
+    async def backup(self, path: Path, *, overwrite: bool = False) -> int:
+        raise ConflictError(
+            f"{self.url}: is copied with the server's own tool: pg_dump --schema={self._server.schema} "
+            f"--format=custom --file={path} URL"
+        )
+
+    async def statistics(self) -> JobStatistics:
+        return await self._database.read(reads.statistics)
+
+    async def clear(self, now: datetime) -> int:
+        async def clear(tx: Transaction) -> int:
+            tx.write("jobs_entomb", {"now": to_us(now)})
+            gone: int = (await tx.one("jobs_clear"))[0]
+            tx.write("notify", {"what": "plan"})
+            return gone
+
+        return await self._database.write(clear)
+
+    # --- nodes ----------------------------------------------------------------------------------------------------
+
+    async def join(self, node: Node) -> None:
+        values = {
+            "id": node.id,
+            "host": node.host,
+            "pid": node.pid,
+            "version": node.version,
+            "place": self._locks.place,
+            "started_at": to_us(node.started_at),
+            "seen_at": to_us(node.seen_at),
+            "lease": self._lease,
+        }
+        self._locks.hold(node.id)
+        try:
+            await self._run("node_join", **values)
+        except BaseException:
+            self._locks.release(node.id)
+            raise
+        self._node, self._seen = node.id, node.seen_at
+        self._database.drawer = drawer_of(node.id)
+        self._membership = Membership(self._server, node.id, self.clock, self._lease, lambda: self._heard())
+        self._membership.start()
+
+    async def leave(self, node_id: str, now: datetime) -> None:
+        if self._membership is not None:
+            await self._membership.stop()
+            self._membership = None
+        await self._run("node_leave", id=node_id, now=to_us(now))
+        self._locks.release(node_id)
+        self._node = None
+
+    async def nodes(self) -> Sequence[Node]:
+        found = []
+        for row in await self._database.all("nodes_list"):
+            stopped, silent = row[6] is not None, bool(row[8])
+            alive = not stopped and (row[0] == self._node or not (silent or self._locks.gone(row[0], row[7])))
+            found.append(
+                Node(
+                    id=row[0],
+                    host=row[1],
+                    pid=row[2],
+                    version=row[3],
+                    started_at=rows.to_instant(row[4]),
+                    seen_at=rows.to_instant(row[5]),
+                    stopped_at=maybe_instant(row[6]),
+                    alive=alive,
+                )
+            )
+        return found
+
+    async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
+        if self._membership is not None:
+            self._membership.tick()
+        if self._seen is None or abs(now - self._seen) >= SEEN_EVERY:
+            await self._run("node_seen", id=node_id, now=to_us(now))
+            self._seen = now
+        if not running:
+            return Orders()
+        owned = await self._database.all("executions_owned", owner=node_id)
+        mine = {row[0]: (row[1], bool(row[2])) for row in owned}
+        return Orders(
+            cancel=[key for key, fence in running if key in mine and mine[key] == (fence, True)],
+            lost=[key for key, fence in running if key not in mine or mine[key][0] != fence],
+        )
+
+    # --- reading and writing --------------------------------------------------------------------------------------
+
+    async def _jobs(self, found: Sequence[rows.Row]) -> list[Job]:
+        specs = await self._known({(row[1], row[2]) for row in found})
+        return [self._job(row, specs) for row in found]
+
+    def _job(self, row: rows.Row, specs: dict[tuple[str, int], JobSpec | ValueError]) -> Job:
+        spec = specs.get((row[1], row[2]))
+        if spec is None:
+            raise StoreError(f"{self.url}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
+        if isinstance(spec, ValueError):
+            raise spec
+        try:
+            return rows.job(row, spec)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise StoreError(f"{self.url}: job {row[1]!r} is damaged ({error}); restore a backup") from error
+
+    def _execution(self, row: rows.Row) -> Execution:
+        try:
+            return rows.execution(row)
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            raise StoreError(f"{self.url}: execution {row[1]!r} is damaged ({error}); restore a backup") from error
+
+    async def _readable(self, found: Sequence[rows.Row]) -> dict[str, Job]:
+        """The jobs by their ids, without those that this release cannot read: one must not stop all others."""
+        specs = await self._known({(row[1], row[2]) for row in found})
+        jobs = {}
+        for row in found:
+            try:
+                jobs[row[1]] = self._job(row, specs)
+            except (ValueError, StoreError) as error:
+                if row[1] not in self._unreadable:
+                    self._unreadable.add(row[1])
+                    self._said.error(f"{self.url}: job {row[1]} cannot be read and is left alone: {error}")
+        return jobs
+
+    async def _known(self, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], JobSpec | ValueError]:
+        wanted = self._unknown(keys)
+        return self._read_specs(keys, await self._database.all("versions_of", **wanted) if wanted else [])
+
+    async def _specs_of(self, tx: Transaction, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], JobSpec]:
+        wanted = self._unknown(keys)
+        found = self._read_specs(keys, await tx.all("versions_of", **wanted) if wanted else [])
+        return {key: spec for key, spec in found.items() if isinstance(spec, JobSpec)}
+
+    def _unknown(self, keys: Collection[tuple[str, int]]) -> dict[str, Any]:
+        missing = [key for key in keys if key not in self._specs]
+        return {"ids": [key[0] for key in missing], "versions": [key[1] for key in missing]} if missing else {}
+
+    def _read_specs(
+        self, keys: Collection[tuple[str, int]], loaded: Sequence[rows.Row]
+    ) -> dict[tuple[str, int], JobSpec | ValueError]:
+        found: dict[tuple[str, int], JobSpec | ValueError] = {
+            key: spec for key in keys if (spec := self._specs.get(key)) is not None
+        }
+        for job_id, version, text in loaded:
+            try:
+                found[job_id, version] = self._remember((job_id, version), text)
+            except ValueError as error:
+                found[job_id, version] = error
+        return found
+
+    def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
+        return self._keep(key, read_spec(json.loads(text)))
+
+    def _keep(self, key: tuple[str, int], spec: JobSpec) -> JobSpec:
+        self._specs[key] = spec
+        if len(self._specs) > SPEC_CACHE:
+            self._specs.popitem(last=False)
+        return spec
+
+    async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
+        try:
+            texts = await reads.texts(self._database, [row[0] for row in found], parts)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:
+            raise StoreError(f"{self.url}: {error}") from error
+        executions = []
+        for row in found:
+            mine = texts.get(row[0], {})
+            execution = self._execution(row)
+            prompt = mine.get("prompt")
+            if prompt is None:
+                spec = await self.get_spec(execution.job_id, execution.version)
+                prompt = spec.prompt if spec is not None else None
+            talk = mine.get("conversation")
+            executions.append(
+                execution.evolve(
+                    prompt=prompt,
+                    result=mine.get("result", "" if execution.ran else None),
+                    conversation=settling.conversation_of(talk) if talk is not None else None,
+                )
+            )
+        return executions
+
+    async def _changes(self, name: str, /, **values: Any) -> bool:
+        """Whether the statement changed anything."""
+
+        async def unit(tx: Transaction) -> bool:
+            return await tx.one(name, **values) is not None
+
+        return await self._database.write(unit)
+
+    async def _run(self, name: str, /, **values: Any) -> None:
+        async def unit(tx: Transaction) -> None:
+            tx.write(name, values)
+
+        await self._database.write(unit)
+
+
+_TRIES: Final = 3
+
+
+def _locks_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("agentcron", appauthor=False)) / "nodes"
