@@ -22,7 +22,7 @@ _PAGES: Final = (
     (
         "jobs",
         "Jobs",
-        ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.model.Totals"),
+        ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.statistics.Totals"),
     ),
     (
         "policies",

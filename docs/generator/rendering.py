@@ -142,7 +142,7 @@ def _cell(text: str) -> str:
 def _value(one: griffe.Object, text: str) -> str:
     """The text of a default; a name of the module is told by its value, ``field(...)`` by what it gives."""
     if text.startswith("field("):
-        given = re.search(r"\bdefault(?:_factory)?=([^,)]+)", text)
+        given = re.search(r"\bdefault(?:_factory)?=([^,()]+(?:\(\))?)", text)
         return {"dict": "{}", "list": "[]"}.get(given[1], given[1]) if given else ""
     if re.fullmatch(r"_?[A-Z][A-Z_]+", text):
         value = getattr(importlib.import_module(one.module.path), text)

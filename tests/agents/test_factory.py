@@ -86,7 +86,7 @@ def test_an_unknown_default_is_refused_at_once() -> None:
     [
         (
             {},
-            "agent it: kind is missing; known: claude-code, codex, command, echo, gemini-cli, opencode",
+            "agent it: kind is missing; known: acp, claude-code, codex, command, echo, gemini-cli, opencode",
         ),
         ({"kind": "pyton"}, "agent it: kind: there is no pyton; did you mean python"),
         (7, "agent it: a definition is a mapping with a kind, or the name of a model, not int"),

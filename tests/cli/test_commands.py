@@ -75,6 +75,7 @@ def test_a_run_without_a_scheduler_runs_here_and_shows_the_answer(agentcron: Com
     read = agentcron("logs", run["id"][:20], "--json").json
     assert [message["text"] for message in read["conversation"]] == ["Write it", "Write it"]
     assert "[assistant]\nWrite it" in agentcron("logs", run["id"]).out
+    assert agentcron("logs", "report").out == agentcron("logs", run["id"]).out
 
 
 def test_a_run_that_fails_is_exit_code_1(agentcron: Command, tmp_path: Path) -> None:
@@ -149,6 +150,8 @@ def test_why_answers_for_the_future_and_for_nothing(agentcron: Command, job: dic
     assert (told["slot"] is not None, "is due then" in told["sentence"]) == (True, True)
     between = datetime.fromisoformat(job["next_runs"][0]) + timedelta(minutes=1)
     assert "nothing was due" in agentcron("why", "report", between.isoformat()).out
+    for words in (["why", "report"], ["why", "report", "now"]):
+        assert "nothing was due" in agentcron(*words).out
     assert (told["status"], told["reason"], told["policy"]) == (None, None, None)
 
 
@@ -228,6 +231,7 @@ def test_every_command_has_an_example_in_its_help(agentcron: Command) -> None:
     ("words", "code", "told"),
     [
         (["ad"], 2, "'ad' is not a command; did you mean 'add'?"),
+        (["create"], 2, "'create' is not a command; did you mean 'add'?"),
         (["list", "--statsu", "x"], 2, "--statsu"),
         (["list", "--status", "asleep"], 2, "'asleep' is not one of WAITING"),
         (["add", "x"], 2, "Missing argument 'SCHEDULE'"),
@@ -248,6 +252,7 @@ def test_every_command_has_an_example_in_its_help(agentcron: Command) -> None:
         (["show", "nosuch"], 3, "job 'nosuch' is unknown"),
         (["runs", "nosuch"], 3, "job 'nosuch' is unknown"),
         (["logs", "nosuch"], 3, "execution 'nosuch' is unknown"),
+        (["logs", "report"], 3, "report has not run yet"),
         (["why", "report", "yesterday"], 2, "yesterday"),
         (["start", "--for", "soon"], 2, "soon"),
         (["list", "--store", "mysql://u:secret@h/d"], 2, "is not a kind of store"),

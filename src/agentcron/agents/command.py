@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PASSED: Final = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
 _PLACE: Final = "{prompt}"
 _KEYS: Final = ("command", "cwd", "env", "grace", "max_output_bytes")
-_GRACE: Final = timedelta(seconds=10)
+_GRACE: Final = timedelta(seconds=5)
 _MOST_OUTPUT: Final = 1024 * 1024
 _LONGEST_COMPLAINT: Final = 1000
 _TRY_AGAIN_LATER: Final = 75
@@ -176,7 +176,7 @@ class CommandRecipe:
 def read(name: str, values: Mapping[str, Any], around: Surroundings) -> CommandRecipe:
     """The recipe of a definition."""
     given = Values(name, values, _KEYS)
-    return CommandRecipe(given.where, around, **settings_of(given, argv=_argv(given), most_output=_MOST_OUTPUT))
+    return CommandRecipe(given.where, around, **settings_of(given, argv=argv_of(given), most_output=_MOST_OUTPUT))
 
 
 def settings_of(given: Values, *, argv: tuple[str, ...], most_output: int, key: str = "command") -> dict[str, Any]:
@@ -191,7 +191,8 @@ def settings_of(given: Values, *, argv: tuple[str, ...], most_output: int, key: 
     }
 
 
-def _argv(given: Values) -> tuple[str, ...]:
+def argv_of(given: Values) -> tuple[str, ...]:
+    """The program of a definition and its arguments."""
     command = given.raw("command")
     if isinstance(command, str):
         raise given.refuse("command", 'a list of texts is needed, such as ["program", "argument"]; no shell reads it')

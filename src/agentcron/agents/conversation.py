@@ -46,7 +46,23 @@ def readable(conversation: Conversation) -> list[Message]:
         return list(_of_messages(conversation.native))
     if conversation.format == "coding-agent":
         return list(_of_coding_agent(conversation.native))
+    if conversation.format == "acp":
+        return list(_of_acp(conversation.native))
     return [Message(role="assistant", text=_text(conversation.native))]
+
+
+def _of_acp(native: Any) -> Iterator[Message]:
+    kept = native if isinstance(native, Mapping) else {}
+    yield Message(role="user", text=_text(kept.get("prompt")))
+    for denied in kept.get("denied") or []:
+        yield Message(role="tool", tool=_text(denied), text="denied")
+    for part in kept.get("parts") or []:
+        one = part if isinstance(part, Mapping) else {}
+        if one.get("role") == "tool":
+            yield Message(role="assistant", tool=_text(one.get("tool")), args=one.get("args"))
+            yield Message(role="tool", tool=_text(one.get("tool")), result=one.get("result"))
+        elif one.get("role") == "assistant":
+            yield Message(role="assistant", text=_text(one.get("text")))
 
 
 def _of_coding_agent(native: Any) -> Iterator[Message]:

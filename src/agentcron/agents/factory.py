@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = MappingProxyType(
     {
+        "acp": "agentcron.agents.acp.recipe",
         "claude-code": "agentcron.agents.coding.claude",
         "codex": "agentcron.agents.coding.codex",
         "command": "agentcron.agents.command",

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agentcron.agents.pipes import Head, Reader, Tail, Writer, within_seconds
+
 _SUPERVISOR: Final = str(Path(__file__).with_name("supervisor.py"))
-_CHUNK: Final = 256 * 1024
 _TAIL: Final = 8 * 1024
 # The supervisor gives up 10 s after its KILL; a little more is for a busy machine.
 _SUPERVISOR_GIVES_UP: Final = 13.0
@@ -52,76 +53,24 @@ class Ended:
     left: int = 0
 
 
-class Head:
-    """Keeps the first bytes and counts all, so that output without end costs no memory."""
-
-    def __init__(self, most: int) -> None:
-        self.kept = bytearray()
-        self.size = 0
-        self._most = most
-
-    def add(self, data: bytes) -> None:
-        self.size += len(data)
-        if (room := self._most - len(self.kept)) > 0:
-            self.kept += data[:room]
-
-
-class Tail:
-    """Keeps the last bytes."""
-
-    def __init__(self, most: int) -> None:
-        self.kept = bytearray()
-        self._most = most
-
-    def add(self, data: bytes) -> None:
-        self.kept += data
-        del self.kept[: -self._most]
-
-
-class _Reader:
-    """Empties one pipe as data comes; ``over`` is set at its end."""
-
-    def __init__(self, descriptor: int, add: Callable[[bytes], None]) -> None:
-        self._descriptor: int | None = descriptor
-        self._add = add
-        self._loop = asyncio.get_running_loop()
-        self.over = asyncio.Event()
-        os.set_blocking(descriptor, False)
-        self._loop.add_reader(descriptor, self._read, descriptor)
-
-    def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            with contextlib.suppress(RuntimeError):
-                self._loop.remove_reader(descriptor)
-            os.close(descriptor)
-            self.over.set()
-
-    def _read(self, descriptor: int) -> None:
-        try:
-            data = os.read(descriptor, _CHUNK)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if data:
-            self._add(data)
-        else:
-            self.close()
-
-
 class Supervised:
-    """One command under its supervisor. Every way out of ``run`` goes through ``end``, which is done once."""
+    """One command under its supervisor. Every way out of ``run`` goes through ``end``, which is done once.
 
-    def __init__(self, command: Command) -> None:
+    With ``hears`` it is talked with: each piece of its standard output is given to that as it comes, and ``say`` writes
+    to its standard input, which stays open.
+    """
+
+    def __init__(self, command: Command, hears: Callable[[bytes], None] | None = None) -> None:
         self._command = command
+        self._hears = hears
+        self._input: Writer | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._control: int | None = None
         self._status = Tail(_TAIL)
         self._stdout = Head(command.most_output)
         self._stderr = Tail(_TAIL)
-        self._readers: list[_Reader] = []
+        self._readers: list[Reader] = []
         self._ending: asyncio.Task[None] | None = None
 
     async def run(self, record: Callable[[int, float], Awaitable[None]] | None) -> Ended:
@@ -142,6 +91,20 @@ class Supervised:
             stderr=bytes(self._stderr.kept),
             left=left,
         )
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input; lost where it is gone already."""
+        if self._input is not None:
+            self._input.write(data)
+
+    def hurry(self) -> None:
+        """Begin its end at once, without the grace."""
+        self._order(b"k")
 
     def heard(self) -> bytes:
         """The beginning of its standard output until this moment."""
@@ -177,7 +140,12 @@ class Supervised:
             heard, told = os.pipe()
             ours.append(told)
             theirs.append(heard)
-            theirs.append(_input(command.stdin))
+            if self._hears is not None:
+                given, talking = os.pipe()
+                ours.append(talking)
+                theirs.append(given)
+            else:
+                theirs.append(_input(command.stdin))
             status, out, err, control, given = theirs
             script = [sys.executable, "-I", "-S", _SUPERVISOR, str(control), str(status), str(os.getpid())]
             self._process = subprocess.Popen(
@@ -205,11 +173,15 @@ class Supervised:
                 os.close(descriptor)
         self._control = ours[3]
         os.set_blocking(self._control, False)
+        if self._hears is not None:
+            self._input = Writer(ours[4])
         sinks = (self._status.add, self._heard, self._stderr.add)
-        self._readers = [_Reader(reading, sink) for reading, sink in zip(ours[:3], sinks, strict=True)]
+        self._readers = [Reader(reading, sink) for reading, sink in zip(ours[:3], sinks, strict=True)]
 
     def _heard(self, data: bytes) -> None:
         self._stdout.add(data)
+        if self._hears is not None:
+            self._hears(data)
         if self._command.limit_output is not None and self._stdout.size > self._command.limit_output:
             self._order(b"k")
 
@@ -225,17 +197,22 @@ class Supervised:
         status, *outputs = self._readers
         try:
             self._order(b"t")
-            if not await _within(self._command.grace + _SUPERVISOR_GIVES_UP, status.over) or not self._status.kept:
+            if (
+                not await within_seconds(self._command.grace + _SUPERVISOR_GIVES_UP, status.over)
+                or not self._status.kept
+            ):
                 # The supervisor hangs or was killed: what it had in its care is looked for from outside.
                 await self._end_from_outside(process.pid)
             # What still holds the pipes now is out of reach; waiting for it would be waiting for ever.
             for reader in outputs:
-                await _within(_PIPES_MAY_LAG, reader.over)
+                await within_seconds(_PIPES_MAY_LAG, reader.over)
             while process.poll() is None:  # noqa: ASYNC110 - the last instants of a process raise no event
                 await asyncio.sleep(0.002)
         finally:
             for reader in self._readers:
                 reader.close()
+            if self._input is not None:
+                self._input.close()
             control, self._control = self._control, None
             if control is not None:
                 os.close(control)
@@ -256,15 +233,6 @@ class Supervised:
             left = words[-1] if words[-2] == "left" else "0"
             return words[0], int(words[1]), int(left)
         return "lost", 0, 0
-
-
-async def _within(seconds: float, event: asyncio.Event) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def _input(data: bytes | None) -> int:

@@ -56,6 +56,28 @@ COMMANDS: Final = {
     "demo": ("demo", "Run one job with a real model and show its answer."),
 }
 
+# What other programs call it: where somebody's fingers know another word, theirs is told ours.
+_SAME = {
+    "create": "add",
+    "new": "add",
+    "history": "runs",
+    "executions": "runs",
+    "ps": "list",
+    "ls": "list",
+    "jobs": "list",
+    "get": "show",
+    "info": "show",
+    "update": "edit",
+    "rm": "delete",
+    "remove": "delete",
+    "trigger": "run",
+    "up": "start",
+    "server": "serve",
+    "explain": "why",
+    "preview": "next",
+    "check": "doctor",
+}
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports only the one that is run."""
@@ -76,7 +98,8 @@ class LazyGroup(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            known = _SAME.get(args[0])
+            near = [known] if known else difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see 'agentcron --help'"
             raise click.UsageError(f"{args[0]!r} is not a command; {hint}")
         return super().resolve_command(ctx, args)

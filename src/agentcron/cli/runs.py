@@ -119,18 +119,16 @@ def _row(run: Execution, job: Job) -> tuple[str, ...]:
 
 
 @command("logs")
-@click.argument("execution")
+@click.argument("execution_or_job")
 @click.option("--raw", is_flag=True, help="The conversation as the agent's own library wrote it, as JSON.")
-def logs_command(session: Session, execution: str, raw: bool) -> None:
-    """Answer and conversation of an execution (its id, or a unique beginning of one).
+def logs_command(session: Session, execution_or_job: str, raw: bool) -> None:
+    """Answer and conversation of an execution (its id, or a unique beginning of one), or of a job's last run.
 
     Example: agentcron logs 019a
     """
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Execution, Job, Conversation | None]:
-        found = await plugin.get_execution(execution)
-        if found is None:
-            raise NotFoundError(f"execution {execution!r} is unknown or ambiguous; 'agentcron runs' lists them")
+        found = await plugin.get_execution(execution_or_job) or await _last_run(plugin, execution_or_job)
         return found, await plugin.find_job(found.job_id), await plugin.get_conversation(found.id)
 
     from agentcron.agents.conversation import readable
@@ -142,6 +140,18 @@ def logs_command(session: Session, execution: str, raw: bool) -> None:
     messages = readable(talk) if talk is not None else []
     shown = {**execution_object(found, job.name), "conversation": [message_object(message) for message in messages]}
     session.emit(shown, lambda: _read(found, job, messages))
+
+
+async def _last_run(plugin: BackgroundJobsPlugin, name: str) -> Execution:
+    """The last run of the job of that name; raises ``NotFoundError`` where there is none."""
+    try:
+        job = await plugin.find_job(name)
+    except NotFoundError:
+        raise NotFoundError(f"execution {name!r} is unknown or ambiguous; 'agentcron runs' lists them") from None
+    runs = await plugin.list_executions(ExecutionFilters(job_id=job.id), 1)
+    if not runs.items:
+        raise NotFoundError(f"{job.name} has not run yet; 'agentcron next {job.name}' shows when it will")
+    return runs.items[0]
 
 
 def conversation_object(talk: Conversation) -> dict[str, Any]:

@@ -53,16 +53,17 @@ def next_command(session: Session, schedule_or_job: str, timezone: str | None, c
 
 @command("why")
 @click.argument("job")
-@click.argument("time")
+@click.argument("time", default="now")
 def why_command(session: Session, job: str, time: str) -> None:
-    """Why a job ran, or did not run, at TIME (ISO 8601; without an offset in the job's zone).
+    """Why a job ran, or did not run, at TIME (ISO 8601; without an offset in the job's zone; default: now).
 
     Example: agentcron why report 2026-11-23T09:00
     """
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[dict[str, object], str]:
         found = await plugin.find_job(job)
-        told = await plugin.explain(found.id, parse_instant(time, found.timezone))
+        at = SystemClock().now() if time.strip().lower() == "now" else parse_instant(time, found.timezone)
+        told = await plugin.explain(found.id, at)
         return explanation_object(told, found), told.sentence
 
     value, sentence = session.call(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +17,7 @@ from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget
-from agentcron.domain.statistics import NOTHING, Totals
+from agentcron.domain.statistics import Totals
 from agentcron.schedule import CronSchedule, Schedule
 
 
@@ -157,7 +157,7 @@ class Job(Made):
     """Scheduled runs that ended, for ``max_runs``."""
     streak: int = 0
     """Failures in a row, for ``pause_after_failures``."""
-    totals: Totals = NOTHING
+    totals: Totals = field(default=Totals())
     """Sums over all of its executions."""
     made_by: str | None = None
     """Who created it, where that is known."""

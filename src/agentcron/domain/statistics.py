@@ -42,10 +42,6 @@ class Totals:
         return (self.cost_usd / self.executions * self.gated).quantize(_MICRO_DOLLAR)
 
 
-NOTHING: Final = Totals()
-"""Of a job that never ran."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatistics:
     """Figures over jobs and executions. Skipped and missed slots are in ``executions_by_status`` alone."""

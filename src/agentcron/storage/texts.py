@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from agentcron.errors import StoreError
 
@@ -13,8 +12,7 @@ MAX_TEXT_BYTES: Final = 4 << 20
 _WORTH_PACKING: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A text as it is stored; ``size`` is its length in bytes before packing."""
 
     format: str

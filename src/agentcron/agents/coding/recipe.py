@@ -26,7 +26,7 @@ _KEYS: Final = (
     *("executable", "args", "model", "instructions", "permissions", "denied_actions", "resume", "home"),
     *("cwd", "env", "grace", "max_output_bytes"),
 )
-_PERMISSIONS: Final = ("read", "edit", "all")
+PERMISSIONS: Final = ("read", "edit", "all")
 _MOST_OUTPUT: Final = 16 * 1024 * 1024
 
 
@@ -38,12 +38,12 @@ class CodingRecipe:
         self._where = given.where
         self._around = around
         self._executable = given.text("executable") or cli.program
-        self._home = _home(given, name, around)
+        self._home = home_of(given, name, around)
         self._model = given.text("model")
         self._instructions = given.text("instructions")
-        self._permissions = _one_of(given, "permissions", _PERMISSIONS)
-        self._resume = _one_of(given, "resume", ("never", "last"))
-        self.strict = _one_of(given, "denied_actions", ("record", "strict")) == "strict"
+        self._permissions = one_of(given, "permissions", PERMISSIONS)
+        self._resume = one_of(given, "resume", ("never", "last"))
+        self.strict = one_of(given, "denied_actions", ("record", "strict")) == "strict"
         self._more = _texts(given, "args")
         # What the program keeps by itself, and what its report is held to afterwards.
         self.limits_kept = {*cli.native_limits, "input_tokens", "output_tokens", "total_tokens", "output_bytes"}
@@ -110,16 +110,12 @@ class CodingRecipe:
         return _priced(model, self.cli.provider, reading.usage)
 
     def _prepare_home(self, call: Call) -> None:
-        try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for name, value in self.cli.files(call).items():
-                (self._home / name).write_text(json.dumps(value))
-            if (codex := self.cli.environ(call).get("CODEX_HOME")) is not None:
-                Path(codex).mkdir(exist_ok=True, mode=0o700)  # it makes no home of its own
-        except OSError as error:
-            raise AgentDefinitionError(
-                f"{self._where}: home: {self._home} cannot be used: {error.strerror or error}; name another folder"
-            ) from error
+        folders = [self._home]
+        if (codex := self.cli.environ(call).get("CODEX_HOME")) is not None:
+            folders.append(Path(codex))  # it makes no home of its own
+        made_home(self._where, *folders)
+        for name, value in self.cli.files(call).items():
+            (self._home / name).write_text(json.dumps(value))
 
 
 def reader(cli: Cli) -> Callable[[str, Mapping[str, Any], Surroundings], CodingRecipe]:
@@ -131,7 +127,19 @@ def reader(cli: Cli) -> Callable[[str, Mapping[str, Any], Surroundings], CodingR
     return read
 
 
-def _home(given: Values, name: str, around: Surroundings) -> Path:
+def made_home(where: str, *folders: Path) -> None:
+    """Make what is missing of these folders. Raises ``AgentDefinitionError``."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise AgentDefinitionError(
+                f"{where}: home: {folder} cannot be used: {error.strerror or error}; name another folder"
+            ) from error
+
+
+def home_of(given: Values, name: str, around: Surroundings) -> Path:
+    """The folder that the program takes for its home."""
     named = given.text("home")
     if named is not None:
         return ((around.base_dir or Path()).absolute() / Path(named).expanduser()).absolute()
@@ -143,7 +151,8 @@ def _home(given: Values, name: str, around: Surroundings) -> Path:
     return user_data_path("agentcron") / "homes" / folder
 
 
-def _one_of(given: Values, key: str, known: tuple[str, ...]) -> str:
+def one_of(given: Values, key: str, known: tuple[str, ...]) -> str:
+    """A value out of a few; the first one where none is given."""
     value = given.text(key)
     if value is not None and value not in known:
         raise given.refuse(key, f"there is no {shown(value)}; {nearest(value, known)}")

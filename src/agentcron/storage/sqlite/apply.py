@@ -345,23 +345,17 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
     """Write the long texts of an execution that ended."""
-    texts = {_PROMPT: after.prompt, _RESULT: after.result or None}
+    tx.executemany(statement("text_insert"), text_rows(seq, after))
+
+
+def text_rows(seq: int, after: Execution) -> list[tuple[object, ...]]:
+    """The long texts of an execution that ended, as ``text_insert`` takes them."""
+    texts = [(_RESULT, after.result)] if after.result else []
+    if after.prompt is not None:
+        texts.append((_PROMPT, after.prompt))
     if after.conversation is not None:
-        texts[_CONVERSATION] = conversation_text(after.conversation)
-    for part, text in texts.items():
-        if text is not None:
-            packed = pack(text)
-            tx.execute(
-                statement("text_insert"),
-                {
-                    "execution": seq,
-                    "part": part,
-                    "format": packed.format,
-                    "size": packed.size,
-                    "sha256": packed.sha256,
-                    "body": packed.body,
-                },
-            )
+        texts.append((_CONVERSATION, conversation_text(after.conversation)))
+    return [(seq, part, *pack(text)) for part, text in texts]
 
 
 def conversation_text(conversation: Conversation) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
@@ -39,11 +40,16 @@ def maybe_us(instant: datetime | None) -> int | None:
 
 def to_instant(us: int) -> datetime:
     """The aware UTC datetime of microseconds since the epoch."""
-    return _EPOCH + timedelta(microseconds=us)
+    return _EPOCH + timedelta(0, 0, us)
 
 
 def maybe_instant(us: int | None) -> datetime | None:
     return None if us is None else to_instant(us)
+
+
+# For instants that many rows of a group have in common: slots, and when runs were begun together.
+shared_us: Final = lru_cache(maxsize=1024)(maybe_us)
+shared_instant: Final = lru_cache(maxsize=1024)(maybe_instant)
 
 
 def to_micro_dollars(cost: Decimal | None) -> int | None:

@@ -6,6 +6,7 @@ The changes of a commit group are added up first: one statement for each scope a
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus
@@ -23,14 +24,14 @@ _COLUMN: Final = {
 
 
 class Tally:
-    """The sums of one commit group."""
+    """The sums of one commit group, kept by all the scopes that a run counts for until they are written."""
 
     __slots__ = ("_durations", "_node", "_sums")
 
     def __init__(self, node: str) -> None:
         self._node = node
-        self._sums: dict[tuple[str, int], list[int]] = {}
-        self._durations: dict[tuple[str, int, int], int] = {}
+        self._sums: dict[tuple[tuple[str, ...], int], list[int]] = {}
+        self._durations: Counter[tuple[tuple[str, ...], int, int]] = Counter()
 
     def add(
         self,
@@ -46,23 +47,21 @@ class Tally:
     ) -> None:
         """Count one final row (``status``), or only what a closed attempt used (``status`` None)."""
         hour = now_us // HOUR_US
-        for scope in scopes:
-            sums = self._sums.get((scope, hour))
-            if sums is None:
-                sums = self._sums[scope, hour] = [0] * 9
-            if status is not None:
-                sums[_COLUMN[status]] += slots
-            sums[6] += tokens
-            sums[7] += cost
-            sums[8] += duration_us
-            if bucket is not None:
-                key = (scope, hour, bucket)
-                self._durations[key] = self._durations.get(key, 0) + 1
+        sums = self._sums.get((scopes, hour))
+        if sums is None:
+            sums = self._sums[scopes, hour] = [0] * 9
+        if status is not None:
+            sums[_COLUMN[status]] += slots
+        sums[6] += tokens
+        sums[7] += cost
+        sums[8] += duration_us
+        if bucket is not None:
+            self._durations[scopes, hour, bucket] += 1
 
     def unwritten(self, scope: str, hour: int) -> tuple[int, int, int]:
         """Runs, tokens and micro-dollars of a scope since that hour, of this group: a budget that is judged in it must
         see what its neighbours have just spent."""
-        found = [sums for (name, at), sums in self._sums.items() if name == scope and at >= hour]
+        found = [sums for (scopes, at), sums in self._sums.items() if scope in scopes and at >= hour]
         return sum(sum(sums[:4]) for sums in found), sum(sums[6] for sums in found), sum(sums[7] for sums in found)
 
     def flush(self, connection: sqlite3.Connection) -> None:
@@ -70,10 +69,14 @@ class Tally:
         if self._sums:
             connection.executemany(
                 statement("tally_add"),
-                [(scope, hour, self._node, *sums) for (scope, hour), sums in self._sums.items()],
+                [(scope, hour, self._node, *sums) for (scopes, hour), sums in self._sums.items() for scope in scopes],
             )
         if self._durations:
             connection.executemany(
                 statement("tally_add_duration"),
-                [(scope, hour, self._node, bucket, runs) for (scope, hour, bucket), runs in self._durations.items()],
+                [
+                    (scope, hour, self._node, bucket, runs)
+                    for (scopes, hour, bucket), runs in self._durations.items()
+                    for scope in scopes
+                ],
             )

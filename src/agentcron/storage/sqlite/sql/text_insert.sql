@@ -1,2 +1,1 @@
-INSERT OR REPLACE INTO texts (execution, part, format, size, sha256, body)
-VALUES (:execution, :part, :format, :size, :sha256, :body)
+INSERT OR REPLACE INTO texts (execution, part, format, size, sha256, body) VALUES (?, ?, ?, ?, ?, ?)
