@@ -44,7 +44,7 @@ _WANTED: Final = {
     "evaluation_interval": "a duration such as '1s'",
     "stop_grace": "a duration such as '30s'",
 }
-_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
+_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)|([?&](?:ssl)?password=)[^&\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,4 +316,4 @@ def shown(value: Any) -> Any:
     """A setting as JSON and a person read it, without the password of a URL."""
     if isinstance(value, timedelta):
         return format_duration(value)
-    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+    return _PASSWORD.sub(r"\1\2***", value) if isinstance(value, str) else value

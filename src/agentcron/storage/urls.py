@@ -9,7 +9,7 @@ from agentcron.ports import JobStore
 
 
 def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
-    """The store of ``sqlite:///FILE``, ``fs:DIR``, ``postgresql://…``, ``memory:`` or a bare path. It is not opened yet.
+    """The store of ``sqlite:///FILE``, ``postgresql://…``, ``fs:DIR``, ``memory:`` or a bare path, not opened yet.
 
     A bare path is the JSON folder where it is an existing folder, else a SQLite file. A relative path is read from
     ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.

@@ -11,10 +11,10 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text
 from agentcron.storage.postgres.database import Row, Transaction
-from agentcron.storage.sqlite import rows
-from agentcron.storage.sqlite.rows import to_us
+from agentcron.storage.rows import to_us
 
 Specs = Callable[[Transaction, Collection[tuple[str, int]]], Awaitable[dict[tuple[str, int], JobSpec]]]
 """The specs of these versions of jobs, without those that this release cannot read."""

@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.postgres.connection import CONNECT, STATEMENT, Server, statement
 from agentcron.storage.postgres.migrating import migrate, schema_number
-from agentcron.storage.sums import Sums
+from agentcron.storage.tally import Tally
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -34,12 +34,12 @@ class Transaction:
     """What one unit of work reads and writes through. Writes are gathered and sent together, in their order, before
     the next read and at the end: each would cost a round to the server otherwise."""
 
-    __slots__ = ("_connection", "_writes", "sums")
+    __slots__ = ("_connection", "_writes", "tally")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, drawer: str) -> None:
         self._connection = connection
         self._writes: list[tuple[str, list[Any]]] = []
-        self.sums = Sums()
+        self.tally = Tally(drawer)
 
     async def all(self, name: str, /, **values: Any) -> list[Any]:
         """Every row of a statement."""
@@ -73,12 +73,11 @@ class Transaction:
                     else:
                         await cursor.executemany(statement(name), values)
 
-    async def finish(self, drawer: str) -> None:
+    async def finish(self) -> None:
         """Send what is left, with the sums."""
-        for row in self.sums.rows(drawer):
-            self.write("tally_add", row)
-        for row in self.sums.durations(drawer):
-            self.write("tally_add_duration", row)
+        for name, rows in self.tally.writes():
+            for row in rows:
+                self.write(name, row)
         if self._writes:
             await self.flush()
 
@@ -185,9 +184,9 @@ class Database:
             try:
                 async with asyncio.timeout(PATIENCE), self._connection() as connection:
                     await connection.execute("BEGIN")
-                    transaction = Transaction(connection)
+                    transaction = Transaction(connection, self.drawer)
                     answer = await unit(transaction)
-                    await transaction.finish(self.drawer)
+                    await transaction.finish()
                     committing = True
                     await connection.execute("COMMIT")
                     self.commits += 1

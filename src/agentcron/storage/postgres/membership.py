@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from agentcron.ports import SystemClock
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.postgres.clock import ServerClock
 from agentcron.storage.postgres.connection import Server, statement
@@ -29,6 +29,7 @@ RENEW_EVERY: Final = 3.0
 # An event loop that did not move for so long is taken for dead; its node stops renewing.
 LOOP_DEAD: Final = 60.0
 _RECONNECT: Final = 1.0
+_HERE: Final = SystemClock()
 
 
 class Membership:
@@ -43,7 +44,7 @@ class Membership:
         self._lease = lease
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
-        self._ticked = time.monotonic()
+        self._ticked = _HERE.steady()
         self._stop = threading.Event()
         self._waking, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._work, name="agentcron-lease", daemon=True)
@@ -54,7 +55,7 @@ class Membership:
 
     def tick(self) -> None:
         """The event loop moves."""
-        self._ticked = time.monotonic()
+        self._ticked = _HERE.steady()
 
     async def stop(self) -> None:
         """Renew no more."""
@@ -76,23 +77,23 @@ class Membership:
             connection.execute(SQL("LISTEN {}").format(Identifier(self._server.channel)))
             self._tell()
             every = min(RENEW_EVERY, self._lease / 10)
-            following = time.monotonic()
+            following = _HERE.steady()
             while not self._stop.is_set():
-                if time.monotonic() >= following:
-                    following = time.monotonic() + every
+                if _HERE.steady() >= following:
+                    following = _HERE.steady() + every
                     self._renew(connection)
-                left = max(0.0, following - time.monotonic())
-                select.select([connection.fileno(), self._woken], [], [], left)
+                left = max(0.0, following - _HERE.steady())
+                select.select([connection.fileno(), self._woken.fileno()], [], [], left)
                 if any(True for _ in connection.notifies(timeout=0)):
                     self._tell()
 
     def _renew(self, connection: psycopg.Connection[Any]) -> None:
-        if time.monotonic() - self._ticked > LOOP_DEAD:
+        if _HERE.steady() - self._ticked > LOOP_DEAD:
             return
-        asked = time.time()
+        asked = _HERE.now().timestamp()
         found = connection.execute(statement("node_renew"), {"id": self._node, "lease": self._lease}).fetchone()
         if found is not None:
-            self._clock.set(found[0], asked, time.time())
+            self._clock.set(found[0], asked, _HERE.now().timestamp())
 
     def _tell(self) -> None:
         # A loop that was closed meanwhile has nobody left to tell.

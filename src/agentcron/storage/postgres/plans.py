@@ -15,7 +15,7 @@ from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import tally_scopes
 from agentcron.domain.spec_fields import write_changed
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.sqlite.rows import maybe_us, to_us
+from agentcron.storage.rows import job_values, maybe_us, to_us
 
 
 async def commit(tx: Transaction, plans: Sequence[Plan]) -> list[bool]:
@@ -106,22 +106,6 @@ def _write_job(tx: Transaction, plan: Plan, seq: int) -> None:
     )
 
 
-def job_values(job: Job) -> dict[str, object]:
-    """The columns of a job that a plan sets."""
-    return {
-        "id": job.id,
-        "name": job.spec.name,
-        "version": job.version,
-        "revision": job.revision,
-        "state": job.state.value,
-        "state_reason": job.state_reason,
-        "next_slot": maybe_us(job.next_slot),
-        "next_run": maybe_us(job.next_run),
-        "created": to_us(job.created),
-        "made_by": job.made_by,
-    }
-
-
 def spec_text(job: Job) -> str:
     """The job's spec as JSON."""
     return json.dumps(write_changed(job.spec), separators=(",", ":"), ensure_ascii=False)
@@ -153,7 +137,7 @@ async def _insert(tx: Transaction, job_seq: int, row: Execution, job: Job, plan:
         },
     )
     if row.final:
-        tx.sums.add(tally_scopes(job.spec), to_us(plan.now), row.status, slots=row.slots)
+        tx.tally.add(tally_scopes(job.spec), to_us(plan.now), row.status, slots=row.slots)
 
 
 def needs_word(plan: Plan) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.sqlite.rows import to_us
+from agentcron.storage.rows import to_us
 
 JOBS_AT_ONCE: Final = 50
 ROWS_AT_ONCE: Final = 500

@@ -10,12 +10,12 @@ from typing import Any
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.postgres.plans import job_values, spec_text
+from agentcron.storage.postgres.plans import spec_text
 from agentcron.storage.postgres.settling import write_texts
-from agentcron.storage.sqlite import rows
-from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.rows import job_values, maybe_us, to_micro_dollars, to_us
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -88,7 +88,7 @@ def _count(tx: Transaction, row: Execution, job_seq: int, job: Job) -> None:
         tx.write("job_opened", {"job": job_seq, "running": row.status is ExecutionStatus.RUNNING})
         return
     duration = (row.duration or timedelta(0)) if row.ran else None
-    tx.sums.add(
+    tx.tally.add(
         tally_scopes(job.spec),
         to_us(row.end_time or row.at),
         row.status,

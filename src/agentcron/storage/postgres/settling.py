@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import Conversation
 from agentcron.domain.settling import Settlement, duration_bucket
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.sqlite import rows
-from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.texts import pack
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -139,7 +137,7 @@ def _count(tx: Transaction, one: Settlement, job: int) -> None:
         },
     )
     if ended or tokens or cost:
-        tx.sums.add(
+        tx.tally.add(
             one.scopes,
             to_us(one.now),
             after.status if ended else None,
@@ -156,7 +154,7 @@ def write_texts(tx: Transaction, seq: int, after: Execution) -> None:
     texts: Mapping[str, str | None] = {
         "prompt": after.prompt,
         "result": after.result or None,
-        "conversation": conversation_text(after.conversation) if after.conversation is not None else None,
+        "conversation": rows.conversation_text(after.conversation) if after.conversation is not None else None,
     }
     for part, text in texts.items():
         if text is not None:
@@ -166,23 +164,3 @@ def write_texts(tx: Transaction, seq: int, after: Execution) -> None:
                 "text_insert",
                 {"execution": seq, "part": part, **values, "sha256": packed.sha256, "body": packed.body},
             )
-
-
-def conversation_text(conversation: Conversation) -> str:
-    """The conversation as one JSON text."""
-    return json.dumps(
-        {
-            "kind": conversation.kind,
-            "format": conversation.format,
-            "format_version": conversation.format_version,
-            "session": conversation.session,
-            "native": conversation.native,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def conversation_of(text: str) -> Conversation:
-    """The conversation of such a text."""
-    return Conversation(**json.loads(text))

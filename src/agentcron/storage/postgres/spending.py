@@ -10,7 +10,7 @@ from typing import Any
 from agentcron.domain.budgets import Claim, Verdict, first_hour, judge
 from agentcron.domain.spending import Amount, Spent
 from agentcron.storage.postgres.database import Database, Transaction
-from agentcron.storage.sqlite.rows import to_micro_dollars, to_us
+from agentcron.storage.rows import to_micro_dollars, to_us
 
 
 async def begin(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,12 +16,12 @@ from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Or
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
-from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import Spent
 from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import ConflictError, StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
+from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.postgres import claiming, pruning, reads, restoring, settling, spending
 from agentcron.storage.postgres import plans as planning
@@ -31,11 +29,10 @@ from agentcron.storage.postgres.clock import ServerClock
 from agentcron.storage.postgres.connection import Server
 from agentcron.storage.postgres.database import Database, Transaction, drawer_of
 from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
-from agentcron.storage.sqlite import rows
-from agentcron.storage.sqlite.rows import maybe_instant, to_us
+from agentcron.storage.postgres.specs import Specs
+from agentcron.storage.rows import maybe_instant, to_us
 
 NAME: Final = "storage"
-SPEC_CACHE: Final = 16_384
 SEEN_EVERY: Final = timedelta(seconds=30)
 
 
@@ -44,8 +41,8 @@ class PostgresStorage:
 
     ``url`` is what libpq takes: ``postgresql://USER:PASSWORD@HOST:5432/DATABASE``; the tables are made in ``schema``.
     A node that was not heard of for ``lease`` seconds is taken for gone; on one host it is known at once, by a lock in
-    ``locks_dir`` (default: in the user's data folder). Raises ``StoreTooNew``, ``StoreUnavailable``, ``StoreError`` and,
-    for the URL, ``ConfigError``; no message holds the password.
+    ``locks_dir`` (default: in the user's data folder).
+    Raises ``StoreTooNew``, ``StoreUnavailable``, ``StoreError`` and, for the URL, ``ConfigError``.
     """
 
     def __init__(
@@ -62,7 +59,7 @@ class PostgresStorage:
         self._lease = lease
         self._locks = HostLocks(Path(locks_dir) if locks_dir is not None else _locks_folder())
         self._membership: Membership | None = None
-        self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
+        self._specs = Specs(self._database)
         self._unreadable: set[str] = set()
         self._said = Log(get_logger(), NAME)
         self._node: str | None = None
@@ -117,11 +114,7 @@ class PostgresStorage:
         return (await self._jobs([row]))[0] if row else None
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        spec = self._specs.get((job_id, version))
-        if spec is None:
-            row = await self._database.one("version_get", id=job_id, version=version)
-            spec = self._remember((job_id, version), row[0]) if row else None
-        return spec
+        return await self._specs.get((job_id, version))
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
         found = await self._database.all("job_get", id=name_or_prefix)
@@ -171,7 +164,7 @@ class PostgresStorage:
         apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         async def begin(tx: Transaction) -> list[Execution]:
-            return await claiming.claim(tx, owner, now, limit, None, True, caught_up, self._specs_of, apart)
+            return await claiming.claim(tx, owner, now, limit, None, True, caught_up, self._specs.readable, apart)
 
         return await self._commit(plans, begin)
 
@@ -196,7 +189,7 @@ class PostgresStorage:
         for plan, done in zip(plans, applied, strict=True):
             job = plan.job_after
             if done and job is not None and (plan.before is None or plan.before.version != job.version):
-                self._keep((job.id, job.version), job.spec)
+                self._specs.keep((job.id, job.version), job.spec)
         return applied, begun
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -220,7 +213,7 @@ class PostgresStorage:
         apart: Collection[str] = (),
     ) -> list[Execution]:
         async def unit(tx: Transaction) -> list[Execution]:
-            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs_of, apart)
+            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs.readable, apart)
 
         for _ in range(_TRIES):
             try:
@@ -403,7 +396,7 @@ class PostgresStorage:
     # --- reading and writing --------------------------------------------------------------------------------------
 
     async def _jobs(self, found: Sequence[rows.Row]) -> list[Job]:
-        specs = await self._known({(row[1], row[2]) for row in found})
+        specs = await self._specs.of({(row[1], row[2]) for row in found})
         return [self._job(row, specs) for row in found]
 
     def _job(self, row: rows.Row, specs: dict[tuple[str, int], JobSpec | ValueError]) -> Job:
@@ -425,7 +418,7 @@ class PostgresStorage:
 
     async def _readable(self, found: Sequence[rows.Row]) -> dict[str, Job]:
         """The jobs by their ids, without those that this release cannot read: one must not stop all others."""
-        specs = await self._known({(row[1], row[2]) for row in found})
+        specs = await self._specs.of({(row[1], row[2]) for row in found})
         jobs = {}
         for row in found:
             try:
@@ -435,41 +428,6 @@ class PostgresStorage:
                     self._unreadable.add(row[1])
                     self._said.error(f"{self.url}: job {row[1]} cannot be read and is left alone: {error}")
         return jobs
-
-    async def _known(self, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], JobSpec | ValueError]:
-        wanted = self._unknown(keys)
-        return self._read_specs(keys, await self._database.all("versions_of", **wanted) if wanted else [])
-
-    async def _specs_of(self, tx: Transaction, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], JobSpec]:
-        wanted = self._unknown(keys)
-        found = self._read_specs(keys, await tx.all("versions_of", **wanted) if wanted else [])
-        return {key: spec for key, spec in found.items() if isinstance(spec, JobSpec)}
-
-    def _unknown(self, keys: Collection[tuple[str, int]]) -> dict[str, Any]:
-        missing = [key for key in keys if key not in self._specs]
-        return {"ids": [key[0] for key in missing], "versions": [key[1] for key in missing]} if missing else {}
-
-    def _read_specs(
-        self, keys: Collection[tuple[str, int]], loaded: Sequence[rows.Row]
-    ) -> dict[tuple[str, int], JobSpec | ValueError]:
-        found: dict[tuple[str, int], JobSpec | ValueError] = {
-            key: spec for key in keys if (spec := self._specs.get(key)) is not None
-        }
-        for job_id, version, text in loaded:
-            try:
-                found[job_id, version] = self._remember((job_id, version), text)
-            except ValueError as error:
-                found[job_id, version] = error
-        return found
-
-    def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
-        return self._keep(key, read_spec(json.loads(text)))
-
-    def _keep(self, key: tuple[str, int], spec: JobSpec) -> JobSpec:
-        self._specs[key] = spec
-        if len(self._specs) > SPEC_CACHE:
-            self._specs.popitem(last=False)
-        return spec
 
     async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
         try:
@@ -491,7 +449,7 @@ class PostgresStorage:
                 execution.evolve(
                     prompt=prompt,
                     result=mine.get("result", "" if execution.ran else None),
-                    conversation=settling.conversation_of(talk) if talk is not None else None,
+                    conversation=rows.conversation_of(talk) if talk is not None else None,
                 )
             )
         return executions

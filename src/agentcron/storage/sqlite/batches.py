@@ -20,9 +20,10 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, bucket_of
 from agentcron.domain.spec import looks_first
-from agentcron.storage.sqlite import apply, rows
+from agentcron.storage import rows
+from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import maybe_us, shared_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 _PENDING: Final = ExecutionStatus.PENDING.value

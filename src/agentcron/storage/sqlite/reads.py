@@ -13,8 +13,8 @@ from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.domain.settling import percentile, spared
 from agentcron.domain.statistics import JobStatistics, Totals
+from agentcron.storage.rows import Row
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import Row
 from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)

@@ -11,11 +11,11 @@ from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
 from agentcron.domain.spec_fields import write_changed
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.sqlite import rows
-from agentcron.storage.sqlite.apply import insert_texts, job_values
+from agentcron.storage.rows import job_values, maybe_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite.apply import insert_texts
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 _MICROSECOND = timedelta(microseconds=1)

@@ -27,9 +27,11 @@ from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
+from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, batches, reads, rows, spending
+from agentcron.storage.rows import maybe_instant, to_us
+from agentcron.storage.sqlite import apply, batches, reads, spending
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
@@ -43,7 +45,6 @@ from agentcron.storage.sqlite.connection import (
 from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
-from agentcron.storage.sqlite.rows import maybe_instant, to_us
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
 
 T = TypeVar("T")
@@ -458,7 +459,7 @@ class SqliteStorage:
                 execution.evolve(
                     prompt=prompt,
                     result=mine.get("result", "" if execution.ran else None),
-                    conversation=apply.conversation_of(talk) if talk is not None else None,
+                    conversation=rows.conversation_of(talk) if talk is not None else None,
                 )
             )
         return executions

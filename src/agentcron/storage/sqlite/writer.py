@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agentcron.errors import StoreUnavailable
-from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain
-from agentcron.storage.sqlite.tally import Tally
+from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain, statement
+from agentcron.storage.tally import Tally
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -114,7 +114,8 @@ class Writer:
                 transaction = Transaction(connection, tally)
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
-                tally.flush(connection)
+                for name, rows in tally.writes():
+                    connection.executemany(statement(name), rows)
                 wrote = connection.total_changes > changed
             self.commits += wrote
         except Exception as error:

@@ -1,4 +1,4 @@
-"""How rows of SQLite become jobs and executions, and back.
+"""How the rows of a database become jobs and executions, and back.
 
 Times are integer microseconds since the epoch, UTC; money is integer micro-dollars.
 """
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import CostBasis, Usage
+from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_of, marks_of
@@ -154,3 +154,39 @@ def job(row: Row, spec: JobSpec) -> Job:
         totals=totals,
         execution_history=(),
     )
+
+
+def job_values(job: Job) -> dict[str, object]:
+    """The columns of a job that a plan sets."""
+    return {
+        "id": job.id,
+        "name": job.spec.name,
+        "version": job.version,
+        "revision": job.revision,
+        "state": job.state.value,
+        "state_reason": job.state_reason,
+        "next_slot": maybe_us(job.next_slot),
+        "next_run": maybe_us(job.next_run),
+        "created": to_us(job.created),
+        "made_by": job.made_by,
+    }
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """The conversation as one JSON text."""
+    return json.dumps(
+        {
+            "kind": conversation.kind,
+            "format": conversation.format,
+            "format_version": conversation.format_version,
+            "session": conversation.session,
+            "native": conversation.native,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def conversation_of(text: str) -> Conversation:
+    """The conversation of such a text."""
+    return Conversation(**json.loads(text))

@@ -1,1 +1,0 @@
-SELECT v.spec FROM job_versions AS v JOIN jobs AS j ON j.seq = v.job WHERE j.id = %(id)s AND v.version = %(version)s
