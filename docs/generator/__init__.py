@@ -9,11 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from docs.generator import daylight_saving, policy_table, reference
+from docs.generator import agents_table, daylight_saving, policy_table, reference
 
 DOCS: Final = Path(__file__).parent.parent
 
-_MAKERS: Final[tuple[Callable[[], dict[str, str]], ...]] = (policy_table.pages, daylight_saving.pages, reference.pages)
+_MAKERS: Final[tuple[Callable[[], dict[str, str]], ...]] = (
+    agents_table.pages,
+    policy_table.pages,
+    daylight_saving.pages,
+    reference.pages,
+)
 
 
 def pages() -> dict[str, str]:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from agentcron.domain.checks import CheckKind, Expectation, Source, SourceKind
     from agentcron.domain.explain import Explanation, Policy
     from agentcron.domain.findings import Findings, Mark
+    from agentcron.domain.inputs import Decision, Input, InputKind, Question
     from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
     from agentcron.domain.limits import Limits
     from agentcron.domain.model import Execution, Job
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
-    from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
+    from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
     from agentcron.domain.retention import Retention
     from agentcron.domain.spec import JobSpec
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ChangedError,
         ConfigError,
         ConflictError,
+        InvalidAnswerError,
         InvalidJobError,
         InvalidScheduleError,
         LimitReached,
@@ -62,11 +64,12 @@ _HOMES = {
     "agentcron.domain.checks": ("CheckKind", "Expectation", "Source", "SourceKind"),
     "agentcron.domain.explain": ("Explanation", "Policy"),
     "agentcron.domain.findings": ("Findings", "Mark"),
+    "agentcron.domain.inputs": ("Decision", "Input", "InputKind", "Question"),
     "agentcron.domain.lifecycle": ("ExecutionStatus", "JobStatus"),
     "agentcron.domain.limits": ("Limits",),
     "agentcron.domain.model": ("Execution", "Job"),
     "agentcron.domain.outcomes": ("AgentOutcome", "Conversation", "CostBasis", "Usage"),
-    "agentcron.domain.policies": ("CatchUp", "ConversationMode", "OnInterrupt", "Overlap", "RetryPolicy"),
+    "agentcron.domain.policies": ("CatchUp", "ConversationMode", "OnExpiry", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
     "agentcron.domain.statistics": ("JobStatistics",),
     "agentcron.domain.spending": ("Amount", "Budget", "BudgetAction"),
@@ -78,6 +81,7 @@ _HOMES = {
         "ChangedError",
         "ConfigError",
         "ConflictError",
+        "InvalidAnswerError",
         "InvalidJobError",
         "InvalidScheduleError",
         "LimitReached",
@@ -125,6 +129,7 @@ __all__ = [
     "CostBasis",
     "CronSchedule",
     "DateRange",
+    "Decision",
     "EverySchedule",
     "Execution",
     "ExecutionFilters",
@@ -132,6 +137,9 @@ __all__ = [
     "Expectation",
     "Explanation",
     "Findings",
+    "Input",
+    "InputKind",
+    "InvalidAnswerError",
     "InvalidJobError",
     "InvalidScheduleError",
     "Job",
@@ -145,12 +153,14 @@ __all__ = [
     "MemoryStorage",
     "NotAllowedError",
     "NotFoundError",
+    "OnExpiry",
     "OnInterrupt",
     "OnceSchedule",
     "Overlap",
     "Plugin",
     "Policy",
     "PostgresStorage",
+    "Question",
     "Retention",
     "RetryPolicy",
     "RunContext",

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
+from agentcron.domain.inputs import Decision, Input, InputKind, Question
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.made import Made
 from agentcron.domain.model import idempotency_key
 from agentcron.domain.outcomes import AgentOutcome, Conversation, Usage
 from agentcron.journal import Steps
+
+
+class InputNeeded(BaseException):
+    """Raised by ``ask`` and ``approve`` of a ``RunContext`` where a person has to answer first: let it pass, the run is
+    parked. No ``Exception``, since code that catches those to go on must not go on here."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(question.question)
+        self.question = question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoingOn:
+    """What a run that was parked goes on with."""
+
+    answers: Mapping[str, Input]
+    """What was said, by the keys of the questions."""
+    conversation: Conversation | None = None
+    """What was said until it was parked, without the secrets in it."""
+    usage: Usage | None = None
+    """What it had used until then."""
 
 
 def _unheard(usage: Usage, cost_usd: Decimal | None = None) -> None:
@@ -48,6 +71,8 @@ class RunContext(Made):
     """What this run may use at most: the job's limits and the definition's, whichever is tighter."""
     steps: Steps | None = None
     """Where the job lets a run go on after a crash: paid calls go through it."""
+    going_on: GoingOn | None = None
+    """Where the run was parked and goes on."""
     report: Callable[..., None] = _unheard
     """``report(Usage(...), cost_usd=None)``: what the run has used since it began. Raises ``LimitReached`` where that
     is more than it may; let it pass."""
@@ -56,6 +81,23 @@ class RunContext(Made):
     def idempotency_key(self) -> str:
         """The same on every attempt: give it to what must happen once."""
         return idempotency_key(self.job_id, self.scheduled_for, self.execution_id)
+
+    def ask(self, question: str, options: Sequence[str] = ()) -> str | None:
+        """What a person answers; None where they would not, or nobody did. The run is parked until then, and the
+        function is called again from its beginning, where this returns at once: let nothing with an effect stand
+        before it. Questions are told apart by their text."""
+        given = self._given(InputKind.QUESTION, question, tuple(options))
+        return given.answer if given.decision is Decision.ANSWERED else None
+
+    def approve(self, what: str) -> bool:
+        """Whether a person approves of ``what`` is about to be done; parked until then, as with ``ask``."""
+        return self._given(InputKind.APPROVAL, what, ()).decision is Decision.APPROVED
+
+    def _given(self, kind: InputKind, question: str, options: tuple[str, ...]) -> Input:
+        key = hashlib.blake2b(f"{kind}/{question}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+        if self.going_on is None or key not in self.going_on.answers:
+            raise InputNeeded(Question(key=key, kind=kind, question=question, options=options))
+        return self.going_on.answers[key]
 
 
 @runtime_checkable

@@ -9,8 +9,9 @@
     ├── AgentDefinitionError      (also ValueError)  a definition that cannot work
     ├── AgentError                raised by an agent: the run could not do its work
     │   ├── LimitReached          raised into an agent that went beyond a limit
-    │   └── StepUnknown           raised into an agent that cannot go on after a crash
-    ├── NotFoundError             (also LookupError) no such job or execution
+    │   └── StepUnknown           raised into an agent that cannot go on after a crash without a person's word
+    ├── InvalidAnswerError        (also ValueError)  an answer that does not fit what a run asks
+    ├── NotFoundError             (also LookupError) no such job, execution or question
     ├── ConflictError             an ambiguous name, or a change that the state forbids
     ├── NotAllowedError           the caller may not do this
     └── StoreError                the store
@@ -92,14 +93,21 @@ class LimitReached(AgentError):  # noqa: N818 - named for what happened, as a re
 
 
 class StepUnknown(AgentError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is
-    """Raised into an agent that goes on after a crash, at a call whose outcome nobody knows; ends as INCOMPLETE."""
+    """Raised into an agent that goes on after a crash, at a call whose outcome nobody knows. The run is parked until a
+    person says what to do; ``key`` is what their answer is looked up by, ``tool`` what was called."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, key: str = "", tool: str | None = None) -> None:
         super().__init__(message, kind="unknown_step")
+        self.key = key
+        self.tool = tool
+
+
+class InvalidAnswerError(AgentcronError, ValueError):
+    """An answer that does not fit what a run asks."""
 
 
 class NotFoundError(AgentcronError, LookupError):
-    """No job or execution of that id or name."""
+    """No job, execution or question of that id or name."""
 
 
 class ConflictError(AgentcronError):

@@ -38,7 +38,15 @@ class Steps(Protocol):
         """Names the attempt, the same at every going on."""
         ...
 
-    async def step(self, name: str, call: Callable[[], Awaitable[Any]], *, repeatable: bool) -> Any:
+    async def step(
+        self,
+        name: str,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        repeatable: bool,
+        instead: Callable[[str], Awaitable[Any]] | None = None,
+    ) -> Any:
         """What ``call`` answers, a JSON value; what it answered before, where it was finished. One that was begun and
-        not finished is called again only if it is ``repeatable``. Raises ``StepUnknown`` and ``AgentError``."""
+        not finished is called again if it is ``repeatable``, else by a person's word: where they say what came of it,
+        ``instead`` makes an answer of their text. Raises ``StepUnknown`` until they do, and ``AgentError``."""
         ...

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +19,12 @@ from agentcron.checks.checker import Checker
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
+from agentcron.domain.inputs import Decision, Given, Input, check_answer
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
+from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
@@ -222,7 +225,8 @@ class BackgroundJobsPlugin:
             raise ConflictError(f"job {plan.job_id} was made by somebody else at the same time")
         self._wake()
         assert plan.job_after is not None
-        self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
+        if self._log.telling:
+            self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
         return plan.job_id
 
     async def get_job(self, job_id: str) -> Job | None:
@@ -453,6 +457,50 @@ class BackgroundJobsPlugin:
         await self._cancel(asked)
         return True
 
+    # --- people ---------------------------------------------------------------------------------------------------
+
+    async def inbox(self, job_id: str | None = None, *, closed: bool = False, limit: int = 100) -> list[Input]:
+        """What parked runs ask of people, of all jobs or of one, oldest first; with ``closed`` also what was answered
+        and what is not asked any more. At most the newest ``limit``."""
+        store = await self._store()
+        return list(await store.list_inputs(job_id=job_id, closed=closed, limit=max(1, min(limit, 10_000))))
+
+    async def get_input(self, input_id: str) -> Input:
+        """What is asked under this id, or unique beginning of one. Raises ``NotFoundError``."""
+        found = await (await self._store()).get_input(input_id)
+        if found is None:
+            raise NotFoundError(f"input {input_id!r} is unknown or ambiguous; 'agentcron inbox' shows what is asked")
+        return found
+
+    async def answer(self, input_id: str, text: str, *, by: str | None = None) -> Input:
+        """Answer a question, or say what came of a call whose outcome is unknown; the run goes on where this was the
+        last thing it asked. ``by`` says who, for the history. It is kept when this returns, and the first answer holds:
+        ``ConflictError`` where somebody was first, the time is over, or the run has ended. Raises ``NotFoundError``,
+        and ``InvalidAnswerError`` where the answer does not fit what is asked."""
+        return await self._answer(input_id, Given(decision=Decision.ANSWERED, answer=text, by=by))
+
+    async def approve(self, input_id: str, *, by: str | None = None) -> Input:
+        """Let the tool be called; as ``answer`` otherwise."""
+        return await self._answer(input_id, Given(decision=Decision.APPROVED, by=by))
+
+    async def deny(self, input_id: str, reason: str | None = None, *, by: str | None = None) -> Input:
+        """Do not let the tool be called, or give a question no answer. The agent is told so, with the reason, and goes
+        on; as ``answer`` otherwise."""
+        return await self._answer(input_id, Given(decision=Decision.DENIED, answer=reason or None, by=by))
+
+    async def _answer(self, input_id: str, given: Given) -> Input:
+        store, asked = await self._store(), await self.get_input(input_id)
+        text = given.answer
+        given = replace(given, answer=None if text is None else self._redactor.text(text))
+        check_answer(asked, given)
+        if not await store.answer_input(asked.id, given, self._clock.now()):
+            row = await store.get_execution(asked.execution_id)
+            raise why_closed(await self.get_input(asked.id), row, self._clock.now())
+        self._wake()
+        by = f" by {given.by}" if given.by else ""
+        self._log.info(f"{asked.id} was {given.decision}{by}", job_id=asked.job_id, execution_id=asked.execution_id)
+        return await self.get_input(asked.id)
+
     # --- answers about time ---------------------------------------------------------------------------------------
 
     def preview(
@@ -545,7 +593,9 @@ class BackgroundJobsPlugin:
         the store. The agent reads a secret from its environment."""
         for name in _WRITTEN & values.keys():
             clean = self._redactor.value(values[name])
-            if clean != (list(values[name]) if isinstance(values[name], tuple) else values[name]):
+            if clean is not values[name] and clean != (
+                list(values[name]) if isinstance(values[name], tuple) else values[name]
+            ):
                 values[name] = clean
                 self._log.warning(f"{name}: holds a secret, which is not kept; let the agent read it where it runs")
         return values

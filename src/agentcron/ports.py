@@ -13,6 +13,7 @@ from agentcron.agent_ports import BackgroundAgent as BackgroundAgent
 from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Given, Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -183,6 +184,22 @@ class JobStore(Protocol):
         """Apply each. False: fenced off, the late writer loses."""
         ...
 
+    async def list_inputs(
+        self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
+    ) -> Sequence[Input]:
+        """What runs ask of people, the newest ``limit`` of them, oldest first: of one job, of one execution, or of
+        all; with ``closed`` also what was answered and what is not asked any more."""
+        ...
+
+    async def get_input(self, input_id: str) -> Input | None:
+        """The input of this id, or of this unique beginning of one."""
+        ...
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        """Keep the answer; where its run waits for no other, the run goes back to the line in the same commit. False:
+        somebody was first, its run is not parked, or its time is over (which does not bind who answers for nobody)."""
+        ...
+
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         """Set the flag on those that are open; answers these rows."""
         ...
@@ -208,7 +225,8 @@ class JobStore(Protocol):
         ...
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
-        """Rows that nobody looks after: running past ``wake_at``, owner gone, or canceled while waiting."""
+        """Rows that nobody looks after: running past ``wake_at``, owner gone, canceled while waiting or parked, or
+        parked past ``wake_at``."""
         ...
 
     async def get_execution(self, execution_id: str) -> Execution | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from agentcron.domain.explain import Explanation
+from agentcron.domain.inputs import Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec_fields import write_spec
 from agentcron.domain.statistics import JobStatistics
@@ -115,6 +116,28 @@ def explanation_object(explanation: Explanation, job: Job) -> dict[str, Any]:
         "policy": dataclasses.asdict(explanation.policy) if explanation.policy is not None else None,
         "execution": execution_object(row, job.name) if row is not None else None,
         "next_slot": instant(explanation.next_slot),
+    }
+
+
+def input_object(asked: Input, job_name: str | None = None) -> dict[str, Any]:
+    """What a run asks, or asked, of a person."""
+    return {
+        "id": asked.id,
+        "job_id": asked.job_id,
+        "job_name": job_name,
+        "execution_id": asked.execution_id,
+        "kind": asked.kind.value,
+        "question": asked.question,
+        "options": list(asked.options),
+        "tool": asked.tool,
+        "args": asked.args,
+        "asked_at": instant(asked.asked_at),
+        "expires_at": instant(asked.expires_at),
+        "waiting": asked.waiting,
+        "decision": asked.decision.value if asked.decision is not None else None,
+        "answer": asked.answer,
+        "answered_by": asked.answered_by,
+        "answered_at": instant(asked.answered_at),
     }
 
 

@@ -86,19 +86,39 @@ def answer(kind: str, text: str = "done", *, session: str = "s-1", total: int = 
                 {"type": "turn.completed", "usage": used},
             ]
         case "gemini-cli":
-            tools = {"run_shell_command": {"count": 1, "decisions": {"accept": 0, "reject": 1}}} if denied else {}
-            tokens = {"prompt": 100, "candidates": 3, "total": 105, "cached": 70, "thoughts": 2, "tool": 0}
-            models = {"gemini-2.5-pro": {"api": {"totalRequests": 1, "totalErrors": 0}, "tokens": tokens}}
-            stats = {"models": models, "tools": {"totalCalls": len(tools), "byName": tools}}
-            whole = json.dumps({"session_id": session, "response": text, "stats": stats}, indent=2)
-            return ["Loaded cached credentials.", whole]
+            tokens = {
+                "total_tokens": 105,
+                "input_tokens": 100,
+                "output_tokens": 3,
+                "cached": 70,
+                "tool_calls": int(denied),
+            }
+            stats = {**tokens, "models": {"gemini-2.5-pro": tokens}}
+            error = {"type": "tool_not_registered", "message": 'Tool "run_shell_command" not found.'}
+            tool = {"tool_id": "t", "tool_name": "run_shell_command", "parameters": {"command": "rm x"}}
+            used = [
+                {"type": "tool_use", **tool},
+                {"type": "tool_result", "tool_id": "t", "status": "error", "error": error},
+            ]
+            return [
+                "Loaded cached credentials.",
+                {"type": "init", "session_id": session, "model": "auto"},
+                {"type": "message", "role": "user", "content": "do it"},
+                *(used if denied else []),
+                *(
+                    {"type": "message", "role": "assistant", "content": word, "delta": True}
+                    for word in (text[:2], text[2:])
+                ),
+                {"type": "result", "status": "success", "stats": stats},
+            ]
         case _:
-            state = {"status": "error", "error": "The user rejected permission to use this specific tool call."}
+            asked = {"tool": "bash", "error": "Model tried to call unavailable tool 'bash'. Available tools: read."}
+            state = {"status": "completed", "input": asked, "output": "The arguments provided to the tool are invalid"}
             tokens = {"input": 30, "output": 3, "reasoning": 2, "cache": {"read": 70, "write": 0}}
             finish = {"type": "step-finish", "reason": "stop", "cost": 0.02, "tokens": tokens}
             return [
                 {"type": "step_start", "sessionID": session, "part": {"type": "step-start"}},
-                *([{"type": "tool_use", "sessionID": session, "part": {"tool": "bash", "state": state}}] * denied),
+                *([{"type": "tool_use", "sessionID": session, "part": {"tool": "invalid", "state": state}}] * denied),
                 {"type": "text", "sessionID": session, "part": {"type": "text", "text": text}},
                 {"type": "step_finish", "sessionID": session, "part": finish},
             ]
@@ -119,8 +139,8 @@ def refusal(kind: str, status: int) -> list[Any]:
                 {"type": "turn.failed", "error": {"message": words}},
             ]
         case "gemini-cli":
-            error = {"type": "Error", "message": words, "code": status}
-            return [json.dumps({"session_id": "s-1", "error": error}, indent=2)]
+            error = {"type": "unknown", "message": f"[API Error: {status}]"}
+            return [{"type": "result", "status": "error", "error": error, "stats": {"models": {}}}]
         case _:
             data = {"message": "refused", "statusCode": status}
             return [{"type": "error", "sessionID": "s-1", "error": {"name": "APIError", "data": data}}]

@@ -195,7 +195,7 @@ async def test_output_without_end_is_ended(fake: FakeAcp) -> None:
 
 async def test_a_limit_of_what_the_agent_does_not_tell_is_not_passed(fake: FakeAcp) -> None:
     assert (await fake.ask(limits={"total_tokens": 9})).failed.startswith("limit: total_tokens: the agent does not")
-    assert (await fake.ask(limits={"cost_usd": 1})).failed.startswith("limit: cost_usd: the agent does not say")
+    assert (await fake.ask(limits={"cost_usd": 1})).failed.startswith("limit: cost_usd: nobody says what it cost")
 
 
 async def test_a_cancel_is_told_to_the_agent_before_its_processes_are_ended(fake: FakeAcp, tmp_path: Path) -> None:

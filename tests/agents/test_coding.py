@@ -6,10 +6,12 @@ import asyncio
 import uuid
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agentcron.agents.coding.claude import parse
+from agentcron.agents.coding.claude import take
+from agentcron.agents.coding.tally import Tally
 from agentcron.agents.conversation import readable
 from agentcron.agents.processes import end_tree
 from agentcron.domain.outcomes import CostBasis, Usage
@@ -146,7 +148,7 @@ async def test_a_limit_that_was_hit_is_a_failure_whatever_the_exit_code(kind: st
     if kind == "claude-code":
         assert call["argv"][call["argv"].index("--max-turns") + 1] == "3"
     else:
-        assert '"maxSessionTurns": 3' in Path(call["env"]["GEMINI_CLI_SYSTEM_SETTINGS_PATH"]).read_text()
+        assert '"maxSessionTurns": 3' in Path(call["env"]["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]).read_text()
 
 
 async def test_no_result_is_never_a_success(coder: FakeCoder) -> None:
@@ -206,9 +208,33 @@ def test_a_definition_that_asks_for_what_the_program_lacks_is_refused() -> None:
         assert said in str(refused.value)
 
 
-def test_a_limit_that_the_program_cannot_keep_is_refused_when_a_job_asks_for_it() -> None:
-    with pytest.raises(AgentDefinitionError, match="limits: turns is unknown to agents of this kind"):
-        factory_of({"kind": "codex", "executable": "true", "limits": {"turns": 3}}).check("it")
+@pytest.mark.parametrize(
+    ("kind", "more", "refused"),
+    [
+        ("codex", {}, True),
+        ("codex", {"model": "no-such-model"}, True),
+        ("codex", {"model": "gpt-5-codex", "env": {"OPENAI_BASE_URL": "http://x"}}, True),
+        ("codex", {"model": "gpt-5-codex"}, False),
+        ("gemini-cli", {}, True),
+        ("gemini-cli", {"model": "gemini-2.5-pro"}, False),
+        ("claude-code", {}, False),
+        ("opencode", {}, False),
+    ],
+)
+def test_a_limit_of_money_is_refused_where_no_price_is_known(kind: str, more: dict[str, Any], refused: bool) -> None:
+    factory = factory_of({"kind": kind, "executable": "true", "limits": {"cost_usd": 1}, **more})
+    if refused:
+        with pytest.raises(AgentDefinitionError, match="limits: cost_usd: the price is not known"):
+            factory.check("it")
+    else:
+        factory.check("it")
+
+
+async def test_a_loop_that_the_program_noticed_itself_is_no_success(tmp_path: Path) -> None:
+    coder = FakeCoder(tmp_path, "gemini-cli")
+    noticed = {"type": "error", "severity": "warning", "message": "Loop detected, stopping execution"}
+    coder.prints(noticed, {"type": "result", "status": "success", "stats": {}})
+    assert (await coder.ask()).failed == "the agent stopped itself: Loop detected, stopping execution"
 
 
 def test_a_program_that_is_missing_is_found_before_the_run() -> None:
@@ -216,6 +242,7 @@ def test_a_program_that_is_missing_is_found_before_the_run() -> None:
         factory_of({"kind": "codex"}, environ={"PATH": "/nowhere"}).check("it")
 
 
-def test_usage_of_a_call_has_the_requests_that_are_known() -> None:
-    reading = parse('{"type":"result","subtype":"success","num_turns":4,"result":"x","usage":{"output_tokens":2}}')
-    assert reading.usage == Usage(output_tokens=2, requests=4)
+def test_a_result_without_its_messages_tells_how_many_requests_there_were() -> None:
+    tally = Tally()
+    take(tally, {"type": "result", "subtype": "success", "num_turns": 4, "result": "x", "usage": {"output_tokens": 2}})
+    assert tally.reading().usage == Usage(output_tokens=2, requests=4)

@@ -22,6 +22,7 @@ from agentcron.domain.queries import JobFilters
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreUnavailable
+from agentcron.storage.lock_file import LockFile
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.testing import FakeAgentFactory, FakeClock, Gate, MockStorage, create_test_environment
 from agentcron.testing.clock import settle_loop
@@ -80,9 +81,10 @@ async def test_a_store_whose_lock_is_never_freed_is_unavailable_and_says_so(
     await store.open()
     await store.close()
     lock = tmp_path / "s.sqlite-lock"
-    impatient = FileLock(lock, timeout=0.05, thread_local=False)
+    impatient = LockFile(lock, patience=0.05)
     monkeypatch.setattr("agentcron.storage.sqlite.writer.wal_lock", lambda path: impatient)
     await store.open()
+    # Held by a process of an earlier release, which takes it with filelock.
     with FileLock(lock), pytest.raises(StoreUnavailable, match=r"s\.sqlite: cannot be locked .*look for a process"):
         await store.commit([changes.create(read_spec(FIELDS), "a" * 16, FakeClock().now())])
     assert await store.commit([changes.create(read_spec(FIELDS), "a" * 16, FakeClock().now())]) == [True]

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from agentcron import BackgroundJobsPlugin, ExecutionStatus, SqliteStorage, StoreError, StoreTooNew, StoreUnavailable
+from agentcron.domain import changes
 from agentcron.domain.queries import JobFilters
+from agentcron.domain.spec_fields import read_spec
 from agentcron.storage.sqlite.connection import migrations
 from agentcron.testing import FakeAgentFactory, FakeClock
 from agentcron.testing.clock import settle_loop
@@ -53,6 +55,24 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(StoreError, match="another program"):
         await opened(path)
+
+
+async def test_the_log_of_a_process_that_only_creates_jobs_stays_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentcron.storage.sqlite.writer.LONG_LOG_BYTES", 300_000)
+    store = await opened(tmp_path / "s.sqlite")
+    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=FakeAgentFactory())
+    log = tmp_path / "s.sqlite-wal"
+    sizes = []
+    for turn in range(12):
+        await asyncio.gather(*(plugin.create_job(f"{turn} {n}", "every 1h", "x" * 1000) for n in range(50)))
+        sizes.append(log.stat().st_size)
+    # The written pages of twelve such groups are more than 2 MB.
+    assert max(sizes) < 900_000
+    await plugin.close()
+    assert len(await plugin.get_jobs()) == 600
+    await plugin.close()
 
 
 @pytest.mark.parametrize(
@@ -181,3 +201,36 @@ async def test_two_schedulers_on_one_store_start_each_slot_once(tmp_path: Path) 
     starts = [line.rsplit(" ", 1) for line in log.read_text().splitlines()]
     assert len(starts) >= 40
     assert len({slot for slot, _ in starts}) == len(starts)
+
+
+async def test_of_many_jobs_created_at_once_one_that_is_refused_leaves_all_others(tmp_path: Path) -> None:
+    plugin = BackgroundJobsPlugin(storage_plugin=tmp_path / "s.sqlite", agent_factory=FakeAgentFactory())
+    await plugin.create_job("first", "every 1h", "x", job_id="a" * 16)
+    asked = [
+        plugin.create_job(f'{n} é\\"', "0 9 * * *", "p" * (n + 1), job_id=f"{n:016x}", tags=["t"]) for n in range(60)
+    ]
+    twice = [plugin.create_job("again", "0 9 * * *", "x", job_id=f"{7:016x}") for _ in range(2)]
+    answers = await asyncio.gather(*asked, *twice, return_exceptions=True)
+    assert answers[:60] == [f"{n:016x}" for n in range(60)]
+    assert [type(answer).__name__ for answer in answers[60:]] == ["ConflictError", "ConflictError"]
+    await plugin.close()
+    again = BackgroundJobsPlugin(storage_plugin=tmp_path / "s.sqlite", agent_factory=FakeAgentFactory())
+    jobs = await again.get_jobs()
+    assert [(job.id, job.name, job.prompt, job.tags) for job in jobs[1:]] == [
+        (f"{n:016x}", f'{n} é\\"', "p" * (n + 1), ("t",)) for n in range(60)
+    ]
+    await again.close()
+
+
+async def test_a_job_may_be_changed_in_the_very_write_that_creates_it(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "s.sqlite")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    spec = read_spec({"name": "a", "schedule": "every 1h", "prompt": "x"})
+    made = [changes.create(spec, f"{n:016x}", now) for n in range(6)]
+    job = made[3].job_after
+    assert job is not None
+    run = changes.run_now(job, now, "f" * 26)
+    assert run is not None
+    assert await store.commit([*made, run]) == [True] * 7
+    assert [row.id for row in await store.open_executions()] == ["f" * 26]
+    await store.close()

@@ -53,6 +53,16 @@ def within(answer: AgentOutcome, limits: Limits) -> AgentOutcome:
     return answer if answer.failed is not None else replace(answer, failed=hit)
 
 
+def unheld(limits: Limits, *, counted: bool, cost_usd: Decimal | None) -> str | None:
+    """What an agent is told to have failed at that does not say what a limit is about: it is taken for reached."""
+    for name, most in limits:
+        if name.endswith("_tokens") and not counted:
+            return f"limit: {name}: the agent does not say how many it used, at most {most} allowed"
+        if name == "cost_usd" and cost_usd is None:
+            return f"limit: cost_usd: nobody says what it cost, at most {most:f} allowed"
+    return None
+
+
 class Meter:
     """What a function reports of itself; called in the midst of its work, it stops one that used too much."""
 

@@ -37,6 +37,29 @@ class Tail:
         del self.kept[: -self._most]
 
 
+class Lines:
+    """Cuts what comes in pieces into lines; no more than ``most`` bytes are looked at."""
+
+    def __init__(self, most: int) -> None:
+        self._rest = bytearray()
+        self._room = most
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """The lines that the piece completes, without their ends."""
+        data = data[: self._room]
+        self._room -= len(data)
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest.clear()
+        self._rest += rest
+        return lines
+
+    def last(self) -> bytes:
+        """What stands behind the last end of a line."""
+        return bytes(self._rest)
+
+
 class Reader:
     """Empties one pipe as data comes; ``over`` is set at its end."""
 

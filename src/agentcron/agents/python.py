@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.agents.limited import Meter
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values, shown
 from agentcron.domain.outcomes import AgentOutcome
@@ -52,7 +53,7 @@ class PythonAgent(OneRun):
             answer = self._call(*given) if self._is_async else await asyncio.to_thread(self._call, *given)
             if inspect.isawaitable(answer):
                 answer = await answer
-        except (AgentError, KeyboardInterrupt, GeneratorExit):
+        except (AgentError, InputNeeded, KeyboardInterrupt, GeneratorExit):
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()

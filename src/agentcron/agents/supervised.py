@@ -25,7 +25,7 @@ _PIPES_MAY_LAG: Final = 1.0
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What is to be run. ``stdin`` None is an empty input; ``grace`` are seconds between TERM and KILL. More
-    output than ``limit_output`` bytes ends it at once."""
+    output than ``limit_output`` bytes ends it at once. One that ``talks`` has a standard input that stays open."""
 
     program: str
     argv: Sequence[str]
@@ -36,6 +36,7 @@ class Command:
     most_output: int
     execution_id: str
     limit_output: int | None = None
+    talks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +57,7 @@ class Ended:
 class Supervised:
     """One command under its supervisor. Every way out of ``run`` goes through ``end``, which is done once.
 
-    With ``hears`` it is talked with: each piece of its standard output is given to that as it comes, and ``say`` writes
-    to its standard input, which stays open.
+    Each piece of its standard output is given to ``hears`` as it comes; ``say`` writes to one that talks.
     """
 
     def __init__(self, command: Command, hears: Callable[[bytes], None] | None = None) -> None:
@@ -102,9 +102,9 @@ class Supervised:
         if self._input is not None:
             self._input.write(data)
 
-    def hurry(self) -> None:
-        """Begin its end at once, without the grace."""
-        self._order(b"k")
+    def stop(self) -> None:
+        """Begin its end: TERM, and after the grace KILL. ``run`` answers when it is gone."""
+        self._order(b"t")
 
     def heard(self) -> bytes:
         """The beginning of its standard output until this moment."""
@@ -140,7 +140,7 @@ class Supervised:
             heard, told = os.pipe()
             ours.append(told)
             theirs.append(heard)
-            if self._hears is not None:
+            if command.talks:
                 given, talking = os.pipe()
                 ours.append(talking)
                 theirs.append(given)
@@ -173,7 +173,7 @@ class Supervised:
                 os.close(descriptor)
         self._control = ours[3]
         os.set_blocking(self._control, False)
-        if self._hears is not None:
+        if command.talks:
             self._input = Writer(ours[4])
         sinks = (self._status.add, self._heard, self._stderr.add)
         self._readers = [Reader(reading, sink) for reading, sink in zip(ours[:3], sinks, strict=True)]

@@ -176,6 +176,8 @@ def _start(program: str, argv: list[str], status: int, prctl: Callable[[int, int
             prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
             if os.getppid() != supervisor:
                 os._exit(127)
+        if _LINUX:
+            _be_taken_first()
         signal.set_wakeup_fd(-1)
         for name in ("SIGPIPE", "SIGXFSZ", "SIGTERM", "SIGINT", "SIGHUP", "SIGCHLD"):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -184,6 +186,15 @@ def _start(program: str, argv: list[str], status: int, prctl: Callable[[int, int
         os.write(status, f"refused {error.errno or 0}\n".encode())
     finally:
         os._exit(127)
+
+
+def _be_taken_first() -> None:
+    """Where the machine runs out of memory, the kernel is to end the command, not the scheduler."""
+    with contextlib.suppress(OSError):
+        with open("/proc/self/oom_score_adj") as file:  # noqa: PTH123
+            score = int(file.read())
+        with open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+            file.write(str(min(score + 500, 1000)))
 
 
 def _say(status: int, tree: _Tree) -> None:

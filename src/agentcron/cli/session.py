@@ -209,4 +209,5 @@ _STYLES: Final = {
     "SKIPPED": "dim",
     "RUNNING": "cyan",
     "PAUSED": "yellow",
+    "AWAITING_INPUT": "magenta",
 }

@@ -23,9 +23,9 @@ from agentcron.schedule import EverySchedule
 def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None) -> Plan:
     """A new job. Raises ``InvalidScheduleError`` for a schedule that has no slot ahead."""
     spec = _anchored(spec, now)
-    job = Job(id=job_id, spec=spec, created=now, made_by=made_by)
     slot = _first_slot(spec, now)
-    return Plan(now=now, before=None, job_after=job.evolve(next_slot=slot, next_run=start_of(job, slot)))
+    job = Job.of(id=job_id, spec=spec, created=now, made_by=made_by, next_slot=slot)
+    return Plan.of(now=now, before=None, job_after=job.evolve(next_run=start_of(job, slot)))
 
 
 def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId) -> Plan | None:

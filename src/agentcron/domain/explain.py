@@ -30,7 +30,7 @@ _WHY: Final = {
     Reason.COALESCED: ("it was late and a newer slot stood in its place", "catch_up"),
 }
 # Why a run ended as it did, and the policy that decided it.
-_ENDS: Final = {"gate": "when_changed", "check": "expect"}
+_ENDS: Final = {"gate": "when_changed", "check": "expect", "expired": "on_expiry"}
 _CUTS: Final = {CutCause.TIMEOUT: "timeout", CutCause.LOST: "on_interrupt", CutCause.SHUTDOWN: "on_interrupt"}
 _DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(JobSpec)}
 # A living scheduler's time in the store may be so old.
@@ -154,7 +154,7 @@ def _became(row: Execution) -> str:
         case ExecutionStatus.RUNNING:
             return f"is running since {_time(row.start_time)}" if row.start_time else "is being started"
         case ExecutionStatus.AWAITING_INPUT:
-            return "is waiting for an answer"
+            return f"is parked until a person answers, at the latest {_time(row.wake_at)} (agentcron inbox)"
         case ExecutionStatus.SKIPPED | ExecutionStatus.MISSED:
             why = _WHY[Reason(row.reason)][0] if row.reason in set(Reason) else row.reason or ""
             many = f", one of {row.slots} slots to {_time(row.last_at)}" if row.last_at else ""

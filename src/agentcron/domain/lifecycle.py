@@ -8,7 +8,7 @@ Executions::
 
     PENDING -> RUNNING -> SUCCESS FAILURE ERROR INCOMPLETE
     PENDING, RUNNING -> SKIPPED MISSED (never begun);  RUNNING -> PENDING (retry, resume, not begun)
-    RUNNING -> AWAITING_INPUT -> PENDING (answered), FAILURE (expired, denied), INCOMPLETE (canceled)
+    RUNNING -> AWAITING_INPUT -> PENDING (answered, denied), FAILURE (expired), INCOMPLETE (canceled)
 
 Final is final.
 """
@@ -57,7 +57,7 @@ class ExecutionStatus(StrEnum):
     SUCCESS = "SUCCESS"
     """The agent finished."""
     FAILURE = "FAILURE"
-    """The agent finished and says that the work was not done, or a limit was hit."""
+    """The agent finished and says that the work was not done, a limit was hit, or nobody answered (``expired``)."""
     INCOMPLETE = "INCOMPLETE"
     """Interrupted: ``timeout``, ``canceled``, ``shutdown`` or ``lost`` (its scheduler was gone)."""
     ERROR = "ERROR"
@@ -67,7 +67,7 @@ class ExecutionStatus(StrEnum):
     MISSED = "MISSED"
     """Nobody could run it in time: ``too_late`` or ``coalesced``. Never begun."""
     AWAITING_INPUT = "AWAITING_INPUT"
-    """Parked until a person answers; no kind of agent asks yet."""
+    """Parked until a person answers: `agentcron inbox` shows what it asks."""
 
 
 _E = ExecutionStatus

@@ -14,7 +14,15 @@ from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, Jo
 from agentcron.domain.limits import Limits
 from agentcron.domain.made import Made
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
-from agentcron.domain.policies import BEHIND_FRESH, CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import (
+    BEHIND_FRESH,
+    CatchUp,
+    ConversationMode,
+    OnExpiry,
+    OnInterrupt,
+    Overlap,
+    RetryPolicy,
+)
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget
 from agentcron.domain.statistics import Totals
@@ -57,6 +65,8 @@ class Execution(Made):
     """Attempts that failed before this one."""
     begun: bool = False
     """Whether an agent may have been called."""
+    asked: int = 0
+    """How often it was parked until a person answered."""
     cancel_requested: datetime | None = None
     start_time: datetime | None = None
     """Start of the latest attempt."""
@@ -257,6 +267,18 @@ class Job(Made):
     @property
     def on_interrupt(self) -> OnInterrupt:
         return self.spec.on_interrupt
+
+    @property
+    def input_timeout(self) -> timedelta:
+        return self.spec.input_timeout
+
+    @property
+    def on_expiry(self) -> OnExpiry:
+        return self.spec.on_expiry
+
+    @property
+    def default_answer(self) -> str | None:
+        return self.spec.default_answer
 
     @property
     def conversation(self) -> ConversationMode:

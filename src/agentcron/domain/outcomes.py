@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,8 @@ class AgentOutcome:
     """Where the cost is from."""
     conversation: Conversation | None = None
     """What agent and model said."""
+    asking: tuple[Question, ...] = ()
+    """What a person must say before the agent can go on: the run is parked, and goes on with the answers."""
 
 
 class CutCause(StrEnum):
@@ -88,8 +91,6 @@ class CutCause(StrEnum):
     TIMEOUT = "timeout"
     CANCEL = "canceled"
     LOST = "lost"
-    UNKNOWN = "unknown_step"
-    """It went on after a crash, and a call with an effect may have been made or not."""
 
 
 class Needless(StrEnum):
@@ -150,6 +151,17 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """The agent waits for a person, at most ``until`` then (None: as long as the job allows). What it had said and used
+    is in ``answer``; with ``fresh_steps`` it goes on from that conversation, else from its journal."""
+
+    questions: tuple[Question, ...]
+    until: datetime | None = None
+    answer: AgentOutcome | None = None
+    fresh_steps: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unneeded:
     """The slot was given up before the agent was called; ``findings`` are what a gate saw."""
 
@@ -165,4 +177,4 @@ class GivenBack:
     ready_at: datetime
 
 
-Outcome = Done | Failed | Errored | Held | Cut | Unneeded | GivenBack
+Outcome = Done | Failed | Errored | Held | Cut | Asking | Unneeded | GivenBack

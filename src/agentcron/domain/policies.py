@@ -16,6 +16,7 @@ CATCH_UP_WINDOW = timedelta(hours=24)
 CATCH_UP_MAX = 10
 TIMEOUT = timedelta(hours=1)
 PAUSE_AFTER_FAILURES = 10
+INPUT_TIMEOUT = timedelta(hours=24)
 MAX_CONCURRENT_AGENTS = 10
 # What is caught up waits behind all work that is on time: it is added to the job's priority (-1000 to 1000).
 BEHIND_FRESH = 10_000
@@ -58,6 +59,17 @@ class ConversationMode(StrEnum):
     """The agent goes on with the conversation that was kept."""
     CARRY_LAST = "carry_last"
     """The last result stands at the end of the prompt, fenced as data."""
+
+
+class OnExpiry(StrEnum):
+    """What follows when nobody answered a run that waits for a person. No clock ever approves anything."""
+
+    ABANDON = "abandon"
+    """It ends as FAILURE(expired)."""
+    DENY = "deny"
+    """It goes on: what it wanted to do is denied, what it asked has no answer."""
+    ANSWER = "answer"
+    """It goes on: questions are answered with ``default_answer``, all else is denied."""
 
 
 class OnInterrupt(StrEnum):

@@ -16,11 +16,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from agentcron.domain.findings import Findings, Mark
+from agentcron.domain.inputs import Input
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
 from agentcron.domain.made import Made
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
     AgentOutcome,
+    Asking,
     Cut,
     CutCause,
     Done,
@@ -32,6 +34,7 @@ from agentcron.domain.outcomes import (
     Outcome,
     Unneeded,
 )
+from agentcron.domain.parking import MAX_ASKED, park
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.statistics import Totals
@@ -54,9 +57,10 @@ class Streak(Enum):
 class Settlement(Made):
     """One execution's change. The store applies it only while the row is open and its fence is ``before``'s.
 
-    ``closed_attempt`` is the attempt that ended where the execution itself goes on. ``scopes`` name the tallies that
-    a final row is added to. ``marks`` become the job's, where there are any. With ``steps_end`` the journal of the
-    execution is dropped; with ``hold`` rows of its agents are not claimed before its end.
+    ``inputs`` are what a run that parks asks. ``closed_attempt`` is the attempt that ended where the execution itself
+    goes on. ``scopes`` name the tallies that a final row is added to. ``marks`` become the job's, where there are any.
+    With ``steps_end`` the journal of the execution is dropped; with ``hold`` rows of its agents are not claimed before
+    its end.
     """
 
     before: Execution
@@ -69,6 +73,7 @@ class Settlement(Made):
     steps_end: bool = False
     hold: Held | None = None
     marks: tuple[Mark, ...] = ()
+    inputs: tuple[Input, ...] = ()
 
     @property
     def gated(self) -> bool:
@@ -99,6 +104,8 @@ def settle(
             return _held(execution, outcome, now, spec)
         case Cut():
             return _cut(execution, outcome, now, spec)
+        case Asking():
+            return _park(execution, outcome, now, spec)
         case Unneeded(cause=cause, findings=findings, message=message):
             status = ExecutionStatus.MISSED if cause is Needless.LATE else ExecutionStatus.SKIPPED
             found = execution.evolve(findings=findings) if findings is not None else execution
@@ -169,6 +176,16 @@ def _cut(execution: Execution, outcome: Cut, now: datetime, spec: JobSpec) -> Se
         error=outcome.message or None,
         streak=Streak.GROWS if cause is CutCause.TIMEOUT else Streak.KEPT,
     )
+
+
+def _park(execution: Execution, outcome: Asking, now: datetime, spec: JobSpec) -> Settlement:
+    """Parked until a person answers; no retry of the job's is used up for it."""
+    if execution.asked >= MAX_ASKED:
+        told, reason = f"it asked {MAX_ASKED} times and asks again", "asking"
+        return _end(execution, ExecutionStatus.FAILURE, reason, now, spec, outcome.answer, error=told)
+    after, inputs = park(execution, outcome, now, spec)
+    drop = outcome.fresh_steps and spec.on_interrupt is OnInterrupt.RESUME
+    return Settlement(before=execution, after=after, now=now, inputs=inputs, steps_end=drop)
 
 
 def _end(

@@ -18,11 +18,13 @@ from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
+    INPUT_TIMEOUT,
     MISFIRE_GRACE,
     PAUSE_AFTER_FAILURES,
     TIMEOUT,
     CatchUp,
     ConversationMode,
+    OnExpiry,
     OnInterrupt,
     Overlap,
     RetryPolicy,
@@ -36,6 +38,8 @@ MAX_NAME: Final = 200
 MAX_PROMPT_BYTES: Final = 1 << 20
 MAX_METADATA_BYTES: Final = 64 << 10
 MAX_TIMEOUT: Final = timedelta(days=30)
+_NONE: Final = timedelta(0)
+MAX_INPUT_TIMEOUT: Final = timedelta(days=366)
 
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", re.ASCII)
 
@@ -64,7 +68,7 @@ class JobSpec:
     start_at: datetime | None = _field("No slot before this instant.", None)
     end_at: datetime | None = _field("No slot after this instant.", None)
     max_runs: int | None = _field("Complete the job after this many scheduled runs.", None)
-    jitter: timedelta = _field("Spread each start by up to this long (at most half the period).", timedelta(0))
+    jitter: timedelta = _field("Spread each start by up to this long (at most half the period).", _NONE)
     overlap: Overlap = _field("What a slot does while an earlier run is open.", Overlap.SKIP)
     catch_up: CatchUp = _field("Which slots run after an outage.", CatchUp.LATEST)
     catch_up_max: int = _field("With catch-up 'all': at most this many slots.", CATCH_UP_MAX)
@@ -76,6 +80,9 @@ class JobSpec:
     limits: Limits = _field("What one run may use at most; beyond it the run is a FAILURE.", NO_LIMITS)
     retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
+    input_timeout: timedelta = _field("How long a run waits for a person's answer.", INPUT_TIMEOUT)
+    on_expiry: OnExpiry = _field("What follows when nobody answered in time.", OnExpiry.ABANDON)
+    default_answer: str | None = _field("What a question is answered with, with on_expiry 'answer'.", None)
     conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
     budgets: tuple[Budget, ...] = _field("The most that its runs may use in a window.", ())
     pause_after_failures: int = _field(
@@ -144,6 +151,8 @@ def _check_text(spec: JobSpec) -> None:
 
 
 def _check_stretch(spec: JobSpec) -> None:
+    if spec.start_at is None and spec.end_at is None and not spec.jitter:
+        return
     for name in ("start_at", "end_at"):
         instant = getattr(spec, name)
         if instant is not None and instant.tzinfo is None:
@@ -163,10 +172,14 @@ def _check_stretch(spec: JobSpec) -> None:
 def _check_numbers(spec: JobSpec) -> None:
     for name in ("jitter", "catch_up_window", "misfire_grace"):
         duration = getattr(spec, name)
-        if duration is not None and duration < timedelta(0):
+        if duration is not None and duration < _NONE:
             raise _refuse(name, "is negative; give a duration such as 30s, 5m or 2h")
-    if not timedelta(0) < spec.timeout <= MAX_TIMEOUT:
+    if not _NONE < spec.timeout <= MAX_TIMEOUT:
         raise _refuse("timeout", "must be more than 0 and at most 30d")
+    if not _NONE < spec.input_timeout <= MAX_INPUT_TIMEOUT:
+        raise _refuse("input_timeout", "must be more than 0 and at most 366d")
+    if spec.on_expiry is OnExpiry.ANSWER and not (spec.default_answer or "").strip():
+        raise _refuse("default_answer", "is missing; with on_expiry 'answer' say what a question is answered with")
     if spec.max_runs is not None and spec.max_runs < 1:
         raise _refuse("max_runs", f"{spec.max_runs} is out of range; at least 1")
     if spec.catch_up_max < 1:
@@ -187,7 +200,7 @@ def _check_retry(retry: RetryPolicy) -> None:
         raise _refuse("retry", f"jitter {retry.jitter} is out of range (0 to 1)")
     if not 1 <= retry.factor <= 100:
         raise _refuse("retry", f"factor {retry.factor} is out of range (1 to 100)")
-    if retry.backoff < timedelta(0) or retry.max_backoff < retry.backoff:
+    if retry.backoff < _NONE or retry.max_backoff < retry.backoff:
         raise _refuse("retry", "backoff must be 0 or more and at most max_backoff")
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
-from agentcron.domain.policies import CatchUp, ConversationMode, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget, read_budgets, write_budget
 from agentcron.errors import InvalidJobError, InvalidScheduleError
@@ -43,20 +43,20 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     ``Schedule``), read in ``values["timezone"]``, else in ``timezone``. Raises ``InvalidJobError`` and
     ``InvalidScheduleError``, each in one line; schedule errors come first.
     """
-    for name in values:
-        if name not in _KNOWN:
-            near = difflib.get_close_matches(name, _KNOWN, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
-            raise InvalidJobError(f"{name}: is not a field of a job{hint}", field=name)
+    if not values.keys() <= _KNOWN:
+        name = next(name for name in values if name not in _KNOWN)
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
+        raise InvalidJobError(f"{name}: is not a field of a job{hint}", field=name)
     schedule = _read_schedule(values, base, timezone)
     given: dict[str, Any] = {field.name: getattr(base, field.name) for field in fields(JobSpec)} if base else {}
     given["schedule"] = schedule
     for name, value in values.items():
-        if name in _READERS:
-            given[name] = _READERS[name](name, value, schedule.timezone)
-    missing = [name for name in ("name", "prompt") if name not in given]
-    if missing:
-        raise InvalidJobError(f"{missing[0]}: is missing", field=missing[0])
+        if (read := _READERS.get(name)) is not None:
+            given[name] = read(name, value, schedule.timezone)
+    for name in ("name", "prompt"):
+        if name not in given:
+            raise InvalidJobError(f"{name}: is missing", field=name)
     return JobSpec(**given)
 
 
@@ -121,7 +121,7 @@ def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone
         return CronSchedule(value, name)
     if key == "every":
         return _every(parse_duration(value), values)
-    return parse_schedule(f"at {value}" if key == "at" else value, name)
+    return _parse_schedule(f"at {value}" if key == "at" else value, name)
 
 
 def _every(interval: timedelta, values: Mapping[str, Any]) -> EverySchedule:
@@ -156,7 +156,8 @@ def _whole(name: str, value: Any, _zone: str) -> int:
     return value
 
 
-# A store reads the same few durations and retry policies for every job.
+# A store reads the same few schedules, durations and retry policies for every job.
+_parse_schedule = lru_cache(maxsize=4096)(parse_schedule)
 _parse_duration = lru_cache(maxsize=1024)(parse_duration)
 
 
@@ -297,6 +298,9 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "limits": _limits,
     "retry": _retry,
     "on_interrupt": _choice(OnInterrupt),
+    "input_timeout": _duration,
+    "on_expiry": _choice(OnExpiry),
+    "default_answer": _optional(_text),
     "conversation": _choice(ConversationMode),
     "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": _whole,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentcron.agents.conversation import capped
-from agentcron.domain.outcomes import AgentOutcome, Cut, Done, Errored, Failed, Held, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Asking, Cut, Done, Errored, Failed, Held, Outcome
 from agentcron.redaction import Redactor
 
 
@@ -17,6 +17,12 @@ def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
             return replace(outcome, answer=_clean(answer, redactor))
         case Failed(answer=answer, message=message):
             return replace(outcome, answer=_clean(answer, redactor), message=text(message))
+        case Asking():
+            kept = None if outcome.answer is None else _clean(outcome.answer, redactor)
+            questions = tuple(
+                replace(one, question=text(one.question), args=redactor.value(one.args)) for one in outcome.questions
+            )
+            return replace(outcome, questions=questions, answer=kept)
         case Errored() | Held() | Cut():
             kept = None if outcome.answer is None else _clean(outcome.answer, redactor)
             return replace(outcome, message=text(outcome.message), answer=kept)
@@ -27,5 +33,7 @@ def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
     output = redactor.text(answer.output)
     talk = answer.conversation
     if talk is not None:
-        return replace(answer, output=output, conversation=capped(replace(talk, native=redactor.value(talk.native))))
+        session = None if talk.session is None else redactor.text(talk.session)
+        talk = capped(replace(talk, native=redactor.value(talk.native), session=session))
+        return replace(answer, output=output, conversation=talk)
     return answer if output is answer.output else replace(answer, output=output)

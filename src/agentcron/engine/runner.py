@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import AgentOutcome, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import AgentOutcome, Asking, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.engine.asking import going_on
 from agentcron.engine.bounds import Bounds
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
@@ -152,6 +154,8 @@ class Runner:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
+            if run.execution.asked:
+                context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
                 prompt, context = await self._taken_over(run, spec, context)
             agent = await self._create(context, spec)
@@ -168,19 +172,17 @@ class Runner:
                 cause = run.cause or CutCause.SHUTDOWN
                 told = f"timeout: not done within {spec.timeout}" if cause is CutCause.TIMEOUT else _CUT[cause]
                 outcome = Cut(cause=cause, message=told)
-        except (Exception, SystemExit) as error:  # an agent's sys.exit() must not end the scheduler
+        except (Exception, SystemExit, InputNeeded) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = errored(error)
         finally:
             self._deadlines.remove(limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
-            if isinstance(outcome, Errored | Cut):
+            if isinstance(outcome, Errored | Cut) or (isinstance(outcome, Asking) and outcome.answer is None):
                 # What was used before the end was paid for, and is what one reads to understand the end.
                 outcome = replace(outcome, answer=self._so_far(agent, run.execution, spec))
             if isinstance(outcome, Errored) and outcome.kind == LIMIT:
                 outcome = Failed(kind=LIMIT, message=outcome.message, answer=outcome.answer or AgentOutcome())
-            elif isinstance(outcome, Errored) and outcome.kind == CutCause.UNKNOWN:
-                outcome = Cut(cause=CutCause.UNKNOWN, message=outcome.message, answer=outcome.answer)
             if isinstance(outcome, Errored) and outcome.provider is not None:
                 outcome = self._holds.held(outcome, spec.agent, self._clock.now())
             await self._close(agent, run, spec)
@@ -286,7 +288,6 @@ _CUT: Final = {
     CutCause.SHUTDOWN: "the scheduler was stopped while it ran",
     CutCause.CANCEL: "canceled while it ran",
     CutCause.TIMEOUT: "not done in time",
-    CutCause.UNKNOWN: "nobody knows whether a call was made before the scheduler died",
     CutCause.LOST: "its scheduler was lost while it ran",
 }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from agentcron.domain.parking import told as told_of
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
@@ -128,6 +129,8 @@ class Settler:
             self._on_settled(settlement)
         after, closed = settlement.after, settlement.closed_attempt
         detail = after.error or (closed.error if closed is not None else None)
+        if settlement.inputs:
+            detail = told_of(settlement.inputs)
         if settlement.hold is not None:
             detail = None  # told once for the provider, not again for each run that it sends away
         if detail is None and not self._log.telling:
@@ -136,6 +139,8 @@ class Settler:
         word = after.status.value + (f" ({after.reason})" if after.reason else "")
         if settlement.ended and after.duration is not None:
             word += f" after {after.duration.total_seconds():.3f}s"
+        elif settlement.inputs and after.wake_at is not None:
+            word += f" until {after.wake_at.isoformat(timespec='seconds')}"
         elif after.wake_at is not None:
             word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
         told = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"

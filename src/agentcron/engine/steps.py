@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from agentcron.domain.inputs import Decision, Input
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.spec import JobSpec
@@ -27,13 +28,22 @@ class JournaledSteps:
         self._execution = execution
         self._redactor = redactor
         self._known: dict[str, Step] | None = None
+        # What people said of calls whose outcome was unknown.
+        self.answers: Mapping[str, Input] = {}
         self._asked: Counter[str] = Counter()
 
     @property
     def run_id(self) -> str:
         return f"{self._execution.id}.{self._execution.attempt}"
 
-    async def step(self, name: str, call: Callable[[], Awaitable[Any]], *, repeatable: bool) -> Any:
+    async def step(
+        self,
+        name: str,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        repeatable: bool,
+        instead: Callable[[str], Awaitable[Any]] | None = None,
+    ) -> Any:
         number = self._asked[name]
         self._asked[name] += 1
         known = await self._load()
@@ -42,18 +52,39 @@ class JournaledSteps:
         if found is not None and found.result is not None:
             return json.loads(found.result)
         if found is not None and not repeatable:
-            tool = name.rpartition(":")[2]
-            raise StepUnknown(
-                f"{tool} had been called when the scheduler died, and what came of it is unknown; it is not called "
-                "again, since it is not marked safe_to_repeat"
-            )
+            told = await self._told(full, known, name.rpartition(":")[2])
+            if told is not None:
+                return await self._keep(found, told if instead is None else await instead(told))
         step = found or Step(n=len(known), name=full)
         known[full] = step
         if not repeatable:
             await self._record(step)
-        answer = await call()
+        return await self._keep(step, await call())
+
+    async def _told(self, full: str, known: dict[str, Step], tool: str) -> str | None:
+        """What a person says of a call whose outcome is unknown; None: it is to be made again. A yes is good for one
+        call, and is written down before it: the scheduler may die in the midst of that one too."""
+        key = f"{full}~{sum(name.startswith(f'{full}~') for name in known)}"
+        given = self.answers.get(key)
+        if given is None:
+            raise StepUnknown(
+                f"{tool} had been called when the scheduler died, and what came of it is unknown: approve to call it "
+                "again, deny to leave it, or answer with what came of it",
+                key=key,
+                tool=tool,
+            )
+        if given.decision is Decision.ANSWERED:
+            return given.answer or ""
+        if given.decision is Decision.DENIED:
+            why = f" ({given.answer})" if given.answer else ""
+            return f"What came of this call is unknown, and it is not made again{why}."
+        known[key] = Step(n=len(known), name=key)
+        await self._record(known[key])
+        return None
+
+    async def _keep(self, step: Step, answer: Any) -> Any:
         text = json.dumps(self._redactor.value(answer), ensure_ascii=False, separators=(",", ":"))
-        await self._record(Step(n=step.n, name=full, result=text))
+        await self._record(Step(n=step.n, name=step.name, result=text))
         return answer
 
     async def _load(self) -> dict[str, Step]:

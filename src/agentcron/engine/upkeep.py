@@ -13,6 +13,7 @@ from agentcron.domain.planner import is_too_late
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
+from agentcron.engine.asking import expire
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
@@ -85,6 +86,9 @@ class Upkeep:
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
         settled = 0
         for execution in lapsed:
+            if execution.status is ExecutionStatus.AWAITING_INPUT and execution.cancel_requested is None:
+                settled += await self._expire(execution)
+                continue
             cut = self._why(execution, alive)
             # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
             if cut.cause is not CutCause.TIMEOUT or self._clock.steady() >= self._believing_until:
@@ -150,6 +154,14 @@ class Upkeep:
         kept = await self._settler.settle(settle(execution, outcome, self._clock.now(), spec), spec.name)
         self._engine.wake()
         return kept
+
+    async def _expire(self, execution: Execution) -> bool:
+        spec = await self._spec_of(execution)
+        if spec is None:
+            return False
+        done = await expire(execution, spec, self._store, self._settler, self._clock, self._log)
+        self._engine.wake()
+        return done
 
     async def _end_processes(self, execution: Execution) -> None:
         """End what the lost attempt left running, before anything is written or started for its slot."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from agentcron.agent_ports import InputNeeded
 from agentcron.domain.answers import said_failed
-from agentcron.domain.outcomes import AgentOutcome, Done, Errored, Failed, Outcome
-from agentcron.errors import AgentDefinitionError, AgentError
+from agentcron.domain.inputs import InputKind, Question
+from agentcron.domain.outcomes import AgentOutcome, Asking, Done, Errored, Failed, Outcome
+from agentcron.errors import AgentDefinitionError, AgentError, StepUnknown
 
 LIMIT: Final = "limit"
 
@@ -20,6 +22,8 @@ def judged(answer: Any, failure_marker: str | None) -> Outcome:
     if not isinstance(output, str):
         word = type(output).__name__
         raise AgentError(f"the agent's outcome has {word} as its output; it must be text", kind="answer")
+    if answer.asking:
+        return Asking(questions=answer.asking, answer=answer)
     if answer.failed is not None:
         kind = LIMIT if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
@@ -28,7 +32,13 @@ def judged(answer: Any, failure_marker: str | None) -> Outcome:
     return Done(answer=answer)
 
 
-def errored(error: BaseException) -> Errored:
+def errored(error: BaseException) -> Errored | Asking:
+    if isinstance(error, InputNeeded):
+        return Asking(questions=(error.question,), fresh_steps=False)
+    if isinstance(error, StepUnknown):
+        asked = Question(key=error.key, kind=InputKind.UNKNOWN_CALL, question=str(error), tool=error.tool)
+        # It begins again from its journal, which holds more than what was said when it was parked last.
+        return Asking(questions=(asked,), fresh_steps=False)
     if isinstance(error, AgentError):
         return Errored(
             kind=error.kind,

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agentcron.http.observed import Happening
 from agentcron.http.problems import Problem
+from agentcron.wire import input_object
 
 KEPT: Final = 2000
 HEARTBEAT: Final = 15.0
@@ -36,6 +37,8 @@ class EventRing:
         """Keep what happened, for an ``ObservedStore``."""
         for one in happened:
             self._add(*_words(one))
+            for asked in one.asked:
+                self._add("awaiting_input", input_object(asked))
         self._wake()
 
     def reset(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from agentcron.domain.inputs import Given, Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due
@@ -20,12 +21,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """One thing that was made durable: a job as it stands (None: deleted), or an execution as it stands."""
+    """One thing that was made durable: a job as it stands (None: deleted), or an execution as it stands, with what it
+    asks of people where it was parked just then."""
 
     job_id: str
     job: Job | None = None
     execution: Execution | None = None
     ended: bool = False
+    asked: tuple[Input, ...] = ()
 
 
 Listener = Callable[[Sequence[Happening]], None]
@@ -74,11 +77,19 @@ class ObservedStore:
         done = await self._counted("settle", self._store.settle(settlements))
         self._tell(
             [
-                Happening(job_id=one.after.job_id, execution=one.after, ended=one.after.final)
+                Happening(job_id=one.after.job_id, execution=one.after, ended=one.after.final, asked=one.inputs)
                 for one, kept in zip(settlements, done, strict=True)
                 if kept
             ]
         )
+        return done
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        done = await self._counted("answer_input", self._store.answer_input(input_id, given, now))
+        asked = await self._store.get_input(input_id) if done else None
+        row = await self._store.get_execution(asked.execution_id) if asked is not None else None
+        if row is not None:
+            self._tell([Happening(job_id=row.job_id, execution=row)])
         return done
 
     async def _counted(self, name: str, call: Awaitable[T]) -> T:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from agentcron.domain.explain import Explanation
+from agentcron.domain.inputs import InputKind
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Usage
@@ -51,6 +52,8 @@ _WRITTEN: Final[Mapping[str, Schema]] = {
     "Overlap": _TEXT,
     "CatchUp": _TEXT,
     "OnInterrupt": _TEXT,
+    "OnExpiry": _TEXT,
+    "str | None": _TEXT_OR_NULL,
     "RetryPolicy": {"type": ["object", "string", "integer"]},
     "Mapping[str, Any]": {"type": "object"},
     "tuple[str, ...]": {"type": ["array", "string"], "items": _TEXT},
@@ -109,6 +112,33 @@ def components() -> dict[str, Schema]:
             name=_TEXT, kind=_TEXT, source=_TEXT, default={"type": "boolean"}, description={}, problem=_TEXT_OR_NULL
         ),
         "Finding": _plain(check=_TEXT, verdict=_TEXT, detail=_TEXT, fix=_TEXT, where=_TEXT),
+        "Input": _plain(
+            id=_TEXT,
+            job_id=_TEXT,
+            job_name=_TEXT_OR_NULL,
+            execution_id=_TEXT,
+            kind={"type": "string", "enum": [kind.value for kind in InputKind]},
+            question=_TEXT,
+            options=array_of(_TEXT),
+            tool=_TEXT_OR_NULL,
+            args={},
+            asked_at=_WHEN,
+            expires_at=_WHEN,
+            waiting={"type": "boolean"},
+            decision=_TEXT_OR_NULL,
+            answer=_TEXT_OR_NULL,
+            answered_by=_TEXT_OR_NULL,
+            answered_at=_WHEN_OR_NULL,
+        ),
+        "Answer": {
+            "type": "object",
+            "properties": {
+                "decision": {"type": "string", "enum": ["approve", "deny", "answer"]},
+                "answer": {**_TEXT_OR_NULL, "description": "The text of an answer, or the reason of a denial."},
+            },
+            "required": ["decision"],
+            "additionalProperties": False,
+        },
         "Health": _plain(status=_TEXT),
         "Problem": {
             **_plain(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT),

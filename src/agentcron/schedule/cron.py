@@ -22,6 +22,7 @@ from agentcron.schedule.transitions import EARLIEST, LATEST, ZoneClock, clock_of
 from agentcron.schedule.walls import Walls
 
 _SECOND: Final = 1_000_000
+_set: Final = object.__setattr__
 # Every combination of date and weekday returns within 40 years; past that, the zone keeps it from firing.
 _HORIZON: Final = 48 * 366 * 86_400
 _PRESENT: Final = 1_767_225_600  # 2026-01-01: zones are judged by the rules in force, not by those of the past
@@ -30,9 +31,10 @@ _PRESENT: Final = 1_767_225_600  # 2026-01-01: zones are judged by the rules in 
 class _Plan:
     """A parsed expression in a zone: the part that equal schedules share. Times are whole seconds, UTC."""
 
-    __slots__ = ("_fixed", "answered", "clock", "key", "parsed", "walls")
+    __slots__ = ("_fixed", "answered", "clock", "key", "parsed", "text", "walls")
 
-    def __init__(self, parsed: Parsed, clock: ZoneClock) -> None:
+    def __init__(self, text: str, parsed: Parsed, clock: ZoneClock) -> None:
+        self.text = text.strip(" \t")
         self.parsed = parsed
         self.walls = Walls(parsed.fields)
         self.clock = clock
@@ -125,7 +127,7 @@ class _Plan:
 def _plan(expression: str, timezone: str) -> _Plan:
     parsed = parse_fields(expression)
     clock = clock_of(timezone)
-    plan = _Plan(parsed, clock)
+    plan = _Plan(expression, parsed, clock)
     # A wildcard schedule whose few wall times all fall into the yearly gap would wait for ever.
     if parsed.fields.wildcard and plan.next(_PRESENT) is None:
         raise InvalidScheduleError(
@@ -137,7 +139,7 @@ def _plan(expression: str, timezone: str) -> _Plan:
     return plan
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class CronSchedule:
     """A cron expression in a zone: 5 fields, or 6 with seconds first. Equal are those that mean the same in one zone.
 
@@ -151,14 +153,16 @@ class CronSchedule:
     timezone: str = field(default="UTC", compare=False)
     _plan: _Plan = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __init__(self, expression: str, timezone: str = "UTC") -> None:
         try:
-            plan = _plan(self.expression, self.timezone)
+            plan = _plan(expression, timezone)
         except TypeError:
             # Values that cannot be hashed never reach the parser, whose message is the useful one.
-            plan = _Plan(parse_fields(self.expression), clock_of(self.timezone))
-        object.__setattr__(self, "_plan", plan)
-        object.__setattr__(self, "expression", self.expression.strip(" \t"))
+            plan = _Plan(expression, parse_fields(expression), clock_of(timezone))
+        # Stores make one for each job they read: what is to be worked out is in the plan.
+        _set(self, "_plan", plan)
+        _set(self, "expression", plan.text)
+        _set(self, "timezone", timezone)
 
     def __reduce__(self) -> tuple[type[CronSchedule], tuple[str, str]]:
         return CronSchedule, (self.expression, self.timezone)

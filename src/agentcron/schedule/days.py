@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MONTH_LENGTHS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -32,6 +33,23 @@ class Fields(NamedTuple):
     weekday_specials: frozenset[Special]
     either: bool
     wildcard: bool
+
+
+def days_of(fields: Fields) -> Fields:
+    """What the fields say of days alone, which most expressions have in common with many others."""
+    return fields._replace(seconds=1, minutes=1, hours=1, wildcard=False)
+
+
+@lru_cache(maxsize=4096)
+def year_mask(fields: Fields, weekday: int, leap: bool) -> int:
+    """Matching days of a year, by the weekday of its 1st of January (0 = Sunday) and its length; bit 0 is that day."""
+    mask = offset = 0
+    for month, length in enumerate(MONTH_LENGTHS, 1):
+        days = length + (leap and month == 2)
+        if fields.months >> month & 1:
+            mask |= (month_mask(fields, (weekday + offset) % 7, days) >> 1) << offset
+        offset += days
+    return mask
 
 
 def month_mask(fields: Fields, first: int, length: int) -> int:

@@ -41,6 +41,9 @@ _WEEKDAY: Final = _Field("day of week", 0, 7, {name: n for n, name in enumerate(
 _SIX: Final = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 
+_NO_DAYS: Final[frozenset[Special]] = frozenset()
+
+
 class Parsed(NamedTuple):
     """An expression that was understood: meaning, six texts (seconds first), what its writer should know."""
 
@@ -100,7 +103,9 @@ def parse_fields(expression: str) -> Parsed:
 
 def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozenset[Special]]:
     if whole == "*" or (whole == "?" and field in (_DAY, _WEEKDAY)):
-        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), frozenset()
+        return (0x7F if field is _WEEKDAY else (2 << field.high) - (1 << field.low)), _NO_DAYS
+    if whole.isdigit() and field is not _WEEKDAY:
+        return 1 << _value(field, whole, whole), _NO_DAYS
     mask = 0
     specials: set[Special] = set()
     for item in whole.split(","):
@@ -111,7 +116,7 @@ def _field(field: _Field, whole: str, warnings: list[str]) -> tuple[int, frozens
             specials.add(special)
     if field is _WEEKDAY and mask & 0x80:
         mask = mask & 0x7F | 1
-    return mask, frozenset(specials)
+    return mask, frozenset(specials) if specials else _NO_DAYS
 
 
 def _item(field: _Field, item: str, whole: str, warnings: list[str]) -> int:

@@ -6,9 +6,10 @@ A wall time is a count of seconds since 1970-01-01 00:00 as the clock on the wal
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
-from agentcron.schedule.days import MONTH_LENGTHS, Fields, month_mask
+from agentcron.schedule.days import Fields, days_of, year_mask
 
 DAY: Final = 86_400
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
@@ -20,7 +21,7 @@ class Walls:
     """The matching wall times of one expression. Caches are filled as years are met; threads may share it."""
 
     __slots__ = (
-        "_fields",
+        "_days",
         "_first",
         "_first_second",
         "_last",
@@ -33,7 +34,7 @@ class Walls:
     )
 
     def __init__(self, fields: Fields) -> None:
-        self._fields = fields
+        self._days = days_of(fields)
         minutes = 0
         hours, hour = fields.hours, 0
         while hours:
@@ -166,10 +167,8 @@ class Walls:
         ordinal = day + _EPOCH_ORDINAL
         if not 1 <= ordinal <= _LAST_ORDINAL:
             return None
-        year = date.fromordinal(ordinal).year
-        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        first = date(year, 1, 1).toordinal() - _EPOCH_ORDINAL
-        found = (first, first + 365 + leap, self._mask((first + 4) % 7, leap))
+        first, end, weekday, leap = _year(date.fromordinal(ordinal).year)
+        found = (first, end, self._mask(weekday, leap))
         # One assignment of a whole tuple: threads that share the schedule never see half of a year.
         self._year = found
         return found
@@ -177,13 +176,7 @@ class Walls:
     def _mask(self, weekday: int, leap: bool) -> int:
         mask = self._masks.get((weekday, leap))
         if mask is None:
-            mask = offset = 0
-            for month, length in enumerate(MONTH_LENGTHS, 1):
-                days = length + (leap and month == 2)
-                if self._fields.months >> month & 1:
-                    mask |= (month_mask(self._fields, (weekday + offset) % 7, days) >> 1) << offset
-                offset += days
-            self._masks[weekday, leap] = mask
+            mask = self._masks[weekday, leap] = year_mask(self._days, weekday, leap)
         return mask
 
     def _closest_days(self) -> int:
@@ -203,6 +196,14 @@ class Walls:
                         across = length - mask.bit_length() + (after & -after).bit_length()
                         best = min(best, across)
         return best
+
+
+@lru_cache(maxsize=256)
+def _year(year: int) -> tuple[int, int, int, bool]:
+    """Its first day, the first day of the next, the weekday of the first (0 = Sunday), whether it is a leap year."""
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    first = date(year, 1, 1).toordinal() - _EPOCH_ORDINAL
+    return first, first + 365 + leap, (first + 4) % 7, leap
 
 
 def _lowest(mask: int) -> int:

@@ -9,12 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agentcron.errors import StoreUnavailable
-
-if TYPE_CHECKING:
-    from filelock import FileLock
+from agentcron.storage.lock_file import LockFile
 
 
 class NodeLocks:
@@ -22,17 +19,16 @@ class NodeLocks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: dict[str, FileLock] = {}
+        self._held: dict[str, LockFile] = {}
 
     def hold(self, node_id: str) -> None:
         """Take the node's lock for as long as this process lives."""
-        from filelock import Timeout
-
+        lock = LockFile(self._path(node_id))
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            lock = self._lock(node_id)
-            lock.acquire(timeout=0)
-        except (OSError, Timeout) as error:
+            if not lock.take():
+                raise TimeoutError("another process holds it")
+        except OSError as error:
             raise StoreUnavailable(
                 f"{self._folder}: cannot hold the lock of this scheduler ({error}); check the folder's permissions"
             ) from error
@@ -54,7 +50,7 @@ class NodeLocks:
         if lock is not None:
             with contextlib.suppress(OSError):
                 self._path(node_id).unlink()
-            lock.release()
+            lock.close()
 
     def held(self, node_id: str) -> bool:
         """Whether the process of that node is alive."""
@@ -63,25 +59,18 @@ class NodeLocks:
         path = self._path(node_id)
         if not path.exists():
             return False
-        from filelock import Timeout
-
-        lock = self._lock(node_id)
+        lock = LockFile(path)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
+            if not lock.take():
+                return True
+            with contextlib.suppress(OSError):
+                path.unlink()
         except OSError:
             # Not to be judged is not gone: ending a live run's row would let it run twice.
             return True
-        with contextlib.suppress(OSError):
-            path.unlink()
-        lock.release()
+        finally:
+            lock.close()
         return False
 
     def _path(self, node_id: str) -> Path:
         return self._folder / f"{node_id}.lock"
-
-    def _lock(self, node_id: str) -> FileLock:
-        from filelock import FileLock
-
-        return FileLock(self._path(node_id), mode=0o600, thread_local=False)

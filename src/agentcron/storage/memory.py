@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from agentcron.domain.budgets import Claim, Verdict, hour_of, is_bounded, judge
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import NOBODY, Given, Input
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
@@ -74,6 +75,7 @@ class MemoryStorage:
         self._processes: dict[str, str] = {}
         self._steps: dict[str, Step] = {}
         self._holds: dict[str, datetime] = {}
+        self._inputs: dict[str, Input] = {}
         self._tombstones: dict[str, tuple[str, datetime]] = {}
         self._nodes: dict[str, Node] = {}
         self._tally = Tally()
@@ -253,6 +255,8 @@ class MemoryStorage:
             self._attempts.pop(key, None)
             if self._steps:
                 self._drop_steps(key)
+            if self._inputs:
+                self._drop_inputs(key)
         for version in [key for key in self._specs if key[0] == job_id]:
             del self._specs[version]
 
@@ -429,7 +433,10 @@ class MemoryStorage:
             owner=after.owner or (stored.owner if settlement.ended else None),
             agent_id=after.agent_id or stored.agent_id,
             cancel_requested=stored.cancel_requested,
+            conversation=after.conversation or stored.conversation,
         )
+        for one in settlement.inputs:
+            self._inputs[one.id] = one
         self._processes.pop(after.id, None)
         if settlement.hold is not None:
             for agent in settlement.hold.agents:
@@ -441,7 +448,7 @@ class MemoryStorage:
         if settlement.closed_attempt is not None:
             self._attempts.setdefault(after.id, []).append(settlement.closed_attempt)
         self._count(settlement)
-        if settlement.ended and before.lane is not None:
+        if (settlement.ended or settlement.inputs) and before.lane is not None:
             self._pull(before.lane, settlement.now)
         return True
 
@@ -504,6 +511,40 @@ class MemoryStorage:
             key = f"{hour} {scope}"
             self._hours[key] = self._hours.get(key, Amount()) + used
 
+    async def list_inputs(
+        self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
+    ) -> Sequence[Input]:
+        found = [self._as_it_stands(one) for one in self._inputs.values()]
+        found = [one for one in found if job_id in (None, one.job_id) and execution_id in (None, one.execution_id)]
+        return [one for one in found if closed or one.waiting][-limit:]
+
+    async def get_input(self, input_id: str) -> Input | None:
+        found = [one for key, one in self._inputs.items() if input_id and key.startswith(input_id.lower())]
+        return self._as_it_stands(found[0]) if len(found) == 1 else None
+
+    def _as_it_stands(self, one: Input) -> Input:
+        row = self._executions.get(one.execution_id)
+        parked = row is not None and row.status is _E.AWAITING_INPUT and row.cancel_requested is None
+        return replace(one, waiting=one.decision is None and parked)
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        asked = self._inputs.get(input_id)
+        if asked is None or not self._as_it_stands(asked).waiting:
+            return False
+        row = self._executions[asked.execution_id]
+        if given.by != NOBODY and (row.wake_at or now) <= now:
+            return False
+        self._inputs[input_id] = replace(
+            asked, decision=given.decision, answer=given.answer, answered_by=given.by, answered_at=now
+        )
+        if not any(one.decision is None for one in self._inputs.values() if one.execution_id == row.id):
+            self._executions[row.id] = row.evolve(status=_E.PENDING, wake_at=now)
+        return True
+
+    def _drop_inputs(self, execution_id: str) -> None:
+        for key in [key for key, one in self._inputs.items() if one.execution_id == execution_id]:
+            self._inputs.pop(key)
+
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         asked = []
         for key in execution_ids:
@@ -522,7 +563,7 @@ class MemoryStorage:
             row
             for row in self._executions.values()
             if (row.status is _E.RUNNING and ((row.wake_at or now) < now or row.owner not in alive))
-            or (row.status is _E.PENDING and row.cancel_requested is not None)
+            or (row.status in (_E.PENDING, _E.AWAITING_INPUT) and row.cancel_requested is not None)
             or (row.status is _E.AWAITING_INPUT and (row.wake_at or now) < now)
         ]
         return found[:limit]
@@ -581,6 +622,8 @@ class MemoryStorage:
         for key in batch:
             del self._executions[key]
             self._attempts.pop(key, None)
+            if self._inputs:
+                self._drop_inputs(key)
         for job_id in {row.job_id for row in batch.values()}:
             self._history[job_id] = [key for key in self._history[job_id] if key not in batch]
             # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.

@@ -208,6 +208,7 @@ _ROW_READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "attempt": _whole,
     "retries": _whole,
     "begun": _flag,
+    "asked": _whole,
     "cancel_requested": instant,
     "start_time": instant,
     "end_time": instant,

@@ -16,6 +16,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import write_changed
 from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_of, marks_of
 
@@ -26,6 +27,7 @@ _MICRO: Final = Decimal(1_000_000)
 _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
 _NO_TOTALS: Final = Totals()
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_us(instant: datetime) -> int:
@@ -115,6 +117,8 @@ def execution(row: Row) -> Execution:
         values["cost_basis"] = CostBasis(row[25])
     if row[28] is not None:
         values["findings"] = findings_of(row[28])
+    if row[29]:
+        values["asked"] = row[29]
     return Execution.of(**values)
 
 
@@ -154,6 +158,11 @@ def job(row: Row, spec: JobSpec) -> Job:
         totals=totals,
         execution_history=(),
     )
+
+
+def spec_text(spec: JobSpec) -> str:
+    """What is stored of a spec."""
+    return _encode(write_changed(spec))
 
 
 def job_values(job: Job) -> dict[str, object]:

@@ -20,10 +20,12 @@ from typing import Any
 
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
+from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import (
     AgentOutcome,
+    Asking,
     Conversation,
     Cut,
     CutCause,
@@ -50,6 +52,8 @@ from agentcron.storage.memory import MemoryStorage
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 _E = ExecutionStatus
+_YES_OR_NO = Question(key="c1", kind=InputKind.APPROVAL, question="mail", tool="mail", args={"to": "ü"})
+_WHICH = Question(key="q", kind=InputKind.QUESTION, question="Which?\nOf two.", options=("a", "b"))
 
 
 class StoreContract:
@@ -256,6 +260,114 @@ class StoreContract:
             await bench.end(row, DONE, NOW + MINUTE)
             assert not await bench.store.record_step(row.id, row.fence, 1, step)
             assert list(await bench.store.load_steps(row.id, 1)) == []
+
+    async def test_a_run_that_asks_is_parked_and_goes_on_once_all_is_answered(self) -> None:
+        async with self.opened() as bench:
+            store = bench.store
+            job = await bench.job(overlap="buffer_all")
+            [run] = await bench.run_due(job, NOW + MINUTE)
+            talk = Conversation(kind="k", format="messages", format_version=1, native=[{"role": "user", "text": "ü"}])
+            said = AgentOutcome(usage=Usage(input_tokens=3, requests=1), cost_usd=Decimal("0.25"), conversation=talk)
+            await bench.end(run, Asking(questions=(_YES_OR_NO, _WHICH), answer=said), NOW + MINUTE)
+            parked = await store.get_execution(run.id)
+            assert parked is not None
+            expires = NOW + MINUTE + timedelta(hours=24)
+            assert (parked.status, parked.wake_at, parked.owner) == (_E.AWAITING_INPUT, expires, None)
+            assert (parked.asked, parked.attempt, parked.retries, parked.usage) == (1, 1, 0, said.usage)
+            assert parked.conversation == talk
+            now_job = await bench.read(job)
+            assert (now_job.open, now_job.running) == (1, 0)
+            approval, question = await store.list_inputs()
+            assert (approval.kind, approval.tool, approval.args) == (InputKind.APPROVAL, "mail", {"to": "ü"})
+            assert (question.options, question.key, question.attempt) == (("a", "b"), "q", 1)
+            assert (question.asked_at, question.expires_at, question.waiting) == (NOW + MINUTE, expires, True)
+            assert (question.job_id, question.execution_id) == (job.id, run.id)
+            assert await store.get_input(question.id[:8]) == question
+            # It holds no lane: what comes after it runs meanwhile.
+            [other] = await bench.run_due(await bench.read(job), NOW + 2 * MINUTE)
+            yes = Given(decision=Decision.APPROVED, by="ann")
+            later = NOW + 2 * MINUTE
+            assert await store.answer_input(approval.id, yes, later)
+            assert not await store.answer_input(approval.id, Given(decision=Decision.DENIED), later)
+            assert [one.id for one in await store.list_inputs(job_id=job.id)] == [question.id]
+            still = await store.get_execution(run.id)
+            assert still is not None
+            assert still.status is _E.AWAITING_INPUT
+            assert await store.answer_input(question.id, Given(decision=Decision.ANSWERED, answer="b"), later)
+            assert await store.list_inputs() == []
+            # It waits for its lane as any other.
+            assert await store.claim("me", later, 10, begin=True) == []
+            await bench.end(other, DONE, later)
+            [again] = await store.claim("me", later, 10, begin=True)
+            assert (again.id, again.attempt, again.retries, again.fence) == (run.id, 1, 0, run.fence + 1)
+            assert (again.asked, again.usage) == (1, said.usage)
+            await bench.end(again, Done(answer=AgentOutcome(output="sent", usage=Usage(input_tokens=5))), later)
+            ended = await store.get_execution(run.id)
+            assert ended is not None
+            assert (ended.status, ended.result, ended.usage) == (_E.SUCCESS, "sent", Usage(input_tokens=5))
+            assert (await bench.read(job)).totals.tokens == 5
+            told = await store.list_inputs(execution_id=run.id, closed=True)
+            assert [(one.decision, one.answer, one.answered_by, one.waiting) for one in told] == [
+                (Decision.APPROVED, None, "ann", False), (Decision.ANSWERED, "b", None, False)
+            ]  # fmt: skip
+
+    async def test_what_is_parked_lapses_at_its_time_or_when_it_is_canceled(self) -> None:
+        async with self.opened() as bench:
+            store = bench.store
+            one, two = await bench.job(input_timeout="1h"), await bench.job(input_timeout="2h")
+            parked = []
+            for job in (one, two):
+                [run] = await bench.run_due(job, NOW + MINUTE)
+                await bench.end(run, Asking(questions=(_WHICH,)), NOW + MINUTE)
+                parked.append(run)
+            late = NOW + MINUTE + timedelta(hours=1)
+            assert await store.lapsed(late, 10) == []
+            [first, second] = await store.list_inputs()
+            answer = Given(decision=Decision.ANSWERED, answer="a")
+            # Its hour is over: only who answers for nobody still may.
+            assert not await store.answer_input(first.id, answer, late)
+            assert [row.id for row in await store.lapsed(late + timedelta(seconds=1), 10)] == [parked[0].id]
+            assert await store.answer_input(first.id, replace(answer, by=NOBODY), late)
+            await store.ask_cancel([parked[1].id], late)
+            assert not await store.answer_input(second.id, answer, late)
+            assert [row.id for row in await store.lapsed(late, 10)] == [parked[1].id]
+            [row] = await store.ask_cancel([parked[1].id], late)
+            await bench.end(row, Cut(cause=CutCause.CANCEL), late)
+            assert await store.list_inputs() == []
+            [over] = await store.list_inputs(execution_id=row.id, closed=True)
+            assert (over.decision, over.waiting) == (None, False)
+            assert not await store.answer_input("nope", answer, late)
+
+    async def test_parking_with_an_old_fence_asks_nothing(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [run] = await bench.run_due(job, NOW + MINUTE)
+            stale = settle(run.evolve(fence=9), Asking(questions=(_WHICH,)), NOW + MINUTE, await bench.spec(run))
+            assert await bench.store.settle([stale]) == [False]
+            assert await bench.store.list_inputs(closed=True) == []
+
+    async def test_parking_ends_the_journal_unless_the_run_begins_again_from_it(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(on_interrupt="resume")
+            [run] = await bench.run_due(job, NOW + MINUTE)
+            step = Step(n=0, name="ask#0", result="1")
+            assert await bench.store.record_step(run.id, run.fence, 1, step)
+            await bench.end(run, Asking(questions=(_WHICH,), fresh_steps=False), NOW + MINUTE)
+            assert list(await bench.store.load_steps(run.id, 1)) == [step]
+            [asked] = await bench.store.list_inputs()
+            assert await bench.store.answer_input(asked.id, Given(decision=Decision.DENIED), NOW + MINUTE)
+            [again] = await bench.store.claim("me", NOW + MINUTE, 1, begin=True)
+            await bench.end(again, Asking(questions=(_WHICH,)), NOW + MINUTE)
+            assert list(await bench.store.load_steps(run.id, 1)) == []
+            assert len(await bench.store.list_inputs(execution_id=run.id, closed=True)) == 2
+
+    async def test_what_was_asked_goes_with_its_execution(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [run] = await bench.run_due(job, NOW + MINUTE)
+            await bench.end(run, Asking(questions=(_WHICH,)), NOW + MINUTE)
+            assert await bench.commit(changes.delete(await bench.read(job), NOW + MINUTE))
+            assert await bench.store.list_inputs(closed=True) == []
 
     async def test_a_planned_slot_is_claimed_once(self) -> None:
         async with self.opened() as bench:

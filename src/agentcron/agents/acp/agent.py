@@ -12,6 +12,7 @@ from agentcron.agents.acp.work import Work
 from agentcron.agents.coding.reading import Reading, error_of, since, table
 from agentcron.agents.coding.session import Session
 from agentcron.agents.command import judged, not_started
+from agentcron.agents.limited import unheld
 from agentcron.agents.recipes import Done, OneRun
 from agentcron.agents.supervised import Command, Ended, Supervised
 from agentcron.domain.limits import NO_LIMITS
@@ -44,7 +45,7 @@ class AcpAgent(OneRun):
         self._recipe = recipe
         self._context = context
         self._prompt = ""
-        self._peer = Peer(self._send, self._serve, self._listen)
+        self._peer = Peer(self._send, self._serve, self._listen, recipe.most_output)
         self._running: Supervised | None = None
         self._session: str | None = None
         self._before: Session | None = None
@@ -190,21 +191,14 @@ class AcpAgent(OneRun):
         reason = answer.get("stopReason")
         if reason == "cancelled":
             raise AgentError("acp: the agent says that somebody else stopped it", kind="agent")
-        failed = _FAILURES.get(str(reason)) or self._unknown(work)
+        failed = _FAILURES.get(str(reason))
+        if failed is None:
+            failed = unheld(self._context.limits, counted=work.counts is not None, cost_usd=work.cost_usd)
         if failed is None and work.denied and self._recipe.strict:
             failed = f"denied: {', '.join(work.denied)}"
         if self._session is not None:
             self._recipe.sessions.keep(self._context.job_id, Session(self._session, work.totals))
         return self._outcome(work, failed)
-
-    def _unknown(self, work: Work) -> str | None:
-        """A limit that nobody knows to hold is taken for reached."""
-        for name, most in self._context.limits:
-            if name.endswith("_tokens") and work.counts is None:
-                return f"limit: {name}: the agent does not say how many it used, at most {most} allowed"
-            if name == "cost_usd" and work.cost_usd is None:
-                return f"limit: cost_usd: the agent does not say what it cost, at most {most:f} allowed"
-        return None
 
     def _gone(self, command: Command, ended: Ended) -> None:
         """Raise for a program that ended before it answered."""

@@ -7,6 +7,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from agentcron.agents.coding.reading import event_in
+from agentcron.agents.pipes import Lines
+
 METHOD_NOT_FOUND: Final = -32601
 _FAILED: Final = -32603
 
@@ -21,18 +24,19 @@ class PeerError(Exception):
 
 class Peer:
     """The program at the other end. ``answer(method, params)`` serves its requests, None for one that is not served;
-    ``listen(method, params)`` gets what it tells without waiting."""
+    ``listen(method, params)`` gets what it tells without waiting; more than ``most`` bytes are not looked at."""
 
     def __init__(
         self,
         send: Callable[[bytes], None],
         answer: Callable[[str, Mapping[str, Any]], Any],
         listen: Callable[[str, Mapping[str, Any]], None],
+        most: int,
     ) -> None:
         self._send = send
         self._answer = answer
         self._listen = listen
-        self._rest = bytearray()
+        self._lines = Lines(most)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._asked = 0
 
@@ -54,14 +58,8 @@ class Peer:
 
     def heard(self, data: bytes) -> None:
         """A piece of what it wrote; lines that are no message are passed over, as programs greet and warn there."""
-        *lines, rest = data.split(b"\n")
-        if lines:
-            lines[0] = bytes(self._rest) + lines[0]
-            self._rest.clear()
-        self._rest += rest
-        for line in lines:
-            message = _message(line)
-            if message is not None:
+        for line in self._lines.cut(data):
+            if (message := event_in(line.lstrip())) is not None:
                 self._take(message)
 
     def over(self) -> None:
@@ -93,14 +91,6 @@ class Peer:
 
     def _write(self, message: Mapping[str, Any]) -> None:
         self._send(json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode() + b"\n")
-
-
-def _message(line: bytes) -> Mapping[str, Any] | None:
-    try:
-        value = json.loads(line) if line.lstrip().startswith(b"{") else None
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _refusal(error: Any) -> PeerError:

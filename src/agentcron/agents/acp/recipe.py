@@ -72,6 +72,7 @@ class AcpRecipe:
             command,
             environ={**command.environ, **home},
             stdin=None,
+            talks=True,
             most_output=_LAST_WORDS,
             limit_output=self.most_output,
         )

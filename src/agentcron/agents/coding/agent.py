@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from agentcron.agents.coding.reading import Reading, error_of, since
+from agentcron.agents.coding.reading import Reading, error_of, event_in, objects, since
 from agentcron.agents.coding.session import Session
+from agentcron.agents.coding.tally import Tally
 from agentcron.agents.command import judged, not_started
+from agentcron.agents.limited import unheld
+from agentcron.agents.pipes import Lines
 from agentcron.agents.recipes import Done, OneRun
 from agentcron.agents.supervised import Command, Ended, Supervised
+from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis
 from agentcron.errors import AgentDefinitionError, AgentError
 
@@ -39,15 +43,17 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Cli:
-    """One program: how it is called, and how its output is read. ``files`` are JSON files in its home."""
+    """One program: how it is called, and how each event that it prints is taken in. ``files`` are JSON files in its
+    home, ``cumulative`` figures those of the whole session."""
 
     kind: str
     program: str
     arguments: Callable[[Call], list[str]]
     environ: Callable[[Call], Mapping[str, str]]
-    parse: Callable[[str], Reading]
+    take: Callable[[Tally, Mapping[str, Any]], None]
+    cumulative: tuple[str, ...] = ()
     files: Callable[[Call], Mapping[str, Any]] = lambda _: {}
-    native_limits: tuple[str, ...] = ()
+    tells_cost: bool = False
     chooses_session: bool = False
     provider: str | None = None
     exit_limits: Mapping[int, str] = field(default_factory=dict)
@@ -56,7 +62,7 @@ class Cli:
 class CodingAgent(OneRun):
     """Calls the program once."""
 
-    __slots__ = ("_before", "_call", "_context", "_prompt", "_recipe", "_running")
+    __slots__ = ("_before", "_call", "_context", "_hit", "_lines", "_prompt", "_recipe", "_running", "_tally")
 
     def __init__(self, agent_id: str, done: Done, recipe: CodingRecipe, context: RunContext) -> None:
         super().__init__(agent_id, done)
@@ -66,6 +72,9 @@ class CodingAgent(OneRun):
         self._call: Call | None = None
         self._before: Session | None = None
         self._running: Supervised | None = None
+        self._lines = Lines(recipe.most_output)
+        self._tally = Tally(cumulative=recipe.cli.cumulative)
+        self._hit: str | None = None
 
     async def run(self, prompt: str) -> AgentOutcome:
         recipe = self._recipe
@@ -74,7 +83,7 @@ class CodingAgent(OneRun):
             command, self._call, self._before = recipe.command(prompt, self._context)
         except AgentDefinitionError as error:
             raise AgentError(str(error), kind="creation") from error
-        self._running = Supervised(command)
+        self._running = Supervised(command, self._heard)
         try:
             ended = await self._running.run(self._context.record_process)
         except OSError as error:
@@ -84,7 +93,7 @@ class CodingAgent(OneRun):
         reading = self._read(ended.stdout, ended.stderr)
         if reading.complete and reading.error is None and reading.session is not None:
             recipe.sessions.keep(self._context.job_id, Session(reading.session, dict(reading.totals or {})))
-        elif not reading.complete and self._before is not None:
+        elif not reading.complete and self._hit is None and self._before is not None:
             # A session that the program does not find would fail every later run of the job.
             recipe.sessions.forget(self._context.job_id)
         return self._judged(command, ended, reading)
@@ -93,7 +102,7 @@ class CodingAgent(OneRun):
         """What a run that was cut or that failed had said and used until then."""
         if self._running is None or self._call is None:
             return None
-        return self._outcome(self._read(self._running.heard(), b""))
+        return self._outcome(self._named(self._tally.reading()))
 
     async def close(self) -> None:
         try:
@@ -102,20 +111,51 @@ class CodingAgent(OneRun):
         finally:
             await super().close()
 
+    def _heard(self, data: bytes) -> None:
+        for line in self._lines.cut(data):
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        if (event := event_in(line)) is None:
+            return
+        self._tally.keep(event, len(line))
+        self._recipe.cli.take(self._tally, event)
+        limits = self._context.limits
+        if limits is NO_LIMITS or self._hit is not None or self._tally.complete:
+            return
+        own = self._own(self._tally.figures())
+        self._hit = limits.hit(own.usage, own.cost_usd, turns=own.turns, output_bytes=own.written)
+        if self._hit is not None and self._running is not None:
+            self._running.stop()
+
     def _read(self, stdout: bytes, stderr: bytes) -> Reading:
-        reading = self._recipe.cli.parse(stdout.decode("utf-8", "replace"))
-        if not reading.complete and stderr:
-            told = self._recipe.cli.parse(stderr.decode("utf-8", "replace"))
-            reading = told if told.complete and told.error is not None else reading
+        self._take(self._lines.last())
+        reading = self._tally.reading()
+        # One object over many lines, or what is said where warnings are.
+        for output in (stdout if not self._tally.events else b"", stderr if not reading.complete else b""):
+            told = Tally(cumulative=self._recipe.cli.cumulative)
+            for event in objects(output.decode("utf-8", "replace")):
+                told.keep(event, 0)
+                self._recipe.cli.take(told, event)
+            if told.complete and (output is stdout or told.error is not None):
+                self._tally, reading = told, told.reading()
+        return self._named(reading)
+
+    def _named(self, reading: Reading) -> Reading:
         assert self._call is not None
         if reading.session is None and self._recipe.cli.chooses_session:
-            reading = replace(reading, session=self._call.session or self._call.fresh_session)
+            return replace(reading, session=self._call.session or self._call.fresh_session)
         return reading
 
     def _judged(self, command: Command, ended: Ended, reading: Reading) -> AgentOutcome:
         """What the program printed counts before its exit code: a limit that was hit exits like a crash."""
+        if self._hit is not None:
+            return self._outcome(replace(reading, failed=self._hit))
         if reading.error is not None and reading.complete:
             raise error_of(f"{self._recipe.cli.kind}: {reading.error}")
+        if ended.stdout_size > len(ended.stdout):
+            why = f"it printed more than max_output_bytes = {len(ended.stdout)}"
+            raise AgentError(f"{self._recipe.cli.kind}: {why}", kind="output")
         limit = self._recipe.cli.exit_limits.get(ended.number) if ended.how == "exit" else None
         if limit is not None and reading.failed is None:
             reading = replace(reading, complete=True, failed=f"limit: {limit}")
@@ -124,18 +164,23 @@ class CodingAgent(OneRun):
                 raise error_of(f"{self._recipe.cli.kind}: {reading.error}")
             judged("", command, ended)  # raises
         if not reading.complete:
-            why = "its output holds no result"
-            if ended.stdout_size > len(ended.stdout):
-                why = f"it printed {ended.stdout_size} bytes, more than max_output_bytes = {len(ended.stdout)}"
-            raise AgentError(f"{self._recipe.cli.kind}: {why}", kind="output")
+            raise AgentError(f"{self._recipe.cli.kind}: its output holds no result", kind="output")
         if reading.denied and reading.failed is None and self._recipe.strict:
             reading = replace(reading, failed=f"denied: {', '.join(reading.denied)}")
-        return self._outcome(reading)
+        found = self._outcome(reading)
+        if found.failed is None:
+            failed = unheld(self._context.limits, counted=reading.counted, cost_usd=found.cost_usd)
+            found = replace(found, failed=failed)
+        return found
+
+    def _own(self, reading: Reading) -> Reading:
+        """What this run used of what the session used."""
+        if self._before is not None and self._before.id == reading.session:
+            return since(reading, self._before.totals)
+        return reading
 
     def _outcome(self, reading: Reading) -> AgentOutcome:
-        own = reading
-        if self._before is not None and self._before.id == reading.session:
-            own = since(reading, self._before.totals)
+        own = self._own(reading)
         cost, basis = own.cost_usd, CostBasis.REPORTED
         if cost is None:
             cost = self._recipe.estimate(own)

@@ -1,4 +1,4 @@
-"""The kind ``claude-code``: Claude Code, called as ``claude -p --output-format json``."""
+"""The kind ``claude-code``: Claude Code, called as ``claude -p --output-format stream-json``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agentcron.agents.coding.agent import Call, Cli
-from agentcron.agents.coding.reading import Reading, money, objects, table, whole
+from agentcron.agents.coding.reading import money, table, whole
 from agentcron.agents.coding.recipe import reader
-from agentcron.domain.outcomes import Usage
+from agentcron.agents.coding.tally import Tally
 
 _MODES: Final = {"read": "dontAsk", "edit": "acceptEdits", "all": "bypassPermissions"}
 _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost_usd"}
 
 
 def arguments(call: Call) -> list[str]:
-    found = ["-p", "--output-format", "json", "--permission-mode", _MODES[call.permissions]]
+    # As a stream: what goes beyond a limit is seen while there is something to stop.
+    found = ["-p", "--output-format", "stream-json", "--verbose", "--permission-mode", _MODES[call.permissions]]
     if call.session is not None:
         found += ["--resume", call.session]
     else:
@@ -36,49 +37,61 @@ def environ(call: Call) -> Mapping[str, str]:
     return {"CLAUDE_CODE_MAX_RETRIES": "2", "DISABLE_AUTOUPDATER": "1"}
 
 
-def parse(output: str) -> Reading:
-    """One object of the type ``result``. ``usage`` is of this call, ``total_cost_usd`` of the whole session."""
-    events = objects(output)
-    result = next((one for one in reversed(events) if one.get("type") == "result"), None)
-    if result is None:
-        return Reading(events=events)
+def take(tally: Tally, event: Mapping[str, Any]) -> None:
+    """``usage`` of the result is of this call, ``total_cost_usd`` of the whole session."""
+    tally.session = _text(event.get("session_id")) or tally.session
+    match event.get("type"):
+        case "assistant":
+            _take_message(tally, table(event, "message"))
+        case "result":
+            _take_result(tally, event)
+
+
+def _take_message(tally: Tally, message: Mapping[str, Any]) -> None:
+    """One answer of the model comes in several events, each with a part of it."""
+    answer = str(message.get("id"))
+    if answer not in tally.seen:
+        tally.seen[answer] = None
+        tally.begins()
+        used = table(message, "usage")
+        if used:
+            tally.add_tokens(**_tokens(used))
+    content = message.get("content")
+    for one in map(table, content if isinstance(content, list) else []):
+        if one.get("type") == "text":
+            tally.say(str(one.get("text", "")))
+        elif one.get("type") == "tool_use":
+            tally.tool_calls += 1
+
+
+def _take_result(tally: Tally, result: Mapping[str, Any]) -> None:
     subtype = str(result.get("subtype", ""))
-    text = result.get("result")
-    text = text if isinstance(text, str) else ""
-    error = failed = None
+    tally.turns = tally.requests = whole(result.get("num_turns")) or tally.turns
     if (limit := _LIMITS.get(subtype)) is not None:
-        at = f"{whole(result.get('num_turns'))} turns" if limit == "turns" else f"{result.get('total_cost_usd')} USD"
-        failed = f"limit: {limit}, at {at}"
+        at = f"{tally.turns} turns" if limit == "turns" else f"{result.get('total_cost_usd')} USD"
+        tally.failed = f"limit: {limit}, at {at}"
     elif result.get("is_error") is True or subtype.startswith("error"):
         told = result.get("errors")
-        error = text or ("; ".join(map(str, told)) if isinstance(told, list) else "") or subtype
-        if (status := result.get("api_error_status")) is not None and str(status) not in error:
-            error = f"{status}: {error}"
-    cost = money(result.get("total_cost_usd"))
-    return Reading(
-        text=text if error is None else "",
-        session=_text(result.get("session_id")),
-        turns=whole(result.get("num_turns")),
-        usage=_usage(result),
-        cost_usd=cost,
-        denied=tuple(_denied(result.get("permission_denials"))),
-        failed=failed,
-        error=error,
-        complete=True,
-        totals=None if cost is None else {"cost_usd": str(cost)},
-        events=events,
-    )
+        words = _text(result.get("result")) or ("; ".join(map(str, told)) if isinstance(told, list) else "") or subtype
+        status = result.get("api_error_status")
+        tally.error = words if status is None or str(status) in words else f"{status}: {words}"
+    elif (text := result.get("result")) is not None:
+        said = tally.written
+        tally.speaks()
+        tally.say(str(text))
+        tally.written = said or tally.written  # it repeats what came before
+    tally.cost_usd = money(result.get("total_cost_usd"))
+    if used := table(result, "usage"):
+        tally.tokens = None
+        tally.add_tokens(**_tokens(used))
+    tally.denied += _denied(result.get("permission_denials"))
+    tally.complete = True
 
 
-def _usage(result: Mapping[str, Any]) -> Usage:
-    used = table(result, "usage")
+def _tokens(used: Mapping[str, Any]) -> dict[str, int]:
     cached = whole(used.get("cache_read_input_tokens"))
-    return Usage(
-        input_tokens=whole(used.get("input_tokens")) + whole(used.get("cache_creation_input_tokens")) + cached,
-        output_tokens=whole(used.get("output_tokens")),
-        cached_tokens=cached,
-        requests=whole(result.get("num_turns")),
-    )
+    read = whole(used.get("input_tokens")) + whole(used.get("cache_creation_input_tokens")) + cached
+    return {"read": read, "written": whole(used.get("output_tokens")), "cached": cached}
 
 
 def _denied(denials: Any) -> list[str]:
@@ -99,8 +112,9 @@ CLI: Final = Cli(
     program="claude",
     arguments=arguments,
     environ=environ,
-    parse=parse,
-    native_limits=("turns", "cost_usd"),
+    take=take,
+    cumulative=("cost_usd",),
+    tells_cost=True,
     chooses_session=True,
     provider="anthropic",
 )

@@ -1,4 +1,4 @@
-"""The kind ``gemini-cli``: Gemini CLI, called as ``gemini --output-format json``."""
+"""The kind ``gemini-cli``: Gemini CLI, called as ``gemini --output-format stream-json``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agentcron.agents.coding.agent import Call, Cli
-from agentcron.agents.coding.reading import Reading, objects, table, whole
+from agentcron.agents.coding.reading import table, whole
 from agentcron.agents.coding.recipe import reader
-from agentcron.domain.outcomes import Usage
+from agentcron.agents.coding.tally import Tally
 
 _MODES: Final = {"read": "default", "edit": "auto_edit", "all": "yolo"}
 _TURN_LIMIT: Final = 53
+# A tool that its approval mode keeps from it is not there for it.
+_DENIALS: Final = ("tool_not_registered", "policy_violation", "denied")
 
 
 def arguments(call: Call) -> list[str]:
-    found = ["--output-format", "json", "--approval-mode", _MODES[call.permissions]]
+    found = ["--output-format", "stream-json", "--approval-mode", _MODES[call.permissions]]
     if call.session is not None:
         found += ["--resume", call.session]
     else:
@@ -27,64 +29,76 @@ def arguments(call: Call) -> list[str]:
 
 
 def environ(call: Call) -> Mapping[str, str]:
-    own = {"GEMINI_CLI_TRUST_WORKSPACE": "true", "GEMINI_CLI_NO_RELAUNCH": "true"}
-    if call.max_turns is not None:
-        own["GEMINI_CLI_SYSTEM_SETTINGS_PATH"] = f"{call.home}/{_SETTINGS}"
-    return own
+    return {
+        "GEMINI_CLI_TRUST_WORKSPACE": "true",
+        "GEMINI_CLI_NO_RELAUNCH": "true",
+        # Defaults, which the machine's own settings and those in the home go over.
+        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": f"{call.home}/{_SETTINGS}",
+    }
 
 
 def files(call: Call) -> Mapping[str, Any]:
-    """The limit of turns has no option; only a file of settings tells it."""
-    return {} if call.max_turns is None else {_SETTINGS: {"model": {"maxSessionTurns": call.max_turns}}}
+    """What no option tells. Left to itself it goes on for minutes after a provider said that it is too much."""
+    settings: dict[str, Any] = {"general": {"maxAttempts": 3}}
+    if call.max_turns is not None:
+        settings["model"] = {"maxSessionTurns": call.max_turns}
+    return {_SETTINGS: settings}
 
 
 _SETTINGS: Final = "agentcron-gemini.json"
 
 
-def parse(output: str) -> Reading:
-    """One object with the answer and figures per model, all of this call."""
-    events = objects(output)
-    result = next((one for one in reversed(events) if "response" in one or "error" in one), None)
-    if result is None:
-        return Reading(events=events)
-    stats = table(result, "stats")
-    counts: dict[str, int] = dict.fromkeys(("requests", "input_tokens", "output_tokens", "cached_tokens"), 0)
+def take(tally: Tally, event: Mapping[str, Any]) -> None:
+    """Words and tools come as they happen, figures with the result, all of this call."""
+    session = event.get("session_id")
+    tally.session = session if isinstance(session, str) and session else tally.session
+    match event.get("type"):
+        case "message" if event.get("role") == "assistant":
+            tally.goes_on()
+            tally.say(str(event.get("content", "")))
+        case "tool_use":
+            tally.goes_on()
+            tally.seen[str(event.get("tool_id"))] = str(event.get("tool_name", "a tool"))
+        case "tool_result":
+            _take_tool(tally, event)
+        case "result":
+            _take_figures(tally, table(event, "stats"))
+        case "error" if "loop detected" in (words := str(event.get("message", ""))).lower():
+            # It says of itself that this was a success.
+            tally.failed = f"the agent stopped itself: {words}"
+    if event.get("type") in ("result", None):
+        problem = table(event, "error")
+        if problem:
+            _take_problem(tally, problem)
+        tally.complete |= event.get("type") == "result" or bool(problem)
+
+
+def _take_tool(tally: Tally, event: Mapping[str, Any]) -> None:
+    tally.used_tool()
+    problem = table(event, "error")
+    told = f"{problem.get('type', '')} {problem.get('message', '')} {event.get('output', '')}".lower()
+    if event.get("status") == "error" and any(word in told for word in _DENIALS):
+        tally.denied.append(tally.seen.get(str(event.get("tool_id")), "a tool"))
+
+
+def _take_figures(tally: Tally, stats: Mapping[str, Any]) -> None:
+    if not stats:
+        return
+    read, written = whole(stats.get("input_tokens")), whole(stats.get("output_tokens"))
+    thought = max(whole(stats.get("total_tokens")) - read - written, 0)
+    tally.tokens = None
+    tally.add_tokens(read=read, written=written + thought, cached=whole(stats.get("cached")))
+    tally.tool_calls = max(tally.tool_calls, whole(stats.get("tool_calls")))
     models = table(stats, "models")
-    for one in models.values():
-        tokens = table(one, "tokens")
-        counts["requests"] += whole(table(one, "api").get("totalRequests"))
-        counts["input_tokens"] += whole(tokens.get("prompt", tokens.get("input")))
-        counts["output_tokens"] += whole(tokens.get("candidates")) + whole(tokens.get("thoughts"))
-        counts["cached_tokens"] += whole(tokens.get("cached"))
-    error = failed = None
-    if problem := table(result, "error"):
-        error = str(problem.get("message", "an error without words"))
-        if problem.get("code") == _TURN_LIMIT:
-            error, failed = None, f"limit: turns, at {counts['requests']} turns"
-        elif str(problem.get("code", "")) not in error:
-            error = f"{problem['code']}: {error}"
-    text = result.get("response")
-    session = result.get("session_id")
-    return Reading(
-        text=text if isinstance(text, str) else "",
-        session=session if isinstance(session, str) and session else None,
-        turns=counts["requests"],
-        usage=Usage(**counts, tool_calls=whole(table(stats, "tools").get("totalCalls"))) if models else None,
-        model=next(iter(models)) if len(models) == 1 else None,
-        denied=tuple(_denied(table(stats, "tools", "byName"))),
-        failed=failed,
-        error=error,
-        complete=True,
-        events=events,
-    )
+    tally.model = next(iter(models)) if len(models) == 1 else None
 
 
-def _denied(tools: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name} ({rejected} times)" if rejected > 1 else name
-        for name, one in tools.items()
-        if (rejected := whole(table(one, "decisions").get("reject")))
-    ]
+def _take_problem(tally: Tally, problem: Mapping[str, Any]) -> None:
+    code, words = problem.get("code"), str(problem.get("message", "an error without words"))
+    if code == _TURN_LIMIT or "turnlimited" in str(problem.get("type", "")).lower():
+        tally.failed = f"limit: turns, at {tally.turns} turns"
+    else:
+        tally.error = words if code is None or str(code) in words else f"{code}: {words}"
 
 
 CLI: Final = Cli(
@@ -92,9 +106,8 @@ CLI: Final = Cli(
     program="gemini",
     arguments=arguments,
     environ=environ,
-    parse=parse,
+    take=take,
     files=files,
-    native_limits=("turns",),
     chooses_session=True,
     provider="google",
     exit_limits={_TURN_LIMIT: "turns"},

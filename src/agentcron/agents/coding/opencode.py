@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from agentcron.agents.coding.agent import Call, Cli
-from agentcron.agents.coding.reading import Reading, money, objects, table, whole
+from agentcron.agents.coding.reading import money, table, whole
 from agentcron.agents.coding.recipe import reader
-from agentcron.domain.outcomes import Usage
+from agentcron.agents.coding.tally import Tally
 
 # What is not allowed is denied, never asked: nobody is there.
 _RULES: Final[Mapping[str, Any]] = {
@@ -38,55 +38,42 @@ def environ(call: Call) -> Mapping[str, str]:
     }
 
 
-def parse(output: str) -> Reading:
-    """One event per line; cost and tokens come per step and are of this call."""
-    events = objects(output)
-    session = error = None
-    said: list[str] = []
-    last: list[str] = []
-    denied = []
-    cost = Decimal(0)
-    counts: dict[str, int] = dict.fromkeys(("input_tokens", "output_tokens", "cached_tokens"), 0)
-    steps = calls = 0
-    complete = False
-    for one in events:
-        session = one.get("sessionID", session)
-        part = table(one, "part")
-        match one.get("type"):
-            case "step_start":
-                last = []
-            case "text":
-                last.append(str(part.get("text", "")))
-                said = last
-            case "tool_use":
-                calls += 1
-                state = table(part, "state")
-                if any(word in str(state.get("error", "")).lower() for word in _DENIALS):
-                    denied.append(str(part.get("tool", "a tool")))
-            case "step_finish":
-                steps += 1
-                cost += money(part.get("cost")) or 0
-                tokens, cache = table(part, "tokens"), table(part, "tokens", "cache")
-                read = whole(cache.get("read"))
-                counts["input_tokens"] += whole(tokens.get("input")) + read + whole(cache.get("write"))
-                counts["output_tokens"] += whole(tokens.get("output")) + whole(tokens.get("reasoning"))
-                counts["cached_tokens"] += read
-                complete = part.get("reason") != "tool-calls"
-            case "error":
-                error = _error(table(one, "error"))
-                complete = True
-    return Reading(
-        text="".join(said),
-        session=session if isinstance(session, str) else None,
-        turns=steps,
-        usage=Usage(**counts, requests=steps, tool_calls=calls) if steps else None,
-        # A model without a known price counts as 0.
-        cost_usd=cost or None,
-        denied=tuple(denied),
-        error=error,
-        complete=complete,
-        events=events,
-    )
+def take(tally: Tally, event: Mapping[str, Any]) -> None:
+    """Cost and tokens come per step and are of this call."""
+    session = event.get("sessionID")
+    tally.session = session if isinstance(session, str) else tally.session
+    part = table(event, "part")
+    match event.get("type"):
+        case "step_start":
+            tally.begins()
+        case "text":
+            tally.say(str(part.get("text", "")))
+        case "tool_use":
+            tally.tool_calls += 1
+            _take_tool(tally, str(part.get("tool", "a tool")), table(part, "state"))
+        case "step_finish":
+            tokens, cache = table(part, "tokens"), table(part, "tokens", "cache")
+            cached = whole(cache.get("read"))
+            tally.add_tokens(
+                read=whole(tokens.get("input")) + cached + whole(cache.get("write")),
+                written=whole(tokens.get("output")) + whole(tokens.get("reasoning")),
+                cached=cached,
+            )
+            # A model without a known price counts as 0.
+            if cost := money(part.get("cost")):
+                tally.cost_usd = (tally.cost_usd or Decimal(0)) + cost
+            tally.complete = part.get("reason") != "tool-calls"
+        case "error":
+            tally.error, tally.complete = _error(table(event, "error")), True
+
+
+def _take_tool(tally: Tally, name: str, state: Mapping[str, Any]) -> None:
+    given = table(state, "input")
+    if name == "invalid" and "unavailable tool" in str(given.get("error", "")):
+        # Tools that are denied altogether are not offered to the model; this is what it asked for all the same.
+        tally.denied.append(str(given.get("tool", "a tool")))
+    elif any(word in str(state.get("error", "")).lower() for word in _DENIALS):
+        tally.denied.append(name)
 
 
 def _error(error: Mapping[str, Any]) -> str:
@@ -96,5 +83,5 @@ def _error(error: Mapping[str, Any]) -> str:
     return message if status is None or str(status) in message else f"{status}: {message}"
 
 
-CLI: Final = Cli(kind="opencode", program="opencode", arguments=arguments, environ=environ, parse=parse)
+CLI: Final = Cli(kind="opencode", program="opencode", arguments=arguments, environ=environ, take=take, tells_cost=True)
 read = reader(CLI)

@@ -25,7 +25,8 @@ _RETRYABLE: Final = ("rate_limit", "provider", "network")
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One call of the program. ``complete``: it said itself how the call ended.
+    """One call of the program. ``complete``: it said itself how the call ended; ``counted``: it told its tokens;
+    ``written`` are bytes of what it said.
 
     ``totals`` are figures that the program counts over the whole session: ``cost_usd``, or fields of ``Usage``. What
     earlier calls of the session used is in them, and is taken off by ``since``.
@@ -33,8 +34,9 @@ class Reading:
 
     text: str = ""
     session: str | None = None
-    turns: int | None = None
+    turns: int = 0
     usage: Usage | None = None
+    counted: bool = False
     cost_usd: Decimal | None = None
     model: str | None = None
     denied: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class Reading:
     error: str | None = None
     complete: bool = False
     totals: Mapping[str, str] | None = None
+    written: int = 0
     events: tuple[Any, ...] = ()
 
 
@@ -61,12 +64,11 @@ def since(reading: Reading, before: Mapping[str, str]) -> Reading:
 
 def objects(output: str) -> tuple[Any, ...]:
     """The JSON objects of an output: one per line, or one over many lines; other lines are passed over."""
-    lines = (_object(line) for line in output.splitlines() if line.startswith("{"))
-    found = [value for value in lines if value is not None]
+    found = [value for line in output.splitlines() if (value := event_in(line)) is not None]
     if found:
         return tuple(found)
     start = output.find("{")
-    whole = _object(output[start : output.rfind("}") + 1]) if start >= 0 else None
+    whole = event_in(output[start : output.rfind("}") + 1]) if start >= 0 else None
     return () if whole is None else (whole,)
 
 
@@ -101,9 +103,10 @@ def error_of(message: str) -> AgentError:
     return AgentError(message, kind=kind, retryable=kind in _RETRYABLE)
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def event_in(line: str | bytes) -> dict[str, Any] | None:
+    """The JSON object that the line holds; None where it is something else."""
     try:
-        value = json.loads(text)
+        value = json.loads(line) if line[:1] in ("{", b"{") else None
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

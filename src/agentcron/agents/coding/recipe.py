@@ -16,6 +16,7 @@ from agentcron.agents.coding.session import Session, Sessions
 from agentcron.agents.command import CommandRecipe, settings_of
 from agentcron.agents.recipes import Done, Surroundings, Values, nearest, shown
 from agentcron.agents.supervised import Command
+from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import Usage
 from agentcron.errors import AgentDefinitionError
 
@@ -28,6 +29,7 @@ _KEYS: Final = (
 )
 PERMISSIONS: Final = ("read", "edit", "all")
 _MOST_OUTPUT: Final = 16 * 1024 * 1024
+_PROBE: Final = Reading(usage=Usage(input_tokens=1000, output_tokens=1000))
 
 
 class CodingRecipe:
@@ -45,9 +47,8 @@ class CodingRecipe:
         self._resume = one_of(given, "resume", ("never", "last"))
         self.strict = one_of(given, "denied_actions", ("record", "strict")) == "strict"
         self._more = _texts(given, "args")
-        # What the program keeps by itself, and what its report is held to afterwards.
-        self.limits_kept = {*cli.native_limits, "input_tokens", "output_tokens", "total_tokens", "output_bytes"}
         env = settings_of(given, argv=(self._executable,), key="executable", most_output=_MOST_OUTPUT)
+        self.most_output = env["most_output"]
         self._program = CommandRecipe(given.where, around, **env)
         self._named = frozenset(env["env"])
         self.sessions = Sessions(self._home)
@@ -58,6 +59,14 @@ class CodingRecipe:
 
     def check(self) -> None:
         self._program.check()
+
+    def check_limits(self, limits: Limits) -> None:
+        """Raise ``AgentDefinitionError`` for a limit of money where nobody will say what a run costs."""
+        if limits.cost_usd is not None and not self.cli.tells_cost and self.estimate(_PROBE) is None:
+            raise AgentDefinitionError(
+                f"{self._where}: limits: cost_usd: the price is not known; name a model that is in the price list, "
+                "or limit tokens instead"
+            )
 
     def make(self, context: RunContext, agent_id: str, done: Done) -> BackgroundAgent:
         return CodingAgent(agent_id, done, self, context)
@@ -97,7 +106,8 @@ class CodingRecipe:
         environ = {**command.environ, **{key: value for key, value in own.items() if key not in self._named}}
         argv = (self._executable, *self.cli.arguments(call))
         # These programs wait for the end of their standard input before they begin.
-        return replace(command, argv=argv, environ=environ, stdin=None), call, before
+        command = replace(command, argv=argv, environ=environ, stdin=None, limit_output=self.most_output)
+        return command, call, before
 
     def estimate(self, reading: Reading) -> Decimal | None:
         """The cost by the price list, where the model is known and asked at its own provider."""

@@ -13,11 +13,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
+from agentcron.domain.inputs import Input
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
 from agentcron.domain.spending import Amount
 from agentcron.journal import Step
+from agentcron.storage.inputs import inputs_record, read_inputs
 from agentcron.storage.json_files.files import encode
 from agentcron.storage.memory import MemoryStorage, Tally
 from agentcron.storage.records import (
@@ -46,6 +48,7 @@ class Change:
     steps: dict[str, Step | None] = field(default_factory=dict)
     hours: dict[str, Amount] = field(default_factory=dict)
     holds: dict[str, datetime] = field(default_factory=dict)
+    inputs: dict[str, Input | None] = field(default_factory=dict)
     tally: Tally | None = None
     adopted: tuple[str, ...] = ()
     jobs_json: str | None = None
@@ -69,6 +72,8 @@ class Change:
             said["hours"] = hours_record(self.hours)
         if self.holds:
             said["holds"] = {agent: until.isoformat() for agent, until in self.holds.items()}
+        if self.inputs:
+            said["inputs"] = inputs_record(self.inputs)
         if self.tally is not None:
             said["tally"] = tally_record(self.tally)
         if self.adopted:
@@ -89,6 +94,7 @@ def read_change(said: Mapping[str, Any]) -> Change:
         steps=read_steps(said.get("steps", {})),
         hours=read_hours(said.get("hours", {})),
         holds={agent: instant(until) for agent, until in said.get("holds", {}).items()},
+        inputs=read_inputs(said.get("inputs", {})),
         tally=read_tally(said["tally"]) if "tally" in said else None,
         adopted=tuple(said.get("adopted", ())),
         jobs_json=said.get("jobs_json"),
@@ -139,6 +145,11 @@ def apply(change: Change, to: MemoryStorage) -> None:
             to._steps.pop(key, None)
         else:
             to._steps[key] = step
+    for key, asked in change.inputs.items():
+        if asked is None:
+            to._inputs.pop(key, None)
+        else:
+            to._inputs[key] = asked
     to._hours.update(change.hours)
     if change.tally is not None:
         to._tally = change.tally.copy()
@@ -149,7 +160,7 @@ def copy(of: MemoryStorage, to: MemoryStorage) -> None:
     to._jobs, to._specs = dict(of._jobs), dict(of._specs)
     to._executions, to._history = dict(of._executions), {key: list(rows) for key, rows in of._history.items()}
     to._processes, to._tombstones = dict(of._processes), dict(of._tombstones)
-    to._steps, to._holds = dict(of._steps), dict(of._holds)
+    to._steps, to._holds, to._inputs = dict(of._steps), dict(of._holds), dict(of._inputs)
     to._nodes, to._tally, to._hours = dict(of._nodes), of._tally.copy(), dict(of._hours)
 
 
@@ -191,6 +202,7 @@ class Ahead(MemoryStorage):
     _steps: _Noting[Step]
     _hours: _Noting[Amount]
     _holds: _Noting[datetime]
+    _inputs: _Noting[Input]
 
     def __init__(self, of: MemoryStorage | None = None) -> None:
         super().__init__()
@@ -203,6 +215,7 @@ class Ahead(MemoryStorage):
         self._steps = _Noting(of._steps)
         self._hours = _Noting(of._hours)
         self._holds = _Noting(of._holds)
+        self._inputs = _Noting(of._inputs)
         self._specs = dict(of._specs)
         self._history = {key: list(rows) for key, rows in of._history.items()}
         self._tally = of._tally.copy()
@@ -219,10 +232,20 @@ class Ahead(MemoryStorage):
             steps=self._steps.taken(),
             hours={key: value for key, value in self._hours.taken().items() if value is not None},
             holds={key: value for key, value in self._holds.taken().items() if value is not None},
+            inputs=self._inputs.taken(),
         )
         if self._tally != self._counted:
             change.tally = self._counted = self._tally.copy()
-        parts = (change.jobs, change.rows, change.deleted, change.nodes, change.processes, change.steps, change.holds)
+        parts = (
+            change.jobs,
+            change.rows,
+            change.deleted,
+            change.nodes,
+            change.processes,
+            change.steps,
+            change.holds,
+            change.inputs,
+        )
         return change if any(parts) or change.tally is not None else None
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from agentcron.domain.model import Execution
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import StoreTooNew, StoreUnavailable
+from agentcron.storage.inputs import read_inputs
 from agentcron.storage.json_files.change import Ahead, Change, apply, read_change, read_hours, read_steps, read_tally
 from agentcron.storage.json_files.edits import take_edits
 from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry, kept, parse, read_bytes, set_aside
@@ -114,6 +115,9 @@ def _read_snapshot(folder: Folder, found: Loaded) -> dict[str, Any] | None:
             if step is not None:
                 state._steps[key] = step
         state._holds.update({agent: instant(until) for agent, until in said.get("holds", {}).items()})
+        for key, asked in read_inputs(said.get("inputs", {})).items():
+            if asked is not None:
+                state._inputs[key] = asked
         state._tally = read_tally(said["tally"])
         state._hours.update(read_hours(said.get("hours", {})))
         found.adopted = set(said["adopted"])

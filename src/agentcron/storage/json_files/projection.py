@@ -17,6 +17,7 @@ from typing import Any, Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import write_spec
+from agentcron.storage.inputs import inputs_record
 from agentcron.storage.json_files.change import Change, hours_record, steps_record, tally_record
 from agentcron.storage.json_files.files import (
     Folder,
@@ -95,6 +96,7 @@ class Projection:
                 "processes": dict(state._processes),
                 "steps": steps_record(state._steps),
                 "holds": {agent: until.isoformat() for agent, until in state._holds.items()},
+                "inputs": inputs_record(state._inputs),
                 "tally": tally_record(state._tally),
                 "hours": hours_record(state._hours),
                 "adopted": [key for key in adopted if key in state._executions],

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from agentcron import observability
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Given
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
@@ -209,6 +210,9 @@ class StorageFsPlugin(MemoryStorage):
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._change(lambda ahead: ahead.settle(settlements))
 
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        return await self._change(lambda ahead: ahead.answer_input(input_id, given, now))
+
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = list(execution_ids)
         return await self._change(lambda ahead: ahead.ask_cancel(ids, now))
@@ -366,6 +370,6 @@ def _refreshed(name: str) -> Any:
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
     "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "usage",
-    "load_steps",
+    "load_steps", "list_inputs", "get_input",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

@@ -5,7 +5,6 @@ Plans are written in rounds, each job once in a round, so that the writes of a r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from agentcron.domain.lifecycle import ExecutionStatus
@@ -13,9 +12,8 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import tally_scopes
-from agentcron.domain.spec_fields import write_changed
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.rows import job_values, maybe_us, to_us
+from agentcron.storage.rows import job_values, maybe_us, spec_text, to_us
 
 
 async def commit(tx: Transaction, plans: Sequence[Plan]) -> list[bool]:
@@ -62,7 +60,7 @@ async def _write(tx: Transaction, moved: Sequence[tuple[Plan, int]]) -> None:
     for plan, seq in moved:
         after, before = plan.job_after, plan.before
         if after is not None and (before is None or before.version != after.version):
-            tx.write("version_insert", {"job": seq, "version": after.version, "spec": spec_text(after)})
+            tx.write("version_insert", {"job": seq, "version": after.version, "spec": spec_text(after.spec)})
     for plan, seq in moved:
         if plan.to_cancel is ToCancel.EARLIER:
             tx.write("executions_cancel_job", {"job": seq, "now": to_us(plan.now)})
@@ -104,11 +102,6 @@ def _write_job(tx: Transaction, plan: Plan, seq: int) -> None:
             "missed": missed,
         },
     )
-
-
-def spec_text(job: Job) -> str:
-    """The job's spec as JSON."""
-    return json.dumps(write_changed(job.spec), separators=(",", ":"), ensure_ascii=False)
 
 
 async def _insert(tx: Transaction, job_seq: int, row: Execution, job: Job, plan: Plan) -> None:

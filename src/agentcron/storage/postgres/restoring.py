@@ -13,9 +13,8 @@ from agentcron.domain.settling import duration_bucket, tally_scopes
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.postgres.database import Transaction
-from agentcron.storage.postgres.plans import spec_text
 from agentcron.storage.postgres.settling import write_texts
-from agentcron.storage.rows import job_values, maybe_us, to_micro_dollars, to_us
+from agentcron.storage.rows import job_values, maybe_us, spec_text, to_micro_dollars, to_us
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -27,7 +26,7 @@ async def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Exe
         written = await tx.one("job_restore", **_job_values(job))
         if written is not None:
             added[job.id] = (written[0], job)
-            tx.write("version_insert", {"job": written[0], "version": job.version, "spec": spec_text(job)})
+            tx.write("version_insert", {"job": written[0], "version": job.version, "spec": spec_text(job.spec)})
     wanted = {row.id: row for row in executions if row.job_id in added}
     for known in await tx.all("executions_known", ids=list(wanted)):
         del wanted[known[0]]

@@ -11,6 +11,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.settling import Settlement, duration_bucket
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
+from agentcron.storage.input_rows import input_values
 from agentcron.storage.postgres.database import Transaction
 from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.texts import pack
@@ -48,14 +49,14 @@ def _write(tx: Transaction, kept: Sequence[Held]) -> None:
         if one.closed_attempt is not None:
             tx.write("attempt_insert", _attempt(one.closed_attempt, seq))
     for one, seq, _ in kept:
-        if one.ended:
+        if one.ended or one.inputs:
             write_texts(tx, seq, one.after)
     for one, seq, job in kept:
         _write_rare(tx, one, seq, job)
     for one, _, job in kept:
         _count(tx, one, job)
     for one, _, _ in kept:
-        if one.before.lane is not None and one.ended:
+        if one.before.lane is not None and (one.ended or one.inputs):
             tx.write("execution_pull", {"lane": one.before.lane, "now": to_us(one.now)})
 
 
@@ -66,10 +67,14 @@ def _write_rare(tx: Transaction, one: Settlement, seq: int, job: int) -> None:
             tx.write("job_marks", {"job": job, "marks": marks_text(one.marks)})
         if one.gated:
             tx.write("job_gated", {"job": job})
+    if one.inputs:
+        tx.write("execution_asked", {"seq": seq, "asked": one.after.asked})
+        for asked in one.inputs:
+            tx.write("input_insert", {**input_values(asked), "execution": seq})
     if one.hold is not None:
         for agent in sorted(one.hold.agents):
             tx.write("hold_set", {"agent": agent, "key": one.hold.key, "until": to_us(one.hold.until)})
-    if one.steps_end and one.ended:
+    if one.steps_end:
         tx.write("steps_drop", {"seq": seq})
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Given, Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -23,6 +24,7 @@ from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
+from agentcron.storage.input_rows import given_values, input_of
 from agentcron.storage.postgres import claiming, pruning, reads, restoring, settling, spending
 from agentcron.storage.postgres import plans as planning
 from agentcron.storage.postgres.clock import ServerClock
@@ -247,6 +249,31 @@ class PostgresStorage:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         return await self._database.write(lambda tx: settling.settle(tx, settlements))
+
+    async def list_inputs(
+        self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
+    ) -> Sequence[Input]:
+        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
+        return [input_of(row) for row in await self._database.all("inputs_list", **wanted)][::-1]
+
+    async def get_input(self, input_id: str) -> Input | None:
+        if not input_id.isalnum():
+            return None
+        found = await self._database.all("inputs_by_prefix", prefix=input_id.lower())
+        return input_of(found[0]) if len(found) == 1 else None
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        values = {**given_values(given), "id": input_id, "now": to_us(now)}
+
+        async def answer(tx: Transaction) -> bool:
+            tx.write("input_lock", {"id": input_id})
+            if await tx.one("input_answer", **values) is None:
+                return False
+            tx.write("execution_answered", {"id": input_id, "now": to_us(now)})
+            tx.write("notify", {"what": "answer"})
+            return True
+
+        return await self._database.write(answer)
 
     async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
         found = await self._database.all("steps_load", id=execution_id, attempt=attempt)

@@ -20,11 +20,12 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
-from agentcron.domain.spec_fields import write_changed
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.rows import conversation_text, job_values, maybe_us, to_micro_dollars, to_us
+from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
+from agentcron.storage.sqlite import inputs
 from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.texts import pack
 
@@ -38,6 +39,11 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def apply_plan(tx: Transaction, plan: Plan) -> bool:
     """Write the plan. False: the job has moved since the plan was made."""
+    if plan.before is None and plan.job_after is not None and not plan.rows:
+        tx.created.append(plan.job_after)
+        return True
+    # What follows may be about a job of the same group.
+    insert_created(tx)
     if plan.job_after is None:
         return _delete(tx, plan)
     opened = skipped = missed = 0
@@ -48,14 +54,13 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
             skipped += row.slots
         else:
             missed += row.slots
-    seq = _insert_job(tx, plan.job_after) if plan.before is None else None
-    if plan.before is not None:
-        seq = _update_job(tx, plan.before, plan.job_after, plan.now, opened, skipped, missed)
+    assert plan.before is not None, "a job is created without rows"
+    seq = _update_job(tx, plan.before, plan.job_after, plan.now, opened, skipped, missed)
     if seq is None:
         return False
-    if plan.before is None or plan.before.version != plan.job_after.version:
-        spec = json.dumps(write_changed(plan.job_after.spec), separators=(",", ":"), ensure_ascii=False)
-        tx.execute(statement("version_insert"), {"job": seq, "version": plan.job_after.version, "spec": spec})
+    if plan.before.version != plan.job_after.version:
+        values = {"job": seq, "version": plan.job_after.version, "spec": spec_text(plan.job_after.spec)}
+        tx.execute(statement("version_insert"), values)
     if plan.to_cancel is ToCancel.EARLIER:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     for row in plan.rows:
@@ -63,12 +68,6 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     if plan.to_cancel is ToCancel.ALL:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     return True
-
-
-def _insert_job(tx: Transaction, job: Job) -> int:
-    seq = tx.execute(statement("job_insert"), job_values(job)).lastrowid
-    assert seq is not None
-    return seq
 
 
 def _update_job(
@@ -242,16 +241,18 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
     )
     if settlement.closed_attempt is not None:
         _insert_attempt(tx, seq, settlement.closed_attempt)
-    if ended:
+    if settlement.inputs:
+        inputs.ask(tx, seq, settlement)
+    if ended or settlement.inputs:
         insert_texts(tx, seq, after)
-        if after.findings is not None:
+        if ended and after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
     if settlement.hold is not None:
         _hold(tx, settlement.hold)
-    if settlement.steps_end and ended:
+    if settlement.steps_end:
         tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
-    if before.lane is not None and ended:
+    if before.lane is not None and (ended or settlement.inputs):
         tx.execute(statement("execution_pull"), {"lane": before.lane, "now": to_us(settlement.now)})
     return True
 
@@ -329,7 +330,7 @@ def _insert_attempt(tx: Transaction, seq: int, attempt: Execution) -> None:
 
 
 def insert_texts(tx: Transaction, seq: int, after: Execution) -> None:
-    """Write the long texts of an execution that ended."""
+    """Write the long texts of an execution that ended, or that is parked with what was said until then."""
     tx.executemany(statement("text_insert"), text_rows(seq, after))
 
 

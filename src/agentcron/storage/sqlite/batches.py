@@ -44,6 +44,8 @@ class Start:
 
 def commit(tx: Transaction, plans: Sequence[Plan], start: Start | None) -> tuple[list[bool], list[Execution]]:
     """Apply the plans; begin the rows of theirs that are ready by ``start``, the most urgent first."""
+    if len(plans) == 1:
+        return [apply.apply_plan(tx, plans[0])], []
     moves = {plan.before.id: plan for plan in plans if plan.before is not None and _is_move(plan)}
     if len(moves) < 2 or (len(moves) < len(plans) and len({plan.job_id for plan in plans}) < len(plans)):
         # One alone, and several of one job, which must see each other.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,10 +9,9 @@ from datetime import timedelta
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
-from agentcron.domain.spec_fields import write_changed
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.rows import job_values, maybe_us, to_micro_dollars, to_us
+from agentcron.storage.rows import job_values, maybe_us, spec_text, to_micro_dollars, to_us
 from agentcron.storage.sqlite.apply import insert_texts
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction
@@ -33,8 +31,7 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
         written = tx.execute(statement("job_restore"), {**job_values(job), **counters, **totals})
         if written.rowcount > 0 and written.lastrowid is not None:
             added[job.id] = (written.lastrowid, job)
-            spec = json.dumps(write_changed(job.spec), separators=(",", ":"), ensure_ascii=False)
-            values = {"job": written.lastrowid, "version": job.version, "spec": spec}
+            values = {"job": written.lastrowid, "version": job.version, "spec": spec_text(job.spec)}
             tx.execute(statement("version_insert"), values)
             if job.marks or gated:
                 kept = {"job": written.lastrowid, "marks": marks_text(job.marks), "gated": gated}

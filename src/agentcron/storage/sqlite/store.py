@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Given, Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
@@ -29,9 +30,10 @@ from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
+from agentcron.storage.input_rows import input_of
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.rows import maybe_instant, to_us
-from agentcron.storage.sqlite import apply, batches, reads, spending
+from agentcron.storage.sqlite import apply, batches, inputs, reads, spending
 from agentcron.storage.sqlite.backup import back_up
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
@@ -45,7 +47,7 @@ from agentcron.storage.sqlite.connection import (
 from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
-from agentcron.storage.sqlite.writer import Transaction, Writer, wal_lock
+from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 
 T = TypeVar("T")
 
@@ -94,8 +96,7 @@ class SqliteStorage:
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
-                lock = wal_lock(self.path) or contextlib.nullcontext()
-                with lock, contextlib.closing(connect(self.path, write=True)) as connection:
+                with wal_locked(self.path), contextlib.closing(connect(self.path, write=True)) as connection:
                     migrate(connection, self.path)
         except BaseException:
             reader.close()
@@ -275,6 +276,19 @@ class SqliteStorage:
             "result": step.result,
         }  # fmt: skip
         return await self._write(lambda tx: tx.execute(statement("step_record"), values).rowcount > 0)
+
+    async def list_inputs(
+        self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
+    ) -> Sequence[Input]:
+        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
+        return [input_of(row) for row in self._all("inputs_list", **wanted)][::-1]
+
+    async def get_input(self, input_id: str) -> Input | None:
+        found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []
+        return input_of(found[0]) if len(found) == 1 else None
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = json.dumps(list(execution_ids))

@@ -14,20 +14,23 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from agentcron.domain.model import Job
 from agentcron.errors import StoreUnavailable
+from agentcron.storage.lock_file import LockFile
 from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain, statement
+from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.tally import Tally
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 T = TypeVar("T")
 Unit = Callable[["Transaction"], Any]
 
 MAX_GROUP: Final = 4096
+# How long the log may grow before it is moved into the file: by the scheduler, and by any other process that writes,
+# which may be the only one for hours (an import, a program that only creates).
 CHECKPOINT_BYTES: Final = 4 << 20
+LONG_LOG_BYTES: Final = 64 << 20
 # From this version on SQLite itself keeps a writer and a checkpoint apart.
 SAFE_WAL_VERSION: Final = (3, 51, 3)
 
@@ -35,12 +38,13 @@ SAFE_WAL_VERSION: Final = (3, 51, 3)
 class Transaction:
     """What one unit of work writes through."""
 
-    __slots__ = ("execute", "executemany", "tally")
+    __slots__ = ("created", "execute", "executemany", "tally")
 
     def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.tally = tally
+        self.created: list[Job] = []
 
 
 class Writer:
@@ -52,6 +56,8 @@ class Writer:
         self._units: queue.SimpleQueue[tuple[Unit, asyncio.Future[Any]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = wal_lock(path)
+        self._log = path.with_name(path.name + "-wal")
+        self._delayed = 1
         self.checkpoints = False
         self.commits = 0
 
@@ -86,11 +92,13 @@ class Writer:
                     told = error if isinstance(error, StoreUnavailable) else self._told(error)
                     results = [(future, told) for _, future in group]
             _resolve(results)
-            if connection is not None and self.checkpoints:
+            if connection is not None:
                 self._checkpoint(connection)
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def _next_group(self) -> tuple[list[tuple[Unit, asyncio.Future[Any]]], bool]:
         first = self._units.get()
@@ -114,6 +122,7 @@ class Writer:
                 transaction = Transaction(connection, tally)
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
+                insert_created(transaction)
                 for name, rows in tally.writes():
                     connection.executemany(statement(name), rows)
                 wrote = connection.total_changes > changed
@@ -135,22 +144,33 @@ class Writer:
         return explain(error, self._path) if isinstance(error, SQLITE_ERRORS) else error
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Move the log into the file once it is large. Only the scheduler does it, from this one thread."""
+        """Move the log into the file once it is large."""
+        most = (CHECKPOINT_BYTES if self.checkpoints else LONG_LOG_BYTES) * self._delayed
         with contextlib.suppress(OSError, sqlite3.Error):
-            if self._path.with_name(self._path.name + "-wal").stat().st_size >= CHECKPOINT_BYTES:
+            if self._log.stat().st_size >= most:
                 with self._lock or contextlib.nullcontext():
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+                # A reader that stays, such as a backup, is not waited for after every commit.
+                self._delayed = self._delayed * 2 if busy else 1
 
 
-def wal_lock(path: Path) -> FileLock | None:
+def wal_lock(path: Path) -> LockFile | None:
     """The lock that keeps writes and checkpoints of several processes apart, where SQLite needs that."""
     if sqlite3.sqlite_version_info >= SAFE_WAL_VERSION:
         return None
-    from filelock import FileLock
+    return LockFile(path.with_name(path.name + "-lock"), patience=30)
 
-    return FileLock(
-        path.with_name(path.name + "-lock"), timeout=30, mode=0o600, poll_interval=0.002, thread_local=False
-    )
+
+@contextlib.contextmanager
+def wal_locked(path: Path) -> Iterator[None]:
+    """For a write outside of the writer."""
+    lock = wal_lock(path)
+    try:
+        with lock or contextlib.nullcontext():
+            yield
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 @contextlib.contextmanager

@@ -33,6 +33,33 @@ CREATE INDEX jobs_gated ON jobs (seq) WHERE gated > 0;
 
 ALTER TABLE executions ADD COLUMN findings TEXT;
 
+-- What runs ask of people, and how often a run was parked for it.
+ALTER TABLE executions ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE inputs (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  execution INTEGER NOT NULL REFERENCES executions (seq) ON DELETE CASCADE,
+  attempt INTEGER NOT NULL,
+  key TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  question TEXT NOT NULL,
+  options TEXT,
+  tool TEXT,
+  args TEXT,
+  asked_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  decision TEXT,
+  answer TEXT,
+  answered_by TEXT,
+  answered_at INTEGER,
+  CHECK ((decision IS NULL) = (answered_at IS NULL))
+) STRICT;
+
+CREATE INDEX inputs_execution ON inputs (execution);
+
+CREATE INDEX inputs_open ON inputs (seq) WHERE decision IS NULL;
+
 -- The views, with every column that was added above, always at the end.
 DROP VIEW execution_rows;
 
@@ -40,7 +67,7 @@ CREATE VIEW execution_rows AS
 SELECT
   e.seq, e.id, j.id AS job_id, e.version, e.at, e.last_at, e.slots, e.manual, e.status, e.reason, e.wake_at,
   e.priority, e.lane, e.owner, e.fence, e.attempt, e.retries, e.begun, e.cancel_at, e.started_at, e.ended_at,
-  e.agent, e.agent_id, e.usage, e.cost, e.cost_basis, e.error, e.job, e.findings
+  e.agent, e.agent_id, e.usage, e.cost, e.cost_basis, e.error, e.job, e.findings, e.asked
 FROM executions AS e
 JOIN jobs AS j ON j.seq = e.job;
 

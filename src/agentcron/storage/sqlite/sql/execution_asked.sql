@@ -1,0 +1,1 @@
+UPDATE executions SET asked = :asked WHERE seq = :seq
