@@ -23,7 +23,8 @@ DO $$
 DECLARE tables text;
 BEGIN
   SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO tables
-  FROM pg_tables WHERE schemaname = 'agentcron' AND tablename <> 'meta';
+  FROM pg_tables WHERE (schemaname = 'agentcron' AND tablename <> 'meta')
+    OR (schemaname = 'agentcron_dbos' AND tablename NOT IN ('dbos_migrations', 'application_versions', 'queues'));
   IF tables IS NOT NULL THEN EXECUTE 'TRUNCATE ' || tables || ' RESTART IDENTITY CASCADE'; END IF;
 END $$
 """

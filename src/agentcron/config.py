@@ -27,7 +27,9 @@ DEFAULT: Final = "default"
 _SCHEDULER_KEYS: Final = (
     "timezone",
     "default_agent",
+    "engine",
     "max_concurrent_agents",
+    "max_concurrent_everywhere",
     "evaluation_interval",
     "stop_grace",
 )
@@ -41,6 +43,7 @@ _SLIP: Final = 0.85
 _WANTED: Final = {
     "timezone": "text such as 'Europe/Berlin'",
     "default_agent": "the name of a definition",
+    "engine": "'local' or 'dbos'",
     "evaluation_interval": "a duration such as '1s'",
     "stop_grace": "a duration such as '30s'",
 }
@@ -71,7 +74,9 @@ class Config:
     store: Setting
     timezone: Setting
     default_agent: Setting
+    engine: Setting
     max_concurrent_agents: Setting
+    max_concurrent_everywhere: Setting
     evaluation_interval: Setting
     stop_grace: Setting
     retention: Mapping[str, Setting]
@@ -134,6 +139,8 @@ def load_config(
         store=place,
         timezone=setting("timezone", Setting(value=None)),
         default_agent=setting("default_agent", _default_agent(agents, path)),
+        engine=setting("engine", Setting(value="local")),
+        max_concurrent_everywhere=setting("max_concurrent_everywhere", Setting(value=None)),
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
@@ -143,25 +150,6 @@ def load_config(
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
         warnings=tuple(_odd_variables(environ)),
     )
-
-
-def machine_zone(environ: Mapping[str, str] | None = None) -> str:
-    """The IANA name of the machine's zone: ``TZ``, the link ``/etc/localtime``, ``/etc/timezone``, else UTC."""
-    environ = os.environ if environ is None else environ
-    named = environ.get("TZ", "").removeprefix(":")
-    candidates = [named.partition("zoneinfo/")[2] or named]
-    with contextlib.suppress(OSError):
-        candidates.append(str(Path("/etc/localtime").readlink()).partition("zoneinfo/")[2])
-    with contextlib.suppress(OSError):
-        candidates.append(Path("/etc/timezone").read_text("utf-8", "replace").strip())
-    for name in candidates:
-        if name:
-            try:
-                zone(name)
-            except InvalidScheduleError:
-                continue
-            return name
-    return "UTC"
 
 
 def _working_folder() -> Path:
@@ -231,7 +219,7 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     """The value as its setting needs it; ``text``: it comes from where everything is text. Raises ``ConfigError``
     saying what was expected."""
     try:
-        if name == "max_concurrent_agents":
+        if name in ("max_concurrent_agents", "max_concurrent_everywhere"):
             return Setting(value=_whole(value, 1, 100_000, text), origin=origin)
         if name == _IN_MS:
             return Setting(value=timedelta(milliseconds=_whole(value, 10, 3_600_000, text)), origin=origin)
@@ -239,6 +227,8 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
             raise ValueError("text that is not empty" if isinstance(value, str) else _WANTED[name])
         if name == "timezone":
             zone(value)
+        if name == "engine" and value not in ("local", "dbos"):
+            raise ValueError(_WANTED[name])
         if name in ("evaluation_interval", "stop_grace"):
             duration = parse_duration(value)
             if name == "evaluation_interval" and not timedelta(milliseconds=10) <= duration <= timedelta(hours=1):

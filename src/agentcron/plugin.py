@@ -34,6 +34,8 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
+from agentcron.engine.choosing import MakeEngine, engine_of
+from agentcron.engine.local import LocalEngine
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -142,7 +144,8 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        self._scheduler = scheduler = self._make_scheduler(store)
+        make = engine_of(self.config.engine, store, self.config.max_concurrent_everywhere)
+        self._scheduler = scheduler = self._make_scheduler(store, make)
         try:
             await scheduler.start()
         except BaseException:
@@ -568,7 +571,7 @@ class BackgroundJobsPlugin:
                     self._opened = True
         return self.storage
 
-    def _make_scheduler(self, store: JobStore) -> Scheduler:
+    def _make_scheduler(self, store: JobStore, make_engine: MakeEngine = LocalEngine) -> Scheduler:
         now = self._clock.now()
         node = Node(
             id=ids.node_id(), host=platform.node(), pid=os.getpid(), version=__version__, started_at=now, seen_at=now
@@ -586,6 +589,7 @@ class BackgroundJobsPlugin:
             self.config.retention,
             self._budgets,
             self._checker,
+            make_engine,
         )
 
     def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agentcron.config import Config, load_config, machine_zone, shown
+from agentcron.config import Config, load_config, shown
 from agentcron.errors import ConfigError
+from agentcron.machine_zone import machine_zone
 
 
 def read(folder: Path, toml: str | None = None, store: str | None = None, **environ: str) -> Config:

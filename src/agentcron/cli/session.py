@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from agentcron.config import Config, load_config, machine_zone
+from agentcron.config import Config, load_config
 from agentcron.errors import AgentDefinitionError
+from agentcron.machine_zone import machine_zone
 
 if TYPE_CHECKING:
     from agentcron.agents.factory import AgentFactoryPlugin
@@ -98,6 +99,8 @@ class Session:
             stop_grace=config.stop_grace.value,
             timezone=self.zone,
             budgets=config.budgets,
+            engine=config.engine.value,
+            max_concurrent_everywhere=config.max_concurrent_everywhere.value,
             base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )

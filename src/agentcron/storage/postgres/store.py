@@ -56,6 +56,7 @@ class PostgresStorage:
         connections: int = 4,
         locks_dir: str | Path | None = None,
     ) -> None:
+        self._given = url
         self._server = Server(url, schema)
         self._database = Database(self._server, connections)
         self._lease = lease
@@ -80,6 +81,11 @@ class PostgresStorage:
     @property
     def url(self) -> str:
         return self._server.url
+
+    @property
+    def dbos_url(self) -> str:
+        """The database as DBOS is told of it, with its password: never to be shown."""
+        return self._given
 
     @property
     def commits(self) -> int:

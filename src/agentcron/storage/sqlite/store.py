@@ -85,6 +85,11 @@ class SqliteStorage:
         return f"sqlite:///{self.path}"
 
     @property
+    def dbos_url(self) -> str:
+        """Where DBOS keeps its tables: in a file beside this one."""
+        return f"sqlite:///{self.path}-dbos"
+
+    @property
     def commits(self) -> int:
         """How many transactions this process has committed, for those who count them."""
         return self._writer.commits if self._writer is not None else 0

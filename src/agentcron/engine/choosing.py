@@ -1,0 +1,37 @@
+"""Which engine a setting names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from agentcron.engine.local import LocalEngine
+from agentcron.errors import ConfigError
+from agentcron.ports import JobStore
+
+ENGINES: Final = ("local", "dbos")
+
+MakeEngine = Callable[..., LocalEngine]
+"""Makes an engine of what ``LocalEngine`` is made of."""
+
+
+def engine_of(name: str, store: JobStore, everywhere: int | None) -> MakeEngine:
+    """The engine of this name for the store. Raises ``ConfigError`` where it is unknown, or cannot work on the store.
+
+    ``everywhere`` bounds the agents of all processes together.
+    """
+    if name == "local":
+        return LocalEngine
+    if name != "dbos":
+        raise ConfigError(f"engine: {name!r} is not one of {', '.join(ENGINES)}")
+    url = getattr(store, "dbos_url", None)
+    if url is None:
+        raise ConfigError(f"engine: dbos needs a store that several processes can use, not {store.url}; use Postgres")
+    try:
+        from agentcron.engine.dbos import DbosEngine
+    except ImportError as error:
+        raise ConfigError(
+            f"engine: dbos needs the extra 'distributed' ({error}); pip install 'agentcron[distributed]'"
+        ) from error
+    return partial(DbosEngine, url=url, everywhere=everywhere)
