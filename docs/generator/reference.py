@@ -28,8 +28,9 @@ _PAGES: Final = (
         "policies",
         "Policies",
         (
-            *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "ConversationMode", "Budget"),
-            *("BudgetAction", "Amount", "UsageLine", "Retention", "Source", "SourceKind", "Expectation", "CheckKind"),
+            *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "ConversationMode", "OnExpiry"),
+            *("Budget", "BudgetAction", "Amount", "UsageLine", "Retention", "Source", "SourceKind", "Expectation"),
+            "CheckKind",
         ),
     ),
     (
@@ -46,6 +47,7 @@ _PAGES: Final = (
         ("Execution", "ExecutionStatus", "ExecutionFilters", "domain.queries.Page", "Explanation", "Policy", "Usage",
          "CostBasis", "Conversation", "Findings", "Mark"),
     ),
+    ("inbox", "The inbox", ("Input", "InputKind", "Decision", "Question", "agent_ports.GoingOn")),
     (
         "agents",
         "Agents",

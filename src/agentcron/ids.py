@@ -30,9 +30,17 @@ def job_id() -> str:
 def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
-    since = now - _EPOCH
-    milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    return (milliseconds.to_bytes(6, "big") + _random()).hex()
+    return (_milliseconds(now) + _random()).hex()
+
+
+def made_since(instant: datetime) -> str:
+    """Sorts before the id of every execution that was made at ``instant`` or later, and after all earlier ones."""
+    return _milliseconds(instant).hex()
+
+
+def _milliseconds(instant: datetime) -> bytes:
+    since = instant - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000).to_bytes(6, "big")
 
 
 class _Random:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
-from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page
+from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
@@ -393,6 +393,26 @@ class BackgroundJobsPlugin:
         """One page of executions, newest first; ``limit`` is 1 to 10,000. With prompt and result, without
         conversation."""
         return await (await self._store()).list_executions(filters, max(1, min(limit, 10_000)))
+
+    async def latest_runs(self, job_ids: Sequence[str], limit: int = 20) -> dict[str, list[Execution]]:
+        """The newest runs of each of these jobs, newest first, without texts: one read, however many jobs."""
+        found: dict[str, list[Execution]] = {job_id: [] for job_id in job_ids}
+        for run in await (await self._store()).latest_runs(job_ids, max(1, min(limit, 100))):
+            found[run.job_id].append(run)
+        return found
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int = 1000) -> list[Execution]:
+        """What ran at some time from ``start`` to ``end``, the latest start first, without texts; ``limit`` is 1 to
+        10,000. A run that ended is left out where it was made more than a day before ``start``."""
+        return list(await (await self._store()).runs_between(start, end, max(1, min(limit, 10_000))))
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        """How many slots came to each final status since then; for stretches of about a day."""
+        return await (await self._store()).count_since(instant)
+
+    async def quarters(self, job_id: str, since: datetime) -> list[Quarter]:
+        """What became of a job's slots since then, by quarter of an hour; a range stands where it begins."""
+        return list(await (await self._store()).quarters(job_id, since))
 
     async def get_execution(self, execution_id: str) -> Execution | None:
         """The execution of this id, or of this unique beginning of one, with its texts; None where there is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,9 +14,10 @@ from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -239,6 +240,25 @@ class JobStore(Protocol):
 
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         """The row with the greatest ``at`` not after ``instant`` that is no manual run."""
+        ...
+
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        """The newest ``limit`` executions of each of these jobs that were begun, those of a job together and newest
+        first, without texts."""
+        ...
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        """What ran at some time from ``start`` to ``end``, the latest start first, without texts. One that was made
+        more than a day before ``start`` is left out once it has ended."""
+        ...
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        """How many slots came to each final status since then. One that was made more than a day before is not
+        counted."""
+        ...
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        """What became of a job's slots since then, by quarter of an hour; a range stands where it begins."""
         ...
 
     async def history_begins(self, job_id: str) -> datetime | None:

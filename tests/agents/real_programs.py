@@ -135,6 +135,7 @@ class Program:
         (home / ".gemini").mkdir(exist_ok=True)
         (home / ".gemini" / "settings.json").write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}')
         given["env"] |= {"GOOGLE_GEMINI_BASE_URL": f"{base}/gemini", "GEMINI_API_KEY": "k"}
+        given["env"]["GEMINI_CLI_TRUST_WORKSPACE"] = "true"
         if not self.acp:
             given["model"] = "gemini-2.5-flash"
 
@@ -179,6 +180,6 @@ PROGRAMS = {
         "gemini",
         ("run_shell_command", {"command": "rm x", "description": "d"}),
         ("read_file", {"file_path": "missing.txt"}),
-        ("--acp",),
+        ("--acp", "--model", "gemini-2.5-flash"),
     ),
 }

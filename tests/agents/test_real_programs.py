@@ -58,7 +58,8 @@ class Asked:
         agent = await self.agent(**more)
         began = time.monotonic()
         try:
-            return await agent.run("Say what you did.")
+            async with asyncio.timeout(100):
+                return await agent.run("Say what you did.")
         finally:
             await agent.close()
             self.seconds = time.monotonic() - began

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from agentcron import AgentOutcome, ExecutionStatus, Usage
+from agentcron.checks import matching
+from agentcron.checks.place import LookFailed
 from agentcron.testing import Delay
 from tests.checks.conftest import Bench, Site
 
@@ -68,6 +70,23 @@ async def test_the_answer_must_hold_an_expression(bench: Bench) -> None:
     assert await judged(bench, r"regex:^Total: \d+$", "Total: many") == (
         r"check: regex:^Total: \d+$: is not found in the answer"
     )
+
+
+async def test_an_expression_that_takes_for_ever_ends_in_a_second_of_work(bench: Bench) -> None:
+    assert await judged(bench, "regex:(a+)+$", "a" * 60 + "b") == (
+        "check: regex:(a+)+$: takes too long to be searched for; write it without repetitions within repetitions"
+    )
+
+
+async def test_an_answer_that_cannot_be_searched_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(pattern: str, text: str) -> bool:
+        raise LookFailed("takes too long")
+
+    monkeypatch.setattr(matching, "found", never)
+    bench.factory.then("a" * 60)
+    await bench.job(silent="regex:(a+)+$")
+    row = await bench.slot()
+    assert (row.status, row.silent) == (S.SUCCESS, False)
 
 
 async def test_the_answer_must_be_json_that_keeps_a_schema(bench: Bench) -> None:

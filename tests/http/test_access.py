@@ -29,6 +29,9 @@ NEEDED = {
     ("GET", "/api/v1/executions/{execution}"): "read",
     ("GET", "/api/v1/executions/{execution}/conversation"): "read",
     ("POST", "/api/v1/executions/{execution}/cancel"): "run",
+    ("GET", "/api/v1/inbox"): "read",
+    ("GET", "/api/v1/inbox/{input}"): "read",
+    ("POST", "/api/v1/inbox/{input}"): "run",
     ("GET", "/api/v1/preview"): "read",
     ("GET", "/api/v1/statistics"): "read",
     ("GET", "/api/v1/agents"): "read",
@@ -41,7 +44,7 @@ NEEDED = {
 
 
 def _place(path: str) -> str:
-    return path.replace("{job}", "nobody").replace("{execution}", "00")
+    return path.replace("{job}", "nobody").replace("{execution}", "00").replace("{input}", "zz")
 
 
 async def test_the_table_names_every_route_that_is_described(service: Service) -> None:

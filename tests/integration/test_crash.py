@@ -17,6 +17,7 @@ import pytest
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
+from agentcron.domain.policies import OnInterrupt
 from agentcron.plugin import BackgroundJobsPlugin
 
 SCHEDULER = """
@@ -32,6 +33,37 @@ async def main(store, on_interrupt, command):
     await asyncio.Event().wait()
 
 asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+"""
+MANY = """
+import asyncio, sys
+from datetime import UTC, datetime, timedelta
+from agentcron.agents.factory import AgentFactoryPlugin
+from agentcron.plugin import BackgroundJobsPlugin
+from agentcron.schedule import OnceSchedule
+
+called = 0
+
+async def work(prompt):
+    global called
+    called += 1
+    if called == 90:
+        print("all are open", flush=True)
+    await asyncio.Event().wait()
+
+async def main(store):
+    factory = AgentFactoryPlugin(
+        {"work": {"kind": "python", "callable": work}}, default_definition="work", max_concurrent_agents=90
+    )
+    plugin = BackgroundJobsPlugin(storage_plugin=store, agent_factory=factory)
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    modes = ("record", "retry", "resume")
+    await asyncio.gather(
+        *(plugin.create_job(f"{n}", OnceSchedule(at), "go", on_interrupt=modes[n % 3]) for n in range(90))
+    )
+    await plugin.start_background_execution()
+    await asyncio.Event().wait()
+
+asyncio.run(main(sys.argv[1]))
 """
 # The agent says its pid and hangs.
 AGENT = "import os, sys, time; open(sys.argv[1], 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
@@ -100,6 +132,44 @@ async def test_a_job_that_allows_it_is_tried_again_after_its_agent_is_gone(tmp_p
             run = await _until_open(plugin, False)
             assert (run.status, run.attempt, run.result) == (ExecutionStatus.SUCCESS, 2, "second attempt")
             assert seen == [False]
+
+
+async def test_of_very_many_runs_of_a_killed_scheduler_each_goes_its_own_way_and_one_line_tells(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = str(tmp_path / "s.sqlite")
+    _kill_with_very_many_open(store)
+    factory = AgentFactoryPlugin({"work": {"kind": "python", "callable": _answer}}, default_definition="work")
+    async with BackgroundJobsPlugin(storage_plugin=store, agent_factory=factory) as plugin:
+        async with asyncio.timeout(20):
+            while (await plugin.get_statistics()).total_executions < 90:
+                await asyncio.sleep(0.02)
+        runs = {run.job_id: run for run in await plugin.get_executions(limit=100)}
+        jobs = await plugin.get_jobs()
+        found = {mode: {_told(runs[job.id]) for job in jobs if job.on_interrupt == mode} for mode in OnInterrupt}
+        assert found == {
+            "record": {(ExecutionStatus.INCOMPLETE, "lost", 1)},
+            "retry": {(ExecutionStatus.SUCCESS, None, 2)},
+            "resume": {(ExecutionStatus.SUCCESS, None, 1)},
+        }
+        assert {(job.open, job.running, job.runs) for job in jobs} == {(0, 0, 1)}
+        assert {job.totals.success + job.totals.incomplete for job in jobs} == {1}
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert "90 open runs were settled: " in told[0]
+    assert "30 INCOMPLETE (lost)" in told[0]
+    assert "its scheduler was gone while it ran" in told[0]
+
+
+def _kill_with_very_many_open(store: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", MANY, store], stdout=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stdout is not None
+        assert scheduler.stdout.readline() == "all are open\n"
+        scheduler.kill()
+
+
+def _told(run: Execution) -> tuple[ExecutionStatus, str | None, int]:
+    return run.status, run.reason, run.attempt
 
 
 @linux

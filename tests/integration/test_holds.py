@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentcron import OnceSchedule, SqliteStorage
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.errors import AgentError
 from agentcron.testing import create_test_environment
@@ -47,6 +51,19 @@ async def test_runs_wait_until_the_provider_may_be_asked_again(caplog: pytest.Lo
         await env.advance(121)
         for job_id in (first, second):
             assert (await env.runs(job_id))[0].status is _E.SUCCESS
+
+
+async def test_what_was_waited_for_is_forgotten_once_another_provider_asks_to_wait(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    async with create_test_environment(storage_plugin=SqliteStorage(path)) as env:
+        env.agent_factory.then(busy(100), "done", busy(100))
+        await env.plugin.start_background_execution()
+        await env.plugin.create_job("first", OnceSchedule(env.clock.now() + timedelta(minutes=1)), "p", agent="x")
+        await env.advance(181)
+        await env.plugin.create_job("second", OnceSchedule(env.clock.now() + timedelta(minutes=1)), "p", agent="y")
+        await env.advance(61)
+    with closing(sqlite3.connect(path)) as connection:
+        assert [agent for (agent,) in connection.execute("SELECT agent FROM holds")] == ["y"]
 
 
 async def test_a_model_that_is_told_to_wait_names_its_provider() -> None:

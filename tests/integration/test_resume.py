@@ -6,15 +6,19 @@ The scheduler is a real process, the model a server on this machine that counts 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentcron.domain.inputs import Decision, Given, InputKind
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.queries import ExecutionFilters
@@ -98,13 +102,21 @@ class Place:
         try:
             [run] = (await store.list_executions(ExecutionFilters(), 5)).items
             assert await store.load_steps(run.id, 1) == []
-            return run
+            whole = await store.get_execution(run.id)
+            assert whole is not None
+            return whole
         finally:
             await store.close()
 
     @property
     def notes(self) -> list[int]:
         return [int(line) for line in (self._folder / "notes").read_text().split()]
+
+    def asks(self) -> bool:
+        """Whether a run waits for a person, read from beside the scheduler."""
+        with contextlib.closing(sqlite3.connect(self.store.removeprefix("sqlite:///"))) as connection:
+            found: int = connection.execute("SELECT count(*) FROM inputs").fetchone()[0]
+            return found > 0
 
     async def stuck(self) -> None:
         await until((self._folder / "stuck").exists)
@@ -134,19 +146,34 @@ async def test_after_a_kill_only_the_call_in_flight_is_paid_for_again(tmp_path: 
     assert (run.usage.requests, run.usage.tool_calls, run.usage.input_tokens) == (MODEL_CALLS, TOOL_CALLS, 90)
 
 
-async def test_a_tool_whose_outcome_is_unknown_is_not_called_again(tmp_path: Path, model: Model) -> None:
+async def test_a_tool_whose_outcome_is_unknown_waits_for_a_person(tmp_path: Path, model: Model) -> None:
     place = Place(tmp_path, "sqlite", model)
     process = await place.start(stuck_at=3)
     await place.stuck()
     process.kill()
     await process.wait()
-    run = await place.finish()
-    assert (run.status, run.reason) == (ExecutionStatus.INCOMPLETE, "unknown_step")
-    assert "note had been called when the scheduler died" in (run.error or "")
+    process = await place.start()
+    await until(place.asks)
+    process.kill()
+    await process.wait()
     assert place.notes == [0, 1, 2, 3]
     assert model.requests == 4
+    store = open_storage(place.store)
+    await store.open()
+    [asked] = await store.list_inputs()
+    assert (asked.kind, asked.tool) == (InputKind.UNKNOWN_CALL, "note")
+    assert asked.question.startswith("note had been called when the scheduler died")
+    assert await store.answer_input(
+        asked.id, Given(decision=Decision.ANSWERED, answer="3 is in the book"), datetime.now(UTC)
+    )
+    await store.close()
+    run = await place.finish()
+    assert (run.status, run.attempt, run.retries) == (ExecutionStatus.SUCCESS, 1, 0)
+    assert place.notes == list(range(TOOL_CALLS))
+    assert model.requests == MODEL_CALLS
     assert run.usage is not None
-    assert run.usage.requests == 4
+    assert run.usage.requests == MODEL_CALLS
+    assert "3 is in the book" in json.dumps(run.conversation.native if run.conversation is not None else None)
 
 
 async def test_a_tool_that_is_safe_to_repeat_is_called_again(tmp_path: Path, model: Model) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic_ai import Agent, ModelRetry, StructuredDict
+from pydantic_ai import Agent, DeferredToolRequests, ModelRetry, StructuredDict
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.providers import infer_provider_class
@@ -57,8 +57,8 @@ def build(
         agent: Agent[None, Any] = Agent(
             built,
             instructions=choice.instructions,
-            output_type=str if choice.output_schema is None else _form(choice.output_schema),
-            toolsets=toolsets(where, choice.tools, choice.servers, around),
+            output_type=_output(choice),
+            toolsets=_toolsets(where, choice, around),
             name="agentcron",
             capabilities=_journaled() if journal else None,
             defer_model_check=True,
@@ -74,6 +74,20 @@ def build(
     return agent, variable
 
 
+def _output(choice: ModelChoice) -> Any:
+    form = str if choice.output_schema is None else _form(choice.output_schema)
+    return [form, DeferredToolRequests] if choice.may_ask else form
+
+
+def _toolsets(where: str, choice: ModelChoice, around: Surroundings) -> list[Any]:
+    found: list[Any] = list(toolsets(where, choice.tools, choice.servers, around))
+    if choice.ask_person:
+        from agentcron.agents.model_asking import asking_tools
+
+        found.append(asking_tools())
+    return found
+
+
 def _journaled() -> list[Any]:
     # Imported where a job wants it: the base for durable execution is large.
     from agentcron.agents.model_journal import JournalCapability
@@ -85,7 +99,7 @@ def _form(schema: Mapping[str, Any]) -> Any:
     return StructuredDict(dict(schema), name=str(schema.get("title", "answer")))
 
 
-def _judge(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def _judge(schema: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Models are told the form and do not always keep to it: one that does not is asked again."""
     import jsonschema
 
@@ -93,7 +107,9 @@ def _judge(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], dict[str, An
     kind.check_schema(dict(schema))
     validator = kind(dict(schema))
 
-    def judge(answer: dict[str, Any]) -> dict[str, Any]:
+    def judge(answer: Any) -> Any:
+        if isinstance(answer, DeferredToolRequests):
+            return answer
         error = jsonschema.exceptions.best_match(validator.iter_errors(answer))
         if error is not None:
             raise ModelRetry(f"{error.json_path}: {error.message}")

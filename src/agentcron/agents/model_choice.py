@@ -11,8 +11,8 @@ from agentcron.agents.model_tools import ServerChoice, ToolChoice, servers_of, t
 from agentcron.agents.recipes import Surroundings, Values, nearest, shown
 from agentcron.redaction import is_reference
 
-KEYS: Final = ("model", "base_url", "api_key", "instructions", "mcp_servers", "output_schema", "request_timeout",
-               "settings", "tools")  # fmt: skip
+KEYS: Final = ("ask_person", "model", "base_url", "api_key", "instructions", "mcp_servers", "output_schema",
+               "request_timeout", "settings", "tools")  # fmt: skip
 _SETTINGS: Final = (
     "extra_body",
     "frequency_penalty",
@@ -44,7 +44,14 @@ class ModelChoice:
     tools: tuple[ToolChoice, ...] = ()
     servers: tuple[ServerChoice, ...] = ()
     output_schema: Mapping[str, Any] | None = None
+    ask_person: bool = False
     instance: Any = None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a run may have to wait for a person."""
+        asks = [one.needs_approval for one in self.tools] + [one.needs_approval for one in self.servers]
+        return self.ask_person or any(asks)
 
 
 def choice_of(given: Values, around: Surroundings) -> ModelChoice:
@@ -81,8 +88,16 @@ def choice_of(given: Values, around: Surroundings) -> ModelChoice:
         tools=tools_of(given, around),
         servers=servers_of(given),
         output_schema=_schema(given),
+        ask_person=_flag(given, "ask_person"),
         instance=instance,
     )
+
+
+def _flag(given: Values, key: str) -> bool:
+    value = given.raw(key)
+    if value is not None and not isinstance(value, bool):
+        raise given.refuse(key, f"true or false is needed, not {shown(value)}")
+    return bool(value)
 
 
 def _schema(given: Values) -> Mapping[str, Any] | None:

@@ -51,7 +51,14 @@ class _Backend(JournalCallableOperationBackend[_Config]):
         steps = STEPS.get()
         # Only a call of a tool has an effect; what is asked of a model is paid once more and harms nobody.
         safe = not isinstance(operation_id, ToolsetCallToolId) or config["repeat"]
-        return await body() if steps is None else await steps.step(name, body, repeatable=safe)
+        if steps is None:
+            return await body()
+        return await steps.step(name, body, repeatable=safe, instead=None if safe else _said)
+
+
+async def _said(text: str) -> Any:
+    """A person's word as the answer of a tool, in the form in which pydantic-ai's ``CallToolResult`` is kept."""
+    return {"kind": "tool_return", "result": text}
 
 
 class JournalCapability(BaseDurabilityCapability[None]):

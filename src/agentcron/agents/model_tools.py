@@ -17,18 +17,20 @@ from agentcron.redaction import is_reference
 if TYPE_CHECKING:
     from pydantic_ai import AbstractToolset
 
-_SERVER_KEYS: Final = ("command", "cwd", "env", "url", "headers", "safe_to_repeat")
-_TOOL_KEYS: Final = ("call", "safe_to_repeat")
+_SERVER_KEYS: Final = ("command", "cwd", "env", "url", "headers", "needs_approval", "safe_to_repeat")
+_TOOL_KEYS: Final = ("call", "needs_approval", "safe_to_repeat")
 # Under this key of a tool's metadata stands whether a call may be made again when its outcome is unknown.
 REPEAT: Final = "agentcron"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolChoice:
-    """A function, or where it is imported from; ``safe_to_repeat``: a second call does no harm."""
+    """A function, or where it is imported from; ``safe_to_repeat``: a second call does no harm; ``needs_approval``: a
+    person is asked before each call."""
 
     call: Any
     safe_to_repeat: bool = False
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,7 @@ class ServerChoice:
     url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     safe_to_repeat: bool = False
+    needs_approval: bool = False
 
 
 def tools_of(given: Values, around: Surroundings) -> tuple[ToolChoice, ...]:
@@ -71,7 +74,8 @@ def toolsets(
         functions: list[Tool[None]] = []
         for one in tools:
             call = imported(where, one.call, key="tools") if isinstance(one.call, str) else one.call
-            functions.append(Tool(call, metadata={REPEAT: {"repeat": one.safe_to_repeat}}))
+            known = {REPEAT: {"repeat": one.safe_to_repeat}}
+            functions.append(Tool(call, metadata=known, requires_approval=one.needs_approval))
         found.append(FunctionToolset(functions, id="tools"))
     return found + [_toolset(where, one, around) for one in servers]
 
@@ -81,10 +85,22 @@ def printed(tools: Sequence[ToolChoice], servers: Sequence[ServerChoice]) -> dic
     said: dict[str, Any] = {}
     if tools:
         names = [one.call if isinstance(one.call, str) else _name(one.call) for one in tools]
-        said["tools"] = [[name, one.safe_to_repeat] for name, one in zip(names, tools, strict=True)]
+        said["tools"] = [
+            [name, one.safe_to_repeat, *(["approval"] if one.needs_approval else [])]
+            for name, one in zip(names, tools, strict=True)
+        ]
     if servers:
         said["mcp_servers"] = [
-            [one.name, list(one.command), one.url, one.cwd, dict(one.env), dict(one.headers)] for one in servers
+            [
+                one.name,
+                list(one.command),
+                one.url,
+                one.cwd,
+                dict(one.env),
+                dict(one.headers),
+                *(["approval"] if one.needs_approval else []),
+            ]
+            for one in servers
         ]
     return said
 
@@ -98,9 +114,11 @@ def _tool(given: Values, wanted: Any, around: Surroundings) -> ToolChoice:
     for key in values:
         if key not in _TOOL_KEYS:
             raise given.refuse("tools", f"{key} is not a key of a tool; {nearest(str(key), _TOOL_KEYS)}")
-    call, safe = values.get("call"), values.get("safe_to_repeat", False)
-    if not isinstance(safe, bool):
-        raise given.refuse("tools", f"safe_to_repeat is true or false, not {shown(safe)}")
+    call = values.get("call")
+    for key in ("safe_to_repeat", "needs_approval"):
+        if not isinstance(values.get(key, False), bool):
+            raise given.refuse("tools", f"{key} is true or false, not {shown(values[key])}")
+    safe, asks = values.get("safe_to_repeat", False), values.get("needs_approval", False)
     if isinstance(call, str):
         # Whoever may write a definition chooses among these; text that imports code is not taken from anywhere else.
         if not any(fnmatchcase(call, pattern) for pattern in around.allowed_tools):
@@ -111,7 +129,7 @@ def _tool(given: Values, wanted: Any, around: Surroundings) -> ToolChoice:
             raise given.refuse("tools", f"{shown(call)} cannot be read; write package.module:function")
     elif not callable(call):
         raise given.refuse("tools", f"{shown(call)} is no function; write package.module:function")
-    return ToolChoice(call=call, safe_to_repeat=safe)
+    return ToolChoice(call=call, safe_to_repeat=safe, needs_approval=asks)
 
 
 def _server(given: Values, name: str, values: Mapping[str, Any]) -> ServerChoice:
@@ -138,6 +156,7 @@ def _server(given: Values, name: str, values: Mapping[str, Any]) -> ServerChoice
         url=url,
         cwd=values.get("cwd"),
         safe_to_repeat=bool(values.get("safe_to_repeat", False)),
+        needs_approval=bool(values.get("needs_approval", False)),
         **tables,
     )
 
@@ -170,4 +189,5 @@ def _toolset(where: str, server: ServerChoice, around: Surroundings) -> Abstract
         )
     # A tool that fails is told to the model as it is; a limit on tool calls bounds how often it tries again.
     toolset: AbstractToolset[None] = MCPToolset(transport, id=f"mcp-{server.name}", tool_error_behavior="failed")
-    return toolset.with_metadata(**{REPEAT: {"repeat": server.safe_to_repeat}})
+    toolset = toolset.with_metadata(**{REPEAT: {"repeat": server.safe_to_repeat}})
+    return toolset.approval_required() if server.needs_approval else toolset

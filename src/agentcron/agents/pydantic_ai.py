@@ -13,6 +13,7 @@ import json
 import sys
 import weakref
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.model_choice import KEYS, ModelChoice, choice_of
@@ -20,11 +21,12 @@ from agentcron.agents.model_tools import printed
 from agentcron.agents.recipes import Done, OneRun, Surroundings, Values
 from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis
-from agentcron.errors import AgentDefinitionError, LimitReached
+from agentcron.errors import AgentDefinitionError, AgentError, LimitReached
 from agentcron.redaction import is_reference
 
 if TYPE_CHECKING:
-    from pydantic_ai import Agent
+    from pydantic_ai import Agent, DeferredToolResults
+    from pydantic_ai import Conversation as Native
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.usage import RunUsage
 
@@ -62,23 +64,22 @@ class PydanticAgent(OneRun):
         self._usage: RunUsage | None = None
 
     async def run(self, prompt: str) -> AgentOutcome:
-        from pydantic_ai import capture_run_messages
-        from pydantic_ai.usage import RunUsage
+        from pydantic_ai import DeferredToolRequests, capture_run_messages
 
         from agentcron.agents.model_limits import RunLimits
 
-        self._usage = RunUsage()
+        history, results, self._usage = self._begin()
         # The price list knows providers by name; behind another address the same name may cost anything.
         priced = self._choice.base_url is None
         limits = RunLimits(self._context.limits, lambda: self._messages, priced=priced)
-        history = _history(self._context.conversation)
         with capture_run_messages() as self._messages, _through(self._context.steps):
             try:
                 # Entered, it closes its connections when the last run that shares it ends.
                 async with self._agent:
                     result = await self._agent.run(
-                        prompt,
+                        prompt if results is None else None,
                         message_history=history,
+                        deferred_tool_results=results,
                         usage=self._usage,
                         usage_limits=limits,
                         model_settings=self._settings(),
@@ -95,8 +96,30 @@ class PydanticAgent(OneRun):
                 raise told from error
         self._messages = result.all_messages()
         said = result.output
+        if isinstance(said, DeferredToolRequests):
+            from agentcron.agents.model_asking import questions_of
+
+            asking = questions_of(said)
+            return replace(self._answer("", conversation_id=result.conversation.conversation_id), asking=asking)
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False, separators=(",", ":"))
         return self._answer(text, conversation_id=result.conversation.conversation_id)
+
+    def _begin(self) -> tuple[list[ModelMessage] | None, DeferredToolResults | None, RunUsage]:
+        """What the run goes on with: the messages, what people said of the calls that it stopped at, and what it had
+        used until then, which its limits count too."""
+        from pydantic_ai.usage import RunUsage
+
+        gone_on = self._context.going_on
+        if gone_on is None or gone_on.conversation is None:
+            return _messages(self._context.conversation), None, RunUsage()
+        from agentcron.agents.model_asking import results_of
+
+        kept = _native(gone_on.conversation)
+        results = results_of(gone_on.answers, kept.messages) if kept is not None else None
+        if kept is None or results is None:
+            # Begun afresh it would call again what was called already.
+            raise AgentError("what was said before the question was not kept whole, it cannot go on", kind="parked")
+        return list(kept.messages), results, kept.usage
 
     def so_far(self) -> AgentOutcome | None:
         """What a run that was cut or that failed had said and used until then."""
@@ -154,16 +177,21 @@ def _through(steps: Steps | None) -> Iterator[None]:
         STEPS.reset(token)
 
 
-def _history(kept: Conversation | None) -> list[ModelMessage] | None:
+def _messages(kept: Conversation | None) -> list[ModelMessage] | None:
     """The messages to go on with. One of another kind of agent, or that is not whole, is none: the job's definition was
     changed, and a run that begins afresh is better than none."""
+    native = _native(kept)
+    return list(native.messages) if native is not None else None
+
+
+def _native(kept: Conversation | None) -> Native | None:
     if kept is None or kept.format != FORMAT:
         return None
     from pydantic import ValidationError
     from pydantic_ai import ConversationTypeAdapter
 
     try:
-        return list(ConversationTypeAdapter.validate_python(kept.native).messages)
+        return ConversationTypeAdapter.validate_python(kept.native)
     except ValidationError:
         return None
 
@@ -231,6 +259,7 @@ class PydanticRecipe:
             "instructions": choice.instructions,
             "request_timeout": choice.request_timeout,
             "settings": dict(choice.settings),
+            **({"ask_person": True} if choice.ask_person else {}),
             **({"output_schema": choice.output_schema} if choice.output_schema is not None else {}),
             **printed(choice.tools, choice.servers),
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcron.checks.place import LookFailed, Place
+from agentcron.domain.answers import is_silent, silence_of
 from agentcron.domain.checks import CheckKind, SourceKind, argv_of
 from agentcron.domain.findings import Mark
 from agentcron.domain.outcomes import AgentOutcome
@@ -30,6 +31,15 @@ class Checker:
     ) -> None:
         self._base_dir = base_dir
         self._environ = environ
+
+    async def is_silent(self, rule: str | None, answer: str) -> bool:
+        """Whether the answer has nothing to tell by the job's rule. Raises ``LookFailed`` where that cannot be said."""
+        expression = silence_of(rule)
+        if expression is None or not answer.strip():
+            return is_silent(rule, answer)
+        from agentcron.checks import matching
+
+        return await matching.found(expression, answer)
 
     async def check(self, spec: JobSpec) -> None:
         """Raise ``InvalidJobError`` for what could never be looked at: a missing program, repository, library or

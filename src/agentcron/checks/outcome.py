@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agentcron.checks import files, programs, web
+from agentcron.checks import files, matching, programs, web
 from agentcron.checks.place import LookFailed, Place
 from agentcron.domain.checks import CheckKind, Expectation, argv_of
 from agentcron.domain.findings import Mark
@@ -47,8 +47,7 @@ async def _one(one: Expectation, run: Run, place: Place) -> str | None:
         case CheckKind.CHANGED:
             return await _changed(one, run, place)
         case CheckKind.REGEX:
-            found = re.search(one.value, run.answer.output, re.MULTILINE)
-            return None if found else "is not found in the answer"
+            return None if await matching.found(one.value, run.answer.output) else "is not found in the answer"
         case CheckKind.SCHEMA:
             return _fits(one.value, run.answer.output, place)
         case CheckKind.COMMAND:

@@ -60,9 +60,12 @@ async def _ended(session: Session, plugin: BackgroundJobsPlugin, execution_id: s
         try:
             return await asyncio.wait_for(plugin.wait_for_execution(execution_id), _LOOK_AGAIN)
         except TimeoutError:
+            left = await plugin.get_execution(execution_id)
+            if left is not None and left.status is ExecutionStatus.AWAITING_INPUT:
+                # It may take a day: a script that waits here must not hang at a question that nobody sees.
+                return left
             if await plugin.scheduler_alive():
                 continue
-            left = await plugin.get_execution(execution_id)
             if left is not None and left.status is ExecutionStatus.RUNNING:
                 session.say("the scheduler was lost while it ran; 'agentcron start' settles it")
                 return left
@@ -72,6 +75,8 @@ async def _ended(session: Session, plugin: BackgroundJobsPlugin, execution_id: s
 
 def _outcome(job: Job, execution: Execution) -> str:
     head = f"{job.name}  {execution.id}  {execution.status.value}"
+    if execution.status is ExecutionStatus.AWAITING_INPUT:
+        return f"{head}\nit waits for a person; see: agentcron inbox {job.name}"
     if not execution.final:
         return head
     head += f" ({execution.reason})" if execution.reason else ""

@@ -28,9 +28,11 @@ _FIRST: Final = "first"
 @click.option("--no-scheduler", is_flag=True, help="Serve HTTP alone; another process runs the jobs.")
 @click.option("--allow-host", "more_hosts", multiple=True, metavar="NAME", help="Answer under this name too.")
 def serve_command(session: Session, host: str, port: int, no_scheduler: bool, more_hosts: tuple[str, ...]) -> int:
-    """Run due jobs and serve the HTTP API until Ctrl-C. Only this machine can reach it unless --host says more.
+    """Run due jobs, serve the dashboard and the HTTP API until Ctrl-C. Only this machine can reach it unless --host
+    says more.
 
-    At the first start a token is made and shown once; 'agentcron token create' makes more.
+    Each start prints a link that logs one browser in. At the first start a token is made and shown once; 'agentcron
+    token create' makes more.
 
     Example: agentcron serve --port 8642
     """
@@ -62,9 +64,13 @@ def serve_command(session: Session, host: str, port: int, no_scheduler: bool, mo
                 session.say(f"a token for you (admin), shown this once: {secret}")
             if not server.is_loopback(host):
                 session.say("others can reach this and it is not encrypted; put a proxy with TLS before it")
-            session.say(f"agentcron serves {shown}/api/v1")
+            session.say(f"agentcron serves {shown}")
+            code = await asyncio.to_thread(app.state.sessions.link, SystemClock().now())
+            link = f"{shown}/login/{code}" if code is not None else None
+            if link is not None:
+                session.say(f"open {link}   (logs one browser in, once, within an hour)")
             if session.json:
-                session.emit({"url": shown, "token": secret}, "")
+                session.emit({"url": shown, "token": secret, "login": link}, "")
 
         try:
             return await foreground(session, plugin, None, scheduling=not no_scheduler, begin=begin, end=serving.close)

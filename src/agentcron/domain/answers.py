@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Final
 
 from agentcron.domain.checks import check_regex
@@ -26,16 +24,19 @@ def said_failed(marker: str | None, answer: str) -> str | None:
     return first[len(marker) :].strip(_DRESS) or "the agent says that it failed, and not why"
 
 
+def silence_of(rule: str | None) -> str | None:
+    """The regular expression that makes an answer silent where it is found; None for a rule of another kind."""
+    return rule[len(_REGEX) :] if rule is not None and rule.startswith(_REGEX) else None
+
+
 def is_silent(rule: str | None, answer: str) -> bool:
-    """Whether the answer has nothing to tell: its first or last line is the marker, ``regex:…`` is found in it, or
-    it is empty. Without a rule every answer is to be told."""
+    """Whether the answer has nothing to tell: its first or last line is the marker, or it is empty. Without a rule
+    every answer is to be told. A rule with an expression is judged by whoever may search for it."""
     if rule is None:
         return False
     lines = [stripped for line in answer.splitlines() if (stripped := line.strip(_DRESS))]
     if not lines:
         return True
-    if rule.startswith(_REGEX):
-        return _compiled(rule[len(_REGEX) :]).search(answer) is not None
     return rule in (lines[0], lines[-1])
 
 
@@ -49,8 +50,3 @@ def check_marker(name: str, text: str | None) -> None:
         )
     if name == "silent" and text.startswith(_REGEX):
         check_regex(name, text[len(_REGEX) :])
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.MULTILINE)

@@ -29,20 +29,29 @@ class Decision(StrEnum):
     """What a person said."""
 
     APPROVED = "approved"
+    """The tool may be called."""
     DENIED = "denied"
+    """It may not, or there is no answer; the text says why."""
     ANSWERED = "answered"
+    """The text is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What an agent asks. ``key`` is the agent's own name for it, the same when the run goes on."""
+    """What an agent asks, in ``AgentOutcome.asking``."""
 
     key: str
+    """The agent's own name for it, by which it finds the answer when the run goes on."""
     kind: InputKind
+    """What is asked."""
     question: str
+    """In one or several lines."""
     options: tuple[str, ...] = ()
+    """What a question may be answered with; empty: any text."""
     tool: str | None = None
+    """The tool that is to be called, or was."""
     args: Any = None
+    """What it is called with, a JSON value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

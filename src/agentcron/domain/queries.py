@@ -60,6 +60,15 @@ class ExecutionFilters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quarter:
+    """How many slots of a job that lie in the quarter of an hour from ``at`` on came to ``status``."""
+
+    at: datetime
+    status: ExecutionStatus
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
     """Jobs whose ``next_run`` has come, soonest first, and when the next other one is due."""
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from agentcron.checks.checker import Checker
 from agentcron.checks.place import LookFailed
-from agentcron.domain.answers import is_silent
 from agentcron.domain.checks import CheckKind
 from agentcron.domain.findings import Findings
 from agentcron.domain.model import Execution
@@ -122,6 +121,7 @@ class Gatekeeper:
         run.closing = None
         try:
             problem = await self._judged(run, spec, done, seconds) if spec.expect else None
+            silent = problem is None and await self._silent(spec, done)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None:
@@ -130,7 +130,14 @@ class Gatekeeper:
             return Cut(cause=cause, message="cut while its outcome was checked", answer=done.answer)
         if problem is not None:
             return Failed(kind="check", message=f"check: {problem}", answer=done.answer)
-        return replace(done, silent=is_silent(spec.silent, done.answer.output))
+        return replace(done, silent=silent)
+
+    async def _silent(self, spec: JobSpec, done: Done) -> bool:
+        try:
+            return await self._checker.is_silent(spec.silent, done.answer.output)
+        except LookFailed as error:
+            self._log.warning(f"{spec.name}: silent: {error}; the answer is told")
+            return False
 
     async def _judged(self, run: Run, spec: JobSpec, done: Done, seconds: float) -> str | None:
         execution = run.execution

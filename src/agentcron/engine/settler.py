@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from agentcron.domain.parking import told as told_of
+from agentcron.domain.model import Execution
+from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
 STORE_RETRY: Final = timedelta(seconds=1)
+# More than so many that end by one cause share a line.
+TOLD_ONE_BY_ONE: Final = 20
 # What hears how a settlement fared: None where it is kept or somebody else was first, else why no store can keep it.
 Heard = Callable[[Exception | None], None]
 
@@ -59,6 +63,17 @@ class Settler:
             raise heard[0]
         return waiting.kept
 
+    async def settle_all(self, settlements: Sequence[tuple[Settlement, str]]) -> int:
+        """Keep the settlements, each with the name of its job, in one write; answers how many rows did not belong to
+        somebody else. Raises what no store can keep, when all others are kept."""
+        heard: list[Exception | None] = []
+        group = [Waiting(settlement, name, heard.append) for settlement, name in settlements]
+        await self._keep(group, told_together=len(group) > TOLD_ONE_BY_ONE)
+        errors = [error for error in heard if error is not None]
+        if errors:
+            raise errors[0]
+        return sum(waiting.kept for waiting in group)
+
     def give_up(self) -> None:
         """Write what can be written; do not wait for a store that fails. The next start settles those rows."""
         self._given_up = True
@@ -71,7 +86,7 @@ class Settler:
         finally:
             self._task = None
 
-    async def _keep(self, group: Sequence[Waiting]) -> None:
+    async def _keep(self, group: Sequence[Waiting], *, told_together: bool = False) -> None:
         failing = False
         while True:
             try:
@@ -102,13 +117,15 @@ class Settler:
         for waiting, was_kept in zip(group, kept, strict=True):
             waiting.kept = was_kept
             if was_kept:
-                self._tell(waiting)
+                self._hear(waiting, aloud=not told_together)
             else:
                 self._log.warning(
                     f"{waiting.name}: {waiting.settlement.after.id} was settled by somebody else; "
                     "this outcome comes too late"
                 )
             waiting.heard(None)
+        if told_together:
+            self._tell_all([waiting for waiting in group if waiting.kept])
 
     def _leave(self, group: Sequence[Waiting], error: StoreError) -> None:
         self._log.error(f"the outcome of {_named(group)} is lost, the next start tells its run as lost: {error}")
@@ -122,29 +139,52 @@ class Settler:
             after.status, after.fence, after.attempt, after.end_time,
         )  # fmt: skip
 
+    def _hear(self, waiting: Waiting, *, aloud: bool) -> None:
+        if self._on_settled is not None:
+            self._on_settled(waiting.settlement)
+        if aloud:
+            self._tell(waiting)
+
+    def _tell_all(self, kept: Sequence[Waiting]) -> None:
+        """One line for very many runs that had the same end, with the first of them."""
+        if not kept:
+            return
+        words = Counter(_word(waiting.settlement.after) for waiting in kept)
+        ends = ", ".join(f"{count} {word}" for word, count in words.most_common())
+        detail = next((found for waiting in kept if (found := _detail(waiting.settlement))), None)
+        self._log.warning(
+            f"{len(kept)} open runs were settled: {ends}; {_named(kept)}" + (f": {detail}" if detail else "")
+        )
+
     def _tell(self, waiting: Waiting) -> None:
         """One line a run: what it came to, and why where it did not succeed."""
         settlement = waiting.settlement
-        if self._on_settled is not None:
-            self._on_settled(settlement)
-        after, closed = settlement.after, settlement.closed_attempt
-        detail = after.error or (closed.error if closed is not None else None)
-        if settlement.inputs:
-            detail = told_of(settlement.inputs)
+        after, detail = settlement.after, _detail(settlement)
         if settlement.hold is not None:
             detail = None  # told once for the provider, not again for each run that it sends away
         if detail is None and not self._log.telling:
             return
         tell = self._log.warning if detail else self._log.info
-        word = after.status.value + (f" ({after.reason})" if after.reason else "")
+        word = _word(after)
         if settlement.ended and after.duration is not None:
             word += f" after {after.duration.total_seconds():.3f}s"
         elif settlement.inputs and after.wake_at is not None:
             word += f" until {after.wake_at.isoformat(timespec='seconds')}"
         elif after.wake_at is not None:
             word += f", again at {after.wake_at.isoformat(timespec='seconds')}"
-        told = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"
-        tell(f"{told}: {detail}" if detail else told, job_id=after.job_id, execution_id=after.id)
+        line = f"{waiting.name}: {after.id} attempt {settlement.before.attempt}: {word}"
+        tell(f"{line}: {detail}" if detail else line, job_id=after.job_id, execution_id=after.id)
+
+
+def _detail(settlement: Settlement) -> str | None:
+    if settlement.inputs:
+        return told(settlement.inputs)
+    closed = settlement.closed_attempt
+    return settlement.after.error or (closed.error if closed is not None else None)
+
+
+def _word(after: Execution) -> str:
+    return after.status.value + (f" ({after.reason})" if after.reason else "")
 
 
 def _named(group: Sequence[Waiting]) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
-from agentcron.domain.inputs import Decision, Input
+from agentcron.domain.inputs import Decision, Input, InputKind
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.spec import JobSpec
@@ -39,7 +39,10 @@ class JournaledSteps:
 
     @property
     def run_id(self) -> str:
-        return f"{self._execution.id}.{self._execution.attempt}"
+        # Each stretch that begins with an answer has a journal of its own, and must not bear a name that stands in the
+        # conversation already. A call whose outcome is unknown goes on with the journal that knows of it.
+        stretch = sum(given.kind is not InputKind.UNKNOWN_CALL for given in self.answers.values())
+        return f"{self._execution.id}.{self._execution.attempt}" + (f".{stretch}" if stretch else "")
 
     async def step(
         self,

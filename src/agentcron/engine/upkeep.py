@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -27,7 +28,8 @@ STEP: Final = 2.0
 # How many seconds live owners have to renew their rows after a step, and after this process began: it may follow one.
 RENEWAL: Final = 4.0
 PRUNE_EVERY: Final = timedelta(hours=1)
-BATCH: Final = 500
+# So many rows are settled in one write: with 10,000 left open by a killed process a write each would take minutes.
+BATCH: Final = 1000
 
 
 class Upkeep:
@@ -84,33 +86,35 @@ class Upkeep:
         mine = {key for key, _ in self._engine.running}
         lapsed = [row for row in await self._store.lapsed(self._clock.now(), BATCH) if row.id not in mine]
         alive = {node.id for node in await self._store.nodes() if node.alive} if lapsed else set()
-        settled = 0
+        settled, cuts = 0, []
+        # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
+        believes = self._clock.steady() >= self._believing_until
         for execution in lapsed:
             if execution.status is ExecutionStatus.AWAITING_INPUT and execution.cancel_requested is None:
                 settled += await self._expire(execution)
                 continue
             cut = self._why(execution, alive)
-            # By a clock that was set every run looks overdue; who lives says in a moment how long it is to be believed.
-            if cut.cause is not CutCause.TIMEOUT or self._clock.steady() >= self._believing_until:
-                settled += await self._settle(execution, cut)
-        return settled
+            if believes or cut.cause is not CutCause.TIMEOUT:
+                cuts.append((execution, cut))
+        return settled + await self._settle(cuts)
 
     async def give_up_late(self) -> int:
         """Settle waiting slots that came too late while no scheduler was up; answers how many."""
         if any(node.alive and node.id != self._node for node in await self._store.nodes()):
             # Another scheduler was up: what waits, waits for a place or by policy.
             return 0
-        now, settled = self._clock.now(), 0
+        now = self._clock.now()
+        late: list[tuple[Execution, Outcome]] = []
         kept: set[str] = set()
         for execution in await self._store.open_executions():
             if execution.lane in kept:
                 continue
             spec = await self._spec_of(execution)
             if spec is not None and is_too_late(execution, spec, now):
-                settled += await self._settle(execution, Unneeded(cause=Needless.LATE))
+                late.append((execution, Unneeded(cause=Needless.LATE)))
             elif execution.lane is not None:
                 kept.add(execution.lane)
-        return settled
+        return sum([await self._settle(late[first : first + BATCH]) for first in range(0, len(late), BATCH)])
 
     async def prune(self) -> int:
         """Remove history beyond the retention, batch by batch; answers how many executions."""
@@ -145,13 +149,20 @@ class Upkeep:
             return Cut(cause=CutCause.TIMEOUT, message="timeout: still open long after its deadline")
         return Cut(cause=CutCause.LOST, message="its scheduler was gone while it ran")
 
-    async def _settle(self, execution: Execution, outcome: Outcome) -> bool:
-        spec = await self._spec_of(execution)
-        if spec is None:
-            return False
-        if execution.status is ExecutionStatus.RUNNING:
-            await self._end_processes(execution)
-        kept = await self._settler.settle(settle(execution, outcome, self._clock.now(), spec), spec.name)
+    async def _settle(self, outcomes: Sequence[tuple[Execution, Outcome]]) -> int:
+        """Settle these in one write; answers how many were still open."""
+        settlements = []
+        for execution, outcome in outcomes:
+            spec = await self._spec_of(execution)
+            if spec is None:
+                continue
+            # A process is recorded with the agent that it belongs to.
+            if execution.status is ExecutionStatus.RUNNING and execution.agent_id is not None:
+                await self._end_processes(execution)
+            settlements.append((settle(execution, outcome, self._clock.now(), spec), spec.name))
+        if not settlements:
+            return 0
+        kept = await self._settler.settle_all(settlements)
         self._engine.wake()
         return kept
 

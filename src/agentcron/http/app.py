@@ -21,6 +21,8 @@ from agentcron.http.events import EventRing
 from agentcron.http.guard import MAX_BODY, OPEN, Guard
 from agentcron.http.metrics import Metrics
 from agentcron.http.observed import ObservedStore
+from agentcron.http.pages import entrance, job_list, live, overview
+from agentcron.http.pages.sessions import Sessions
 from agentcron.http.problems import MEDIA_TYPE, Problem, problem_of
 from agentcron.observability import get_logger
 from agentcron.plugin import BackgroundJobsPlugin
@@ -56,20 +58,22 @@ def make_app(
     app = FastAPI(
         title="agentcron", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
-    app.state.plugin, app.state.service = plugin, service
+    app.state.plugin, app.state.service, app.state.sessions = plugin, service, Sessions(tokens)
     for router in (jobs.router, executions.router, inbox.router, system.router):
         app.include_router(router, prefix=API)
     if mcp is not None:
         app.router.routes.extend(mcp.routes)
     app.include_router(system.health)
     app.include_router(system.figures)
+    for pages in (entrance.entrance, entrance.router, live.router, overview.router, job_list.router):
+        app.include_router(pages)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(AgentcronError, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(Guard, tokens=tokens, hosts=hosts)
+    app.add_middleware(Guard, tokens=tokens, sessions=app.state.sessions, hosts=hosts)
     return app
 
 

@@ -9,20 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agentcron.access import TokenFile
 from agentcron.errors import StoreError
+from agentcron.http.pages.sessions import Sessions, read_session
 from agentcron.http.problems import Problem, problem_of
+from agentcron.ports import SystemClock
 
 # A prompt has at most 1 MiB; as JSON it may take more.
 MAX_BODY: Final = 4 << 20
 MAX_QUERY: Final = 8 << 10
-EVENTS: Final = "/api/v1/events"
+STREAMS: Final = frozenset({"/api/v1/events", "/live"})
 # What a monitor may ask without a token, and the description of the API, which holds nothing of the user's.
 OPEN: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
+# What a browser needs before its user has logged in.
+_ENTRANCE: Final = ("/login", "/login/", "/static/")
+_FOR_PROGRAMS: Final = ("/api/", "/mcp", "/metrics")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS: Final = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -37,13 +45,15 @@ _HEADERS: Final = {
 class Guard:
     """Refuses, in this order: a foreign host name, a foreign origin, a missing or wrong token, what is too large.
 
-    ``hosts`` are the names, without port, under which the server may be asked. The token that let a request in is
-    ``request.state.token``.
+    ``hosts`` are the names, without port, under which the server may be asked. Programs are let in by a token, which
+    is then ``request.state.token``; a browser at a page by its session, ``request.state.session``, else it is led to
+    the login.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: TokenFile, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: TokenFile, sessions: Sessions, hosts: Collection[str]) -> None:
         self._app = app
         self._tokens = tokens
+        self._sessions = sessions
         self._hosts = frozenset(name.lower() for name in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,29 +70,49 @@ class Guard:
             await send(message)
 
         try:
-            await self._check(scope)
+            elsewhere = await self._check(scope)
         except Problem as problem:
             await problem.response()(scope, receive, send_guarded)
         except StoreError as error:
             await problem_of(error).response()(scope, receive, send_guarded)
         else:
-            await self._app(scope, _limited(receive), send_guarded)
+            if elsewhere is not None:
+                await RedirectResponse(elsewhere, 303)(scope, receive, send_guarded)
+            else:
+                await self._app(scope, _limited(receive), send_guarded)
 
-    async def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> str | None:
+        """Where to send the browser instead; None where the request may go on. Raises ``Problem``."""
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             raise Problem(421, "this server does not answer under that name; use --allow-host NAME to add one")
         path: str = scope["path"]
-        if scope["method"] not in _SAFE or path == EVENTS:
+        if scope["method"] not in _SAFE or path in STREAMS:
             _check_origin(headers, hosts[0])
-        if path not in OPEN:
-            await self._let_in(scope, headers)
+        elsewhere = None
+        if "authorization" in headers or path.startswith(_FOR_PROGRAMS):
+            if path not in OPEN:
+                await self._let_in(scope, headers)
+        elif path not in OPEN and not _is_entrance(path):
+            elsewhere = await self._show_in(scope, headers)
         if len(scope["query_string"]) > MAX_QUERY:
             raise Problem(414, f"the query is longer than {MAX_QUERY} bytes")
         length = headers.get("content-length", "0")
         if length.isascii() and length.isdecimal() and int(length[:20]) > MAX_BODY:
             raise _too_large()
+        return elsewhere
+
+    async def _show_in(self, scope: Scope, headers: Headers) -> str | None:
+        cookies = cookie_parser(headers.get("cookie", ""))
+        session = await asyncio.to_thread(read_session, self._sessions, cookies, SystemClock().now())
+        if session is not None:
+            scope.setdefault("state", {})["session"] = session
+            return None
+        if scope["method"] not in _SAFE:
+            raise Problem(401, "you are not logged in any more; log in at /login, then do it again")
+        place = scope["path"] + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")
+        return "/login" if place == "/" else f"/login?{urlencode({'next': place})}"
 
     async def _let_in(self, scope: Scope, headers: Headers) -> None:
         kind, _, secret = headers.get("authorization", "").partition(" ")
@@ -98,6 +128,10 @@ class Guard:
                 WWW_Authenticate='Bearer realm="agentcron"',
             )
         scope.setdefault("state", {})["token"] = token
+
+
+def _is_entrance(path: str) -> bool:
+    return path == _ENTRANCE[0] or path.startswith(_ENTRANCE[1:])
 
 
 def _name(host: str) -> str:

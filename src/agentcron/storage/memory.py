@@ -6,7 +6,8 @@ It says in plain Python what every other store must do; the contract suite holds
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,18 +22,20 @@ from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobS
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.domain.spending import Amount, Spent
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.errors import StoreError
+from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.storage.filters import matches
 
 PRUNED_AT_ONCE: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
+_DAY: Final = timedelta(days=1)
 _E: Final = ExecutionStatus
 
 
@@ -601,6 +604,41 @@ class MemoryStorage:
         place = bisect_right(slots, instant, key=lambda row: row.at)
         return slots[place - 1] if place else None
 
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        found: list[Execution] = []
+        for job_id in job_ids:
+            history = (self._executions[key] for key in self._history.get(job_id, []))
+            begun = sorted((row for row in history if row.begun), key=lambda row: row.at, reverse=True)
+            found += (_bare(row) for row in begun[:limit])
+        return found
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        made = made_since(start - _DAY)
+        found = [
+            row
+            for row in self._executions.values()
+            if row.begun and row.start_time is not None and row.start_time < end
+            if (row.status is _E.RUNNING or (row.end_time is not None and row.end_time >= start and row.id >= made))
+        ]
+        found.sort(key=lambda row: row.start_time or end, reverse=True)
+        return [_bare(row) for row in found[:limit]]
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        made, count = made_since(instant - _DAY), Counter[ExecutionStatus]()
+        for row in self._executions.values():
+            if row.end_time is not None and row.end_time >= instant and row.id >= made:
+                count[row.status] += row.slots
+        return count
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        count = Counter[tuple[datetime, ExecutionStatus]]()
+        for key in self._history.get(job_id, []):
+            row = self._executions[key]
+            if row.at >= since:
+                quarter = row.at.replace(minute=row.at.minute // 15 * 15, second=0, microsecond=0)
+                count[quarter, row.status] += row.slots
+        return [Quarter(at=at, status=status, slots=slots) for (at, status), slots in count.items()]
+
     async def history_begins(self, job_id: str) -> datetime | None:
         return min((self._executions[key].at for key in self._history.get(job_id, [])), default=None)
 
@@ -689,3 +727,7 @@ def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
     """The one count that a row's end moves, by its name."""
     name = row.status.value.lower()
     return {name: getattr(totals, name) + row.slots}
+
+
+def _bare(row: Execution) -> Execution:
+    return row.evolve(prompt=None, result=None, conversation=None)

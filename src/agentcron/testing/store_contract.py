@@ -45,6 +45,7 @@ from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.statistics import Totals
+from agentcron.ids import execution_id
 from agentcron.journal import Step
 from agentcron.ports import JobStore
 from agentcron.storage.memory import MemoryStorage
@@ -73,6 +74,75 @@ class StoreContract:
             yield _Bench(store)
         finally:
             await store.close()
+
+    # --- many at a glance -----------------------------------------------------------------------------------------
+
+    async def test_the_newest_runs_of_many_jobs_come_in_one_read(self) -> None:
+        async with self.opened() as bench:
+            first, second, idle = await bench.history(3), await bench.history(2), await bench.job()
+            runs = await bench.store.latest_runs([second.id, first.id, idle.id, "nobody"], 2)
+            for job, minutes in ((first, [3, 2]), (second, [2, 1])):
+                assert [(run.at - NOW) // MINUTE for run in runs if run.job_id == job.id] == minutes
+            assert len(runs) == 4
+            assert {(run.status, run.prompt, run.result) for run in runs} == {(_E.SUCCESS, None, None)}
+
+    async def test_what_ran_in_a_stretch_of_time_is_found_and_counted(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            copy = job.evolve(id="c" * 16)
+            day = timedelta(days=1)
+
+            def row(start: datetime, took: timedelta, status: ExecutionStatus, **values: Any) -> Execution:
+                known = {"version": 1, "status": status, "attempt": 1, "begun": True, "agent": "echo", **values}
+                return Execution(
+                    id=execution_id(start), job_id=copy.id, at=start, start_time=start, end_time=start + took, **known
+                )
+
+            rows = [
+                row(NOW - 3 * day, timedelta(0), _E.SUCCESS),
+                row(NOW - 90 * MINUTE, 31 * MINUTE, _E.FAILURE),
+                row(NOW - 60 * MINUTE, MINUTE, _E.SUCCESS),
+                row(NOW - 46 * MINUTE, MINUTE, _E.MISSED, begun=False, slots=5, attempt=0),
+                row(NOW - 45 * MINUTE, MINUTE, _E.SUCCESS),
+                row(NOW - 30 * MINUTE, MINUTE, _E.SUCCESS),
+            ]
+            assert await bench.store.restore([copy], rows) == 1
+            found = await bench.store.runs_between(NOW - 60 * MINUTE, NOW - 30 * MINUTE, 10)
+            assert [run.at for run in found] == [rows[4].at, rows[2].at, rows[1].at]
+            assert len(await bench.store.runs_between(NOW - 60 * MINUTE, NOW, 2)) == 2
+            counts = await bench.store.count_since(NOW - 60 * MINUTE)
+            assert dict(counts) == {_E.SUCCESS: 3, _E.FAILURE: 1, _E.MISSED: 5}
+            quarters = await bench.store.quarters(copy.id, NOW - 90 * MINUTE)
+            assert sorted((one.at - NOW, one.status.value, one.slots) for one in quarters) == [
+                (-90 * MINUTE, "FAILURE", 1),
+                (-60 * MINUTE, "MISSED", 5),
+                (-60 * MINUTE, "SUCCESS", 1),
+                (-45 * MINUTE, "SUCCESS", 1),
+                (-30 * MINUTE, "SUCCESS", 1),
+            ]
+
+    async def test_what_runs_is_in_every_stretch_that_it_reaches(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job()
+            [run] = await bench.run_due(job, NOW + MINUTE)
+            later = NOW + timedelta(days=30)
+            assert [found.id for found in await bench.store.runs_between(later, later + MINUTE, 10)] == [run.id]
+            assert await bench.store.runs_between(NOW, NOW + MINUTE, 10) == []
+
+    async def test_few_among_many_are_found_by_their_status(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.history(3)
+            [bad] = await bench.run_due(job, NOW + 4 * MINUTE)
+            await bench.end(bad, Failed(kind="agent", message="no", answer=AgentOutcome()), NOW + 4 * MINUTE)
+            [open_] = await bench.run_due(await bench.read(job), NOW + 5 * MINUTE)
+            for statuses, wanted in (
+                ([_E.FAILURE, _E.MISSED], [bad.id]),
+                ([_E.RUNNING, _E.PENDING], [open_.id]),
+                ([_E.RUNNING, _E.FAILURE], [open_.id, bad.id]),
+                ([], []),
+            ):
+                page = await bench.store.list_executions(ExecutionFilters(statuses=statuses), 10)
+                assert [row.id for row in page.items] == wanted
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 

@@ -370,6 +370,6 @@ def _refreshed(name: str) -> Any:
 for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
     "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "usage",
-    "load_steps", "list_inputs", "get_input",
+    "load_steps", "list_inputs", "get_input", "latest_runs", "runs_between", "count_since", "quarters",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

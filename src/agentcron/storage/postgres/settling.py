@@ -72,6 +72,7 @@ def _write_rare(tx: Transaction, one: Settlement, seq: int, job: int) -> None:
         for asked in one.inputs:
             tx.write("input_insert", {**input_values(asked), "execution": seq})
     if one.hold is not None:
+        tx.write("holds_expired", {"now": to_us(one.now)})
         for agent in sorted(one.hold.agents):
             tx.write("hold_set", {"agent": agent, "key": one.hold.key, "until": to_us(one.hold.until)})
     if one.steps_end:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +11,17 @@ from typing import Any, Final
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Spent
 from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import ConflictError, StoreConflict, StoreError, StoreUnavailable
+from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
@@ -36,6 +38,8 @@ from agentcron.storage.rows import maybe_instant, to_us
 
 NAME: Final = "storage"
 SEEN_EVERY: Final = timedelta(seconds=30)
+_DAY: Final = timedelta(days=1)
+_QUARTER_US: Final = 900_000_000
 
 
 class PostgresStorage:
@@ -343,6 +347,26 @@ class PostgresStorage:
     async def history_begins(self, job_id: str) -> datetime | None:
         row = await self._database.one("history_begins", id=job_id)
         return maybe_instant(row[0]) if row else None
+
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        found = await self._database.all("executions_latest", ids=list(job_ids), limit=limit)
+        return [self._execution(row) for row in found]
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        values = {"start": to_us(start), "end": to_us(end), "made": made_since(start - _DAY), "limit": limit}
+        return [self._execution(row) for row in await self._database.all("executions_between", **values)]
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        values = {"since": to_us(instant), "made": made_since(instant - _DAY)}
+        found = await self._database.all("executions_count_since", **values)
+        return {ExecutionStatus(status): count for status, count in found}
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        found = await self._database.all("executions_by_quarter", id=job_id, since=to_us(since))
+        return [
+            Quarter(at=rows.to_instant(quarter * _QUARTER_US), status=ExecutionStatus(status), slots=slots)
+            for quarter, status, slots in found
+        ]
 
     async def prune(self, retention: Retention, now: datetime, *, after: str | None = None) -> Pruned:
         return await self._database.write(lambda tx: pruning.prune(tx, retention, now, after))

@@ -248,7 +248,7 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
         if ended and after.findings is not None:
             _keep_findings(tx, settlement, after.findings, job_seq)
     if settlement.hold is not None:
-        _hold(tx, settlement.hold)
+        _hold(tx, settlement.hold, settlement.now)
     if settlement.steps_end:
         tx.execute(statement("steps_drop"), {"seq": seq})
     _count(tx, settlement, job_seq, to_us(settlement.now))
@@ -257,7 +257,8 @@ def settle(tx: Transaction, settlement: Settlement) -> bool:
     return True
 
 
-def _hold(tx: Transaction, hold: Held) -> None:
+def _hold(tx: Transaction, hold: Held, now: datetime) -> None:
+    tx.execute(statement("holds_expired"), {"now": to_us(now)})
     for agent in hold.agents:
         tx.execute(statement("hold_set"), {"agent": agent, "key": hold.key, "until": to_us(hold.until)})
 

@@ -24,6 +24,7 @@ from agentcron.storage import rows
 from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.cutting import end_cut, is_cut
 from agentcron.storage.sqlite.writer import Transaction
 
 _PENDING: Final = ExecutionStatus.PENDING.value
@@ -169,13 +170,21 @@ def _write(
 def settle(tx: Transaction, settlements: Sequence[Settlement]) -> list[bool]:
     """Apply each settlement whose execution is still open under its fence."""
     ended = {settlement.after.id: settlement for settlement in settlements if _is_success(settlement)}
-    if len(ended) < 2 or (
-        len(ended) < len(settlements) and len({one.after.id for one in settlements}) < len(settlements)
-    ):
-        return [apply.settle(tx, settlement) for settlement in settlements]
-    kept = _end(tx, ended, tx.execute(statement("executions_held"), (json.dumps(list(ended)),)).fetchall())
+    cut = {}
+    if len(ended) < len(settlements):
+        cut = {one.after.id: one for one in settlements if is_cut(one)}
+        if len({one.after.id for one in settlements}) < len(settlements):
+            # Several of one execution, which must see each other.
+            return [apply.settle(tx, settlement) for settlement in settlements]
+    kept: dict[str, bool] = {}
+    if len(ended) > 1:
+        won = _end(tx, ended, tx.execute(statement("executions_held"), (json.dumps(list(ended)),)).fetchall())
+        kept.update((key, key in won) for key in ended)
+    if len(cut) > 1:
+        won = end_cut(tx, cut)
+        kept.update((key, key in won) for key in cut)
     return [
-        settlement.after.id in kept if settlement.after.id in ended else apply.settle(tx, settlement)
+        kept[settlement.after.id] if settlement.after.id in kept else apply.settle(tx, settlement)
         for settlement in settlements
     ]
 

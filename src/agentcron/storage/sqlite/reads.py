@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.queries import ExecutionFilters
+from agentcron.domain.queries import ExecutionFilters, Quarter
 from agentcron.domain.settling import percentile, spared
 from agentcron.domain.statistics import JobStatistics, Totals
-from agentcron.storage.rows import Row
+from agentcron.ids import made_since
+from agentcron.storage.rows import Row, to_instant, to_us
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)
+# Statuses that few rows of a long history have, and the index that holds just these; the words are those of the index.
+_FEW: Final = {
+    "r.wake_at IS NOT NULL": frozenset({"PENDING", "RUNNING", "AWAITING_INPUT"}),
+    "(r.status = 'FAILURE' OR r.status = 'ERROR' OR r.status = 'INCOMPLETE' OR r.status = 'MISSED')": frozenset(
+        {"FAILURE", "ERROR", "INCOMPLETE", "MISSED"}
+    ),
+}
+_DAY: Final = timedelta(days=1)
+_QUARTER_US: Final = 900_000_000
 
 
 def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit: int) -> list[Row]:
@@ -50,10 +60,34 @@ def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit:
         # The + keeps SQLite from walking the index on status, which does not give the order of the page.
         conditions.append("+r.status IN (SELECT value FROM json_each(:statuses))")
         values["statuses"] = json.dumps(wanted)
+        conditions += [where for where, few in _FEW.items() if wanted and few.issuperset(wanted)]
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     query = f"SELECT r.* FROM execution_rows AS r {where} ORDER BY {order} DESC LIMIT :limit"  # noqa: S608 - no user text
     found: list[Row] = connection.execute(query, values).fetchall()
     return found
+
+
+def between(connection: sqlite3.Connection, start: datetime, end: datetime, limit: int) -> list[Row]:
+    """Rows that ran at some time from ``start`` to ``end``, the latest start first."""
+    values = {"start": to_us(start), "end": to_us(end), "made": made_since(start - _DAY), "limit": limit}
+    found: list[Row] = connection.execute(statement("executions_between"), values).fetchall()
+    return found
+
+
+def count_since(connection: sqlite3.Connection, instant: datetime) -> dict[ExecutionStatus, int]:
+    """Slots that came to a final status since then."""
+    values = {"since": to_us(instant), "made": made_since(instant - _DAY)}
+    found = connection.execute(statement("executions_count_since"), values)
+    return {ExecutionStatus(status): count for status, count in found}
+
+
+def quarters(connection: sqlite3.Connection, job_id: str, since: datetime) -> list[Quarter]:
+    """What became of a job's slots, by quarter of an hour."""
+    found = connection.execute(statement("executions_by_quarter"), {"id": job_id, "since": to_us(since)})
+    return [
+        Quarter(at=to_instant(quarter * _QUARTER_US), status=ExecutionStatus(status), slots=slots)
+        for quarter, status, slots in found
+    ]
 
 
 def texts(connection: sqlite3.Connection, seqs: Sequence[int], parts: Sequence[str]) -> dict[int, dict[str, str]]:

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,9 +16,10 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -152,6 +153,7 @@ class SqliteStorage:
         found: list[Job] = []
         seq = int(after or 0)
         while page := self._all("jobs_page", after=seq, limit=min(limit, 1000)):
+            self._fetch_specs((row[1], row[2]) for row in page)
             for row in page:
                 seq = row[0]
                 if (job := self._readable(row)) is not None and matches(job, filters):
@@ -163,6 +165,7 @@ class SqliteStorage:
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        self._fetch_specs((row[1], row[2]) for row in due)
         found = [job for row in due if (job := self._readable(row)) is not None][:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
@@ -312,6 +315,7 @@ class SqliteStorage:
         owners = [row[0] for row in self._all("executions_owners")]
         gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
         found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
+        self._fetch_specs((row[2], row[3]) for row in found)
         return [self._execution(row) for row in found]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
@@ -331,6 +335,19 @@ class SqliteStorage:
     async def slot_at(self, job_id: str, instant: datetime) -> Execution | None:
         row = self._one("execution_slot_at", job_id=job_id, instant=to_us(instant))
         return self._execution(row) if row else None
+
+    async def latest_runs(self, job_ids: Sequence[str], limit: int) -> Sequence[Execution]:
+        return [self._execution(row) for row in self._all("executions_latest", ids=json.dumps(job_ids), limit=limit)]
+
+    async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
+        found = self._read(lambda connection: reads.between(connection, start, end, limit))
+        return [self._execution(row) for row in found]
+
+    async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
+        return self._read(lambda connection: reads.count_since(connection, instant))
+
+    async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
+        return self._read(lambda connection: reads.quarters(connection, job_id, since))
 
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
@@ -447,6 +464,14 @@ class SqliteStorage:
             text = tx.execute(statement("version_get"), {"id": job_id, "version": version}).fetchone()[0]
             spec = self._remember((job_id, version), text)
         return spec
+
+    def _fetch_specs(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Read the specs that are not at hand in one query; one that cannot be read fails where it is asked for."""
+        missing = {key for key in keys if key not in self._specs}
+        if len(missing) > 1:
+            for job_id, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
+                with contextlib.suppress(ValueError):
+                    self._remember((job_id, version), text)
 
     def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
         return self._keep(key, read_spec(json.loads(text)))

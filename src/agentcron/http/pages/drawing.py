@@ -1,0 +1,169 @@
+"""Pictures of history as SVG: pure functions from values to markup.
+
+Lengths across are per cents, so that a picture is as wide as its place and its lines stay sharp; colours are classes
+of the stylesheet (``s-success``), and every mark says in words what it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from markupsafe import Markup
+
+from agentcron.domain.lifecycle import ExecutionStatus
+
+# Of several statuses in one place the first of these is shown.
+WORST: Final = ("ERROR", "FAILURE", "INCOMPLETE", "MISSED", "RUNNING", "SUCCESS", "SKIPPED")
+_BAD: Final = frozenset({"ERROR", "FAILURE", "INCOMPLETE", "MISSED"})
+_ROW: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One run: where it stands in time, how it ended, what to say when it is pointed at, and where it leads."""
+
+    start: datetime
+    end: datetime
+    status: ExecutionStatus
+    title: str
+    link: str = ""
+
+
+def sparkline(runs: Sequence[tuple[ExecutionStatus, timedelta | None]], most: int = 20) -> Markup:
+    """The last runs, oldest first: the taller the longer, those that went wrong hang below the line."""
+    shown = list(runs)[-most:]
+    longest = max((math.log1p(_seconds(took)) for _, took in shown), default=0.0) or 1.0
+    marks = []
+    for place, (status, took) in enumerate(shown, most - len(shown)):
+        height = 3 + round(9 * math.log1p(_seconds(took)) / longest)
+        bad = status.value in _BAD
+        y = 14 if bad else 13 - height
+        marks.append(
+            Markup('<rect class="{}" x="{}" y="{}" width="4" height="{}"/>').format(
+                status_class(status), place * 5, y, 6 if bad else height
+            )
+        )
+    told = f"Last runs: {_counted(Counter(status.value for status, _ in shown))}" if shown else "No run yet"
+    return _svg("spark", told, marks, viewBox=f"0 0 {most * 5} 20")
+
+
+def heatmap(days: Mapping[date, Mapping[ExecutionStatus, int]], last: date, weeks: int = 13) -> Markup:
+    """What became of each day's slots, a column a week from Monday on; the last one holds ``last``."""
+    first = last - timedelta(days=last.weekday(), weeks=weeks - 1)
+    most = max((sum(counts.values()) for counts in days.values()), default=0)
+    marks: list[Markup] = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        counts = {status.value: n for status, n in days.get(day, {}).items() if n}
+        worst = next((name for name in WORST if name in counts), "")
+        level = 1 + round(3 * math.sqrt(sum(counts.values()) / most)) if counts else 0
+        kind = f"{_class(worst)} level{level}" if worst else "empty"
+        x, y = offset // 7 * 14 + 30, offset % 7 * 14 + 16
+        title = f"{day:%a} {day.day} {day:%b}: {_counted(counts) if counts else 'nothing was due'}"
+        marks.append(
+            Markup('<rect class="{}" x="{}" y="{}" width="11" height="11" rx="2"><title>{}</title></rect>').format(
+                kind, x, y, title
+            )
+        )
+        if worst in _BAD:
+            # A mark besides the colour.
+            marks.append(Markup('<circle class="notch" cx="{}" cy="{}" r="1.8"/>').format(x + 5.5, y + 5.5))
+        if day.day == 1 or (offset == 0 and day.day < 22):
+            marks.append(Markup('<text x="{}" y="10">{}</text>').format(x, f"{day:%b}"))
+    for row, name in ((0, "Mon"), (2, "Wed"), (4, "Fri")):
+        marks.append(Markup('<text x="0" y="{}">{}</text>').format(row * 14 + 25, name))
+    total: Counter[str] = Counter()
+    for counts_of_day in days.values():
+        total.update({status.value: n for status, n in counts_of_day.items()})
+    told = f"{weeks} weeks, day by day: {_counted(total) if total else 'nothing was due'}"
+    return _svg("heat", told, marks, viewBox=f"0 0 {weeks * 14 + 30} 114")
+
+
+def lanes(bars: Iterable[Bar], start: datetime, end: datetime) -> tuple[Markup, int]:
+    """The runs of one job side by side in time, one below the other where they collide; and how many at most did."""
+    free: list[datetime] = []
+    marks: list[Markup] = []
+    for bar in sorted(bars, key=lambda one: one.start):
+        lane = next((n for n, until in enumerate(free) if until <= bar.start), len(free))
+        free[lane : lane + 1] = [bar.end]
+        left, right = _at(bar.start, start, end), _at(bar.end, start, end)
+        mark = Markup(
+            '<rect class="{}" x="{:.3f}%" y="{}" width="{:.3f}%" height="12" rx="2"><title>{}</title></rect>'
+        ).format(status_class(bar.status), left, lane * _ROW + 2, max(right - left, 0.25), bar.title)
+        marks.append(Markup('<a href="{}">{}</a>').format(bar.link, mark) if bar.link else mark)
+    most = max(len(free), 1)
+    return _svg("lanes", f"{len(marks)} runs", marks, height=f"{most * _ROW}"), most
+
+
+def columns(counts: Sequence[int], titles: Sequence[str], told: str) -> Markup:
+    """How many in each stretch, as columns from left to right."""
+    most, width = max(counts, default=0) or 1, 100 / max(len(counts), 1)
+    marks = []
+    for place, (number, title) in enumerate(zip(counts, titles, strict=True)):
+        height = 2 + 34 * math.sqrt(number / most) if number else 1
+        kind, left = ("column" if number else "ground"), place * width + width * 0.08
+        marks.append(
+            Markup(
+                '<rect class="{}" x="{:.3f}%" y="{:.1f}" width="{:.3f}%" height="{:.1f}"><title>{}</title></rect>'
+            ).format(kind, left, 38 - height, width * 0.84, height, title)
+        )
+    return _svg("columns", told, marks, height=38)
+
+
+def ticks(start: datetime, end: datetime, marks: Sequence[tuple[datetime, str]]) -> Markup:
+    """Names under points in time."""
+    drawn = [
+        Markup('<text x="{:.3f}%" y="11">{}</text>').format(_at(instant, start, end), name) for instant, name in marks
+    ]
+    return _svg("ticks", "", drawn, height=14)
+
+
+def stretch(waited: timedelta, ran: timedelta | None, status: ExecutionStatus) -> Markup:
+    """One run from when it was due to its end: the wait, then the work."""
+    whole = _seconds(waited) + _seconds(ran) or 1.0
+    left = 100 * _seconds(waited) / whole
+    # Neither part may vanish beside the other.
+    left = min(max(left, 1.5 if waited else 0.0), 98.5)
+    marks = [Markup('<rect class="wait" x="0" y="4" width="{:.2f}%" height="8"/>').format(left)]
+    if ran is not None:
+        marks.append(
+            Markup('<rect class="{}" x="{:.2f}%" y="2" width="{:.2f}%" height="12" rx="2"/>').format(
+                status_class(status), left, 100 - left
+            )
+        )
+    return _svg("stretch", f"waited {_seconds(waited):.1f} s, worked {_seconds(ran):.1f} s", marks, height=16)
+
+
+def status_class(status: ExecutionStatus) -> str:
+    """The class that colours a status."""
+    return _class(status.value)
+
+
+def _class(name: str) -> str:
+    return f"s-{name.lower().replace('_', '-')}"
+
+
+def _svg(kind: str, told: str, marks: Iterable[Markup], **sizes: object) -> Markup:
+    # Pictures without words of their own stand beside text that says the same.
+    role = Markup('role="img" aria-label="{}"').format(told) if told else Markup('aria-hidden="true"')
+    size = Markup(" ").join(Markup('{}="{}"').format(name, value) for name, value in sizes.items())
+    return Markup('<svg class="{}" {} {}>{}</svg>').format(kind, size, role, Markup("").join(marks))
+
+
+def _at(instant: datetime, start: datetime, end: datetime) -> float:
+    return 100 * min(max((instant - start) / (end - start), 0.0), 1.0)
+
+
+def _seconds(duration: timedelta | None) -> float:
+    return max(duration.total_seconds(), 0.0) if duration is not None else 0.0
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{counts[name]} {name.lower()}" for name in (*WORST, "PENDING", "AWAITING_INPUT") if counts.get(name)
+    )
