@@ -268,8 +268,12 @@ class PostgresStorage:
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
     ) -> Sequence[Input]:
-        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
-        return [input_of(row) for row in await self._database.all("inputs_list", **wanted)][::-1]
+        if execution_id is not None:
+            wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
+            found = await self._database.all("inputs_of_execution", **wanted)
+        else:
+            found = await self._database.all("inputs_latest" if closed else "inputs_waiting", job=job_id, limit=limit)
+        return [input_of(row) for row in found][::-1]
 
     async def get_input(self, input_id: str) -> Input | None:
         if not input_id.isalnum():

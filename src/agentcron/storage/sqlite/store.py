@@ -288,8 +288,11 @@ class SqliteStorage:
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
     ) -> Sequence[Input]:
-        wanted = {"job": job_id, "execution": execution_id, "closed": closed, "limit": limit}
-        return [input_of(row) for row in self._all("inputs_list", **wanted)][::-1]
+        if execution_id is not None:
+            found = self._all("inputs_of_execution", job=job_id, execution=execution_id, closed=closed, limit=limit)
+        else:
+            found = self._all("inputs_latest" if closed else "inputs_waiting", job=job_id, limit=limit)
+        return [input_of(row) for row in found][::-1]
 
     async def get_input(self, input_id: str) -> Input | None:
         found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []

@@ -5,6 +5,5 @@ SELECT
 FROM inputs AS i
 JOIN executions AS e ON e.seq = i.execution
 JOIN jobs AS j ON j.seq = e.job
-WHERE (%(closed)s OR (i.decision IS NULL AND e.status = 'AWAITING_INPUT' AND e.cancel_at IS NULL))
-  AND (%(job)s::text IS NULL OR j.id = %(job)s) AND (%(execution)s::text IS NULL OR e.id = %(execution)s)
+WHERE %(job)s::text IS NULL OR j.id = %(job)s
 ORDER BY i.seq DESC LIMIT %(limit)s
