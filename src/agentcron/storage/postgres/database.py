@@ -56,7 +56,7 @@ class Transaction:
     def write(self, name: str, values: Mapping[str, Any] | Sequence[Any]) -> None:
         """Run a statement whose answer is not needed."""
         if isinstance(values, Mapping):
-            values = {key: _storable(value) for key, value in values.items()}
+            values = {key: storable(value) for key, value in values.items()}
         if self._writes and self._writes[-1][0] == name:
             self._writes[-1][1].append(values)
         else:
@@ -238,6 +238,6 @@ def _is_lost(error: psycopg.Error) -> bool:
 _SHUT_DOWN: Final = ("57P01", "57P02", "57P03", "25P03")
 
 
-def _storable(value: Any) -> Any:
-    """Text of Postgres holds no NUL; an answer that has one must not be lost for it."""
+def storable(value: Any) -> Any:
+    """The value as it can be stored: text of Postgres holds no NUL; an answer that has one must not be lost for it."""
     return value.replace("\x00", "\ufffd") if isinstance(value, str) and "\x00" in value else value

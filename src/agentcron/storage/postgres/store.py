@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,7 @@ from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import given_values, input_of
+from agentcron.storage.moving import Tables
 from agentcron.storage.postgres import claiming, pruning, reads, restoring, settling, spending
 from agentcron.storage.postgres import plans as planning
 from agentcron.storage.postgres.clock import ServerClock
@@ -34,6 +36,7 @@ from agentcron.storage.postgres.connection import Server
 from agentcron.storage.postgres.database import Database, Transaction, drawer_of
 from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
 from agentcron.storage.postgres.specs import Specs
+from agentcron.storage.postgres.tables import tables
 from agentcron.storage.rows import maybe_instant, to_us
 
 NAME: Final = "storage"
@@ -393,6 +396,14 @@ class PostgresStorage:
 
         return await self._database.write(clear)
 
+    def reading(self) -> AbstractContextManager[Tables]:
+        """The tables as they are; until the end of the block nobody else can change them."""
+        return tables(self._server)
+
+    def filling(self) -> AbstractContextManager[Tables]:
+        """The tables to be filled: all of it is there after the block, or nothing."""
+        return tables(self._server)
+
     # --- nodes ----------------------------------------------------------------------------------------------------
 
     async def join(self, node: Node) -> None:
@@ -440,6 +451,7 @@ class PostgresStorage:
                     seen_at=rows.to_instant(row[5]),
                     stopped_at=maybe_instant(row[6]),
                     alive=alive,
+                    lease_until=maybe_instant(row[9]) if alive else None,
                 )
             )
         return found

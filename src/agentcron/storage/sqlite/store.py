@@ -33,6 +33,7 @@ from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import input_of
 from agentcron.storage.locks import NodeLocks
+from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
 from agentcron.storage.sqlite import apply, batches, inputs, reads, spending
 from agentcron.storage.sqlite.backup import back_up
@@ -48,6 +49,7 @@ from agentcron.storage.sqlite.connection import (
 from agentcron.storage.sqlite.making import make_where_missing
 from agentcron.storage.sqlite.prune import prune
 from agentcron.storage.sqlite.restore import restore
+from agentcron.storage.sqlite.tables import tables
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 
 T = TypeVar("T")
@@ -360,6 +362,18 @@ class SqliteStorage:
 
     async def backup(self, path: Path, *, overwrite: bool = False) -> int:
         return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
+
+    async def is_made(self) -> bool:
+        """Whether the file is there; nothing is changed."""
+        return self.path.exists()
+
+    def reading(self) -> contextlib.AbstractContextManager[Tables]:
+        """The tables as they are; until the end of the block nobody else can change them."""
+        return tables(self.path)
+
+    def filling(self) -> contextlib.AbstractContextManager[Tables]:
+        """The tables to be filled: all of it is there after the block, or nothing."""
+        return tables(self.path)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
