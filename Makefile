@@ -8,7 +8,7 @@ AGENTS := .agents
 CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
   opencode-ai@1.18.33
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-postgres clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -35,7 +35,9 @@ deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thou
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives
 	AGENTCRON_EXAMPLES=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/stores
-	AGENTCRON_NODES=1 $(BIN)/pytest -n 0 --timeout 300 tests/distributed
+
+test-postgres: $(VENV)/.dev  ## several processes on one Postgres: kills, sleeps, cut connections, limits, speed; minutes
+	$(BIN)/pytest -n 0 --timeout 300 -m nodes tests/distributed tests/contract
 
 bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
 	$(BIN)/python -m benchmarks

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
+from agentcron.domain.rate import read_rate
 from agentcron.domain.retention import Retention
 from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.domain.spending import Budget, read_shared
@@ -30,6 +31,7 @@ _SCHEDULER_KEYS: Final = (
     "engine",
     "max_concurrent_agents",
     "max_concurrent_everywhere",
+    "max_starts_everywhere",
     "evaluation_interval",
     "stop_grace",
 )
@@ -46,6 +48,7 @@ _WANTED: Final = {
     "engine": "'local' or 'dbos'",
     "evaluation_interval": "a duration such as '1s'",
     "stop_grace": "a duration such as '30s'",
+    "max_starts_everywhere": "text such as '30 per 1m'",
 }
 _PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)|([?&](?:ssl)?password=)[^&\s]+")
 
@@ -77,6 +80,7 @@ class Config:
     engine: Setting
     max_concurrent_agents: Setting
     max_concurrent_everywhere: Setting
+    max_starts_everywhere: Setting
     evaluation_interval: Setting
     stop_grace: Setting
     retention: Mapping[str, Setting]
@@ -141,6 +145,7 @@ def load_config(
         default_agent=setting("default_agent", _default_agent(agents, path)),
         engine=setting("engine", Setting(value="local")),
         max_concurrent_everywhere=setting("max_concurrent_everywhere", Setting(value=None)),
+        max_starts_everywhere=setting("max_starts_everywhere", Setting(value=None)),
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
@@ -229,6 +234,8 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
             zone(value)
         if name == "engine" and value not in ("local", "dbos"):
             raise ValueError(_WANTED[name])
+        if name == "max_starts_everywhere":
+            read_rate(value)
         if name in ("evaluation_interval", "stop_grace"):
             duration = parse_duration(value)
             if name == "evaluation_interval" and not timedelta(milliseconds=10) <= duration <= timedelta(hours=1):

@@ -144,7 +144,9 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        make = engine_of(self.config.engine, store, self.config.max_concurrent_everywhere)
+        make = engine_of(
+            self.config.engine, store, self.config.max_concurrent_everywhere, self.config.max_starts_everywhere
+        )
         self._scheduler = scheduler = self._make_scheduler(store, make)
         try:
             await scheduler.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcron.engine.dbos import DbosEngine
+from agentcron.engine.dbos import DbosEngine, LimitedEngine
 from agentcron.engine.dbos.instance import Instance
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -37,7 +37,8 @@ def dbos_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             return False
 
         instance = Instance(f"sqlite:///{path}", "maker")
-        await instance.launch(nothing, 1, None)
+        await instance.launch(nothing)
+        await instance.listen(1, None, None)
         await instance.leave()
 
     asyncio.run(make())
@@ -54,7 +55,7 @@ class TestDbosOnSqlite(EngineContract):
         return SqliteStorage(self.folder / "store.sqlite")
 
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(bench, f"sqlite:///{self.folder / 'dbos.sqlite'}")
+        return _dbos(DbosEngine, bench, f"sqlite:///{self.folder / 'dbos.sqlite'}")
 
 
 class TestDbosOnPostgres(EngineContract):
@@ -66,11 +67,22 @@ class TestDbosOnPostgres(EngineContract):
         return PostgresStorage(self.url, locks_dir=self.locks)
 
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(bench, self.url)
+        return _dbos(DbosEngine, bench, self.url)
 
 
-def _dbos(bench: EngineBench, url: str) -> DbosEngine:
+class TestLimitedOnPostgres(TestDbosOnPostgres):
+    async def make_engine(self, bench: EngineBench) -> Engine:
+        return _dbos(LimitedEngine, bench, self.url)
+
+
+@pytest.mark.nodes
+class TestLimitedOnSqlite(TestDbosOnSqlite):
+    async def make_engine(self, bench: EngineBench) -> Engine:
+        return _dbos(LimitedEngine, bench, f"sqlite:///{self.folder / 'dbos.sqlite'}")
+
+
+def _dbos(kind: type[DbosEngine], bench: EngineBench, url: str) -> DbosEngine:
     log = Log(get_logger("test"), "engine")
     runner = Runner(bench.storage, bench.factory, bench.clock, Redactor({}), log)
     settler = Settler(bench.storage, bench.clock, log)
-    return DbosEngine(bench.storage, runner, settler, bench.clock, bench.node, bench.places, log, url=url)
+    return kind(bench.storage, runner, settler, bench.clock, bench.node, bench.places, log, url=url)

@@ -41,7 +41,8 @@ class Field:
         started = []
         for _ in range(count):
             settings = {
-                "url": self.url, "engine": engine, "places": places, "everywhere": None, "lease": LEASE, "grace": 20,
+                "url": self.url, "engine": engine, "places": places, "everywhere": None, "rate": None,
+                "lease": LEASE, "grace": 20,
                 "log": str(self.folder / "log"), "locks": str(self.folder / f"host-{len(self.processes)}"), **others,
             }  # fmt: skip
             with (self.folder / "stderr").open("a") as errors:
@@ -63,6 +64,10 @@ class Field:
         """What agents noted, word by word."""
         path = self.folder / "log"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def began(self) -> list[tuple[str, float]]:
+        """Executions and when an agent began each, in their order."""
+        return [(words[1], float(words[-2])) for words in self.log if words[0] == "begin"]
 
     def calls(self) -> Counter[tuple[str, str]]:
         """How often each call of each execution was made."""

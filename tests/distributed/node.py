@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ async def main(settings: dict[str, Any]) -> None:
     def note(*words: object) -> None:
         # One short write at the end of a file is whole, whoever else writes there.
         with log.open("a") as file:
-            file.write(" ".join(map(str, (*words, os.getpid()))) + "\n")
+            file.write(" ".join(map(str, (*words, time.time(), os.getpid()))) + "\n")
 
     async def work(prompt: str, context: Any) -> str:
         """``STEPS SECONDS``: so many calls, each of that long."""
@@ -48,6 +49,7 @@ async def main(settings: dict[str, Any]) -> None:
         ),
         engine=settings["engine"],
         max_concurrent_everywhere=settings["everywhere"],
+        max_starts_everywhere=settings["rate"],
         stop_grace=timedelta(seconds=settings["grace"]),
         retention=None,
     )

@@ -4,5 +4,6 @@ Our row is the truth: it is written first, claimed by whoever runs it, and settl
 """
 
 from agentcron.engine.dbos.engine import DbosEngine
+from agentcron.engine.dbos.limited import LimitedEngine
 
-__all__ = ["DbosEngine"]
+__all__ = ["DbosEngine", "LimitedEngine"]

@@ -1,39 +1,32 @@
-"""The engine on many nodes: what is ready is offered to DBOS, and whoever gets it claims the row first of all."""
+"""The engine on many nodes: each claims what is ready as it has places, and runs it as a workflow of DBOS."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+import contextlib
+import contextvars
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from typing import Final
 
-from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
-from agentcron.domain.plans import Plan
+from agentcron.domain.spec import JobSpec
 from agentcron.engine.dbos.instance import Instance
-from agentcron.engine.local import PAUSE, LocalEngine
-from agentcron.engine.runner import Runner
+from agentcron.engine.local import LocalEngine
+from agentcron.engine.runner import Run, Runner
 from agentcron.engine.settler import Settler
-from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
-if TYPE_CHECKING:
-    from dbos import WorkflowStatus
-
-# So many rows are offered at one look; the queue holds what is to come meanwhile.
-OFFERED_AT_ONCE: Final = 500
-# How long a row that DBOS says a living node has may stay unclaimed before it is offered again, and how often all of
-# what DBOS knows is compared with the rows.
-UNCLAIMED: Final = 10.0
-COMPARE_EVERY: Final = 5.0
-_ENDED: Final = ("SUCCESS", "ERROR")
-_STOPPED: Final = ("CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+# How often what DBOS keeps of ended runs is looked through, in seconds, and after how long it is dropped. A row that
+# would still be offered under such a name is offered anew, and claimed once.
+TIDY_EVERY: Final = 60.0
+KEPT: Final = timedelta(hours=1)
 
 
 class DbosEngine(LocalEngine):
-    """Runs executions that DBOS hands to this node, at most ``places`` at once; on all nodes together at most
-    ``everywhere``. ``url`` is the database of DBOS's tables, a schema of their own in it."""
+    """Runs what this node claims, at most ``places`` at once, each run in a workflow of DBOS. ``url`` is the database
+    of DBOS's tables, a schema of their own in it."""
 
     def __init__(
         self,
@@ -47,153 +40,89 @@ class DbosEngine(LocalEngine):
         apart: Collection[str] = (),
         *,
         url: str,
-        everywhere: int | None = None,
     ) -> None:
         super().__init__(store, runner, settler, clock, node, places, log, apart)
-        self._everywhere = everywhere
         self._instance = Instance(url, node)
-        self._room = asyncio.Semaphore(places)
-        self._executing = 0
+        self._outside = contextvars.copy_context()
+        self._in_workflows = 0
         self._none_left = asyncio.Event()
         self._none_left.set()
-        self._offered: dict[tuple[str, int], float] = {}
-        self._compared = 0.0
+        self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._stopping = False
-        self._offered.clear()
-        await self._instance.launch(self._execute, self._places, self._everywhere)
-        self._task = asyncio.create_task(self._loop(), name="agentcron-engine")
+        self._outside = contextvars.copy_context()
+        await self._join()
+        await super().start()
+        self._tidying = asyncio.create_task(self._tidy(), name="agentcron-dbos-tidy")
 
     async def stop(self, grace: timedelta) -> None:
         """Take nothing more; give running agents ``grace``, then cut them. What did not begin goes to other nodes."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.gather(self._tidying, return_exceptions=True)
+            self._tidying = None
         await super().stop(grace)
         await self._none_left.wait()
         await self._instance.leave()
 
-    async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        """Commit the plans; the rows are there before DBOS hears of them."""
-        applied = await self._store.commit(plans)
-        self._alarm.ring()
-        return applied
+    async def _join(self) -> None:
+        """Make DBOS work here."""
+        await self._instance.launch(_leave_alone)
 
-    # --- what DBOS hands over -------------------------------------------------------------------------------------
+    def _begin(self, execution: Execution, spec: JobSpec) -> None:
+        # A run that asks for another one must not become its parent: what is begun has a context of its own.
+        self._outside.copy().run(super()._begin, execution, spec)
 
-    async def _execute(self, execution_id: str) -> bool:
-        """Claim the row and run it to its end; whether it is to be offered again."""
-        self._executing += 1
+    async def _work(self, run: Run, spec: JobSpec) -> None:
+        row, begun = run.execution, False
+
+        async def work() -> None:
+            nonlocal begun
+            begun = True
+            await super(DbosEngine, self)._work(run, spec)
+
+        with self._counted():
+            try:
+                await self._instance.run(f"{row.id}.{row.attempt}.{row.fence}", work)
+            except Exception as error:  # what DBOS cannot write down is no reason to leave a claimed run undone
+                self._log.warning(f"{row.id}: DBOS has no record of it: {error!r}")
+                if not begun:
+                    await work()
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._in_workflows += 1
         self._none_left.clear()
         try:
-            async with self._room:
-                if self._stopping or not await self.claim([execution_id]):
-                    return await self._waits(execution_id)
-                await self.finished([execution_id])
-            return await self._waits(execution_id)
-        except StoreError as error:
-            self._log.warning(f"{execution_id} is given back: {error}")
-            return True
-        except Exception as error:  # a workflow that fails is never run again, and its row would wait for ever
-            self._log.error(f"{execution_id} is given back: {error!r}")
-            return True
+            yield
         finally:
-            self._executing -= 1
-            if self._executing == 0:
+            self._in_workflows -= 1
+            if self._in_workflows == 0:
                 self._none_left.set()
 
-    async def _waits(self, execution_id: str) -> bool:
-        row = await self._store.get_execution(execution_id)
-        if row is not None:
-            self._offered.pop((row.id, row.fence), None)
-        return row is not None and row.status is ExecutionStatus.PENDING
-
-    # --- what DBOS is offered -------------------------------------------------------------------------------------
-
-    async def _loop(self) -> None:
-        while not self._stopping:
-            now = self._clock.now()
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_EVERY)
             try:
-                until = await self._offer(now)
-                self._failing = False
-            except StoreError as error:
-                if not self._failing:
-                    self._log.error(f"nothing can be offered: {error}")
-                self._failing = True
-                until = now + PAUSE
-            except Exception as error:  # an engine that dies in a living process is a scheduler that starts nothing
-                self._log.error(f"a look at the queue failed and is tried again: {error!r}")
-                until = now + PAUSE
-            await self._alarm.wait(until)
-
-    async def _offer(self, now: datetime) -> datetime | None:
-        """Tell DBOS of the rows that are ready; answers when to look again."""
-        steady = self._clock.steady()
-        if steady - self._compared >= COMPARE_EVERY:
-            self._compared = steady
-            await self._compare()
-        until = await self._store.ready_at()
-        if until is None or until > now:
-            return until
-        ready = await self._ready(now)
-        fresh = [row for row in ready if (row.id, row.fence) not in self._offered]
-        late = [row for row in ready if steady - self._offered.get((row.id, row.fence), steady) >= UNCLAIMED]
-        self._offered = {(row.id, row.fence): self._offered.get((row.id, row.fence), steady) for row in ready}
-        if fresh or late:
-            known = await self._instance.find([_name(row) for row in (*fresh, *late)])
-            alive = {node.id for node in await self._store.nodes() if node.alive}
-            again = [_name(row) for row in fresh if _is_free(known.get(_name(row)), alive)]
-            again += [_name(row) for row in late if _is_stuck(known.get(_name(row)))]
-            if again:
-                await self._instance.resume(again)
-            for row in fresh:
-                status = known.get(_name(row))
-                if status is None:
-                    await self._instance.enqueue(_name(row), row.id, row.priority)
-                elif status.status in _ENDED:
-                    # It ended there without a word here; its steps cannot be had again.
-                    await self._instance.enqueue(f"{_name(row)}.{row.fence}", row.id, row.priority)
-        return now + PAUSE
-
-    async def _ready(self, now: datetime) -> Sequence[Execution]:
-        """The rows that can be claimed, the most urgent first."""
-        waiting_of = getattr(self._store, "waiting", None)
-        if waiting_of is not None:
-            found: Sequence[Execution] = await waiting_of(now, OFFERED_AT_ONCE)
-            return found
-        waiting = [
-            row
-            for row in await self._store.open_executions()
-            if row.status is ExecutionStatus.PENDING
-            and row.cancel_requested is None
-            and row.wake_at is not None
-            and row.wake_at <= now
-        ]
-        waiting.sort(key=lambda row: (row.priority, row.wake_at))
-        return waiting[:OFFERED_AT_ONCE]
+                await self._compare()
+                await self._instance.forget(self._clock.now() - KEPT)
+            except Exception as error:  # it is tried again, and nothing depends on it
+                self._log.debug(f"what DBOS keeps could not be tidied: {error!r}")
 
     async def _compare(self) -> None:
-        """End what DBOS takes for running on nodes that are gone, where the row is final: it would count for the limit
-        on all nodes for ever."""
-        alive = {node.id for node in await self._store.nodes() if node.alive}
-        left = [one for one in await self._instance.under_way() if one.executor_id not in alive]
+        """End what DBOS takes for running on nodes that are gone, where the row is final."""
+        left = await self._instance.under_way()
+        alive = {node.id for node in await self._store.nodes() if node.alive} if left else set()
         over = []
         for one in left:
-            row = await self._store.get_execution(one.workflow_id.partition(".")[0])
-            if row is None or row.final:
-                over.append(one.workflow_id)
+            if one.executor_id not in alive:
+                row = await self._store.get_execution(one.workflow_id.partition(".")[0])
+                if row is None or row.final:
+                    over.append(one.workflow_id)
         if over:
             await self._instance.cancel(over)
 
 
-def _name(row: Execution) -> str:
-    return f"{row.id}.{row.attempt}"
-
-
-def _is_free(status: WorkflowStatus | None, alive: Collection[str]) -> bool:
-    """Whether the workflow was there and nobody has it: it was given back, or its node is gone."""
-    if status is None:
-        return False
-    return status.status in _STOPPED or (status.status == "PENDING" and status.executor_id not in alive)
-
-
-def _is_stuck(status: WorkflowStatus | None) -> bool:
-    return status is not None and status.status in (*_STOPPED, "PENDING")
+async def _leave_alone(_: str) -> bool:
+    """What is left in the queue from a time with limits: whoever has places claims its row."""
+    return False

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from dbos import DBOS, DBOSConfig, EnqueueOptions, Serializer, WorkflowStatus
+from dbos import DBOS, DBOSConfig, EnqueueOptions, Serializer, SetWorkflowID, WorkflowStatus
+
+from agentcron.domain.rate import Rate
 
 T = TypeVar("T")
 
@@ -15,6 +19,8 @@ T = TypeVar("T")
 NAME: Final = "agentcron"
 QUEUE: Final = "agentcron"
 WORKFLOW: Final = "agentcron.run"
+WORKFLOW_HERE: Final = "agentcron.run_here"
+_OURS: Final = [WORKFLOW, WORKFLOW_HERE]
 # DBOS would take a hash of the code, and leave what waits behind with every release. To be raised only where the
 # order of steps within a run changes; what runs then is to end first.
 VERSION: Final = "agentcron-1"
@@ -49,8 +55,8 @@ class Instance:
         self._node = node
         self._ours = False
 
-    async def launch(self, execute: Execute, places: int, everywhere: int | None) -> None:
-        """Make DBOS work here, unless the application has done so, and listen to the queue."""
+    async def launch(self, execute: Execute) -> None:
+        """Make DBOS work here, unless the application has done so; what its queue hands over goes to ``execute``."""
         _RUNNERS[_KEY] = execute
         config: DBOSConfig = {
             "name": NAME,
@@ -69,20 +75,46 @@ class Instance:
         if self._ours:
             # In the running loop: agents would run in a loop of DBOS's own otherwise.
             DBOS.launch()
+
+    async def listen(self, places: int, everywhere: int | None, rate: Rate | None) -> None:
+        """Take from the queue, within these limits."""
         await self.call(
             lambda: DBOS.register_queue(
                 QUEUE,
                 worker_concurrency=min(places, everywhere or places),
                 global_concurrency=everywhere,
+                limiter={"limit": rate.starts, "period": rate.period.total_seconds()} if rate is not None else None,
                 polling_interval_sec=POLL,
                 on_conflict="always_update",
             )
         )
 
+    async def run(self, workflow_id: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do the work here, at once, as a workflow of this name."""
+        _WORK[workflow_id] = work
+        try:
+            with SetWorkflowID(workflow_id):
+                await _run_here(workflow_id)
+        finally:
+            _WORK.pop(workflow_id, None)
+
+    async def forget(self, before: datetime) -> None:
+        """Delete what ended before then."""
+        found = await self.call(
+            lambda: DBOS.list_workflows(
+                name=_OURS, status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before.isoformat(), limit=1000, load_input=False, load_output=False,
+            )
+        )  # fmt: skip
+        if found:
+            await self.call(lambda: DBOS.delete_workflows([one.workflow_id for one in found]))
+
     async def leave(self) -> None:
         """Run nothing more; an instance of the application goes on without the queue's runs."""
         _RUNNERS.pop(_KEY, None)
         if self._ours:
+            # DBOS made the loop's threads its own, and takes them with it; the application needs some to go on.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
             await self.call(DBOS.destroy)
             self._ours = False
 
@@ -96,7 +128,9 @@ class Instance:
     async def under_way(self) -> list[WorkflowStatus]:
         """What DBOS takes for running, on whichever node."""
         return await self.call(
-            lambda: DBOS.list_workflows(name=WORKFLOW, status="PENDING", load_input=False, load_output=False)
+            lambda: DBOS.list_workflows(
+                name=[WORKFLOW, WORKFLOW_HERE], status="PENDING", load_input=False, load_output=False
+            )
         )
 
     async def enqueue(self, workflow_id: str, execution_id: str, priority: int) -> None:
@@ -125,6 +159,14 @@ class Instance:
 
 _KEY: Final = "execute"
 _RUNNERS: dict[str, Execute] = {}
+_WORK: dict[str, Callable[[], Awaitable[None]]] = {}
+
+
+@DBOS.workflow(name=WORKFLOW_HERE)
+async def _run_here(workflow_id: str) -> None:
+    # Without its work it was taken up elsewhere: its row goes on under another name.
+    if (work := _WORK.pop(workflow_id, None)) is not None:
+        await work()
 
 
 @DBOS.workflow(name=WORKFLOW)
