@@ -26,21 +26,25 @@ class Cable:
     def mend(self) -> None:
         """Let new connections through; those of before are reset."""
         for end in self._ends:
-            end.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+            with contextlib.suppress(OSError):  # its own side has given it up
+                end.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
             end.transport.abort()
         self._ends.clear()
         self._whole.set()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._ends.add(writer)
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                await self._whole.wait()
-                if writer not in self._ends:
-                    break
-                writer.write(data)
-                await writer.drain()
-        writer.close()
+        try:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(65536):
+                    await self._whole.wait()
+                    if writer not in self._ends:
+                        break
+                    writer.write(data)
+                    await writer.drain()
+        finally:
+            self._ends.discard(writer)
+            writer.close()
 
 
 @contextlib.asynccontextmanager

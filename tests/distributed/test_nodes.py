@@ -60,11 +60,9 @@ async def test_runs_of_nodes_that_are_killed_go_on_elsewhere(
     nodes: Field, engine: str, record_property: Record
 ) -> None:
     """Repeated calls are those that were under way."""
-    doomed = nodes.start(2, engine=engine, places=6)
+    doomed = nodes.start(4, engine=engine, places=8)[:2]
     for _ in range(20):
-        await nodes.job("12 0.3", on_interrupt="resume")
-    await nodes.calling(20)
-    nodes.start(2, engine=engine, places=10)
+        await nodes.job("12 0.5", on_interrupt="resume")
     await nodes.calling(60)
     for process in doomed:
         process.kill()
@@ -82,7 +80,7 @@ async def test_runs_of_nodes_that_are_killed_go_on_elsewhere(
     assert repeated <= len(lost)
     assert max(calls.values()) <= 2
     again = [at - killed for key, at in nodes.began() if key in lost and at > killed]
-    assert len(again) == len(lost)
+    assert len(again) == len(lost) > 0
     record_property(
         "figures",
         f"4 nodes, {engine}, 2 killed: {len(lost)} runs lost, {repeated} calls repeated, 20 SUCCESS; gone on after "
@@ -210,7 +208,7 @@ async def test_a_connection_that_is_cut_for_20_seconds_loses_and_repeats_nothing
 ) -> None:
     """Shorter than the lease: what it answers for goes on."""
     async with cable_to(postgres_url) as cable:
-        nodes.start(1, engine=engine, url=cable.url, lease=30.0)
+        await asyncio.to_thread(nodes.start, 1, engine=engine, url=cable.url, lease=30.0)
         for _ in range(4):
             await nodes.job("8 0.5", on_interrupt="resume")
         await nodes.calling(8)

@@ -33,7 +33,7 @@ BATCH: Final = 1000
 
 
 class Upkeep:
-    """Beats each second and every fifth time looks for rows that lapsed (P3)."""
+    """Beats each second and every fifth time, or as often as the store wants, looks for rows that lapsed (P3)."""
 
     def __init__(
         self,
@@ -52,6 +52,8 @@ class Upkeep:
         self._node = node
         self._log = log
         self._retention = retention
+        # Where a lease says who is gone, the end of one is looked for at each beat; a lock is asked less often.
+        self._lapse_every: int = getattr(store, "lapse_every", LAPSE_EVERY)
         self._pruned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
         self._offset = self._clock_offset()
@@ -192,7 +194,7 @@ class Upkeep:
             try:
                 await self.beat()
                 turn += 1
-                if turn % LAPSE_EVERY == 0:
+                if turn % self._lapse_every == 0:
                     await self.settle_lapsed()
                 if self._pruned is None or abs(self._clock.now() - self._pruned) >= PRUNE_EVERY:
                     self._pruned = self._clock.now()

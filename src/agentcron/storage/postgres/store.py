@@ -54,6 +54,9 @@ class PostgresStorage:
     Raises ``StoreTooNew``, ``StoreUnavailable``, ``StoreError`` and, for the URL, ``ConfigError``.
     """
 
+    lapse_every: Final = 1
+    """At how many beats of a node rows of lost owners are looked for."""
+
     def __init__(
         self,
         url: str,
