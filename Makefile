@@ -13,7 +13,7 @@ CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @goog
 E2E := .e2e
 INSPECTOR := @modelcontextprotocol/inspector-cli@0.16.8
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-e2e pictures clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-e2e test-postgres pictures clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -40,6 +40,9 @@ deep: $(VENV)/.dev  ## what takes hours: ten thousand simulated months, two thou
 	$(BIN)/python -m agentcron.testing.simulation --count 200 --variant sqlite
 	AGENTCRON_KILLS=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/kill/test_kill.py -k survives
 	AGENTCRON_EXAMPLES=2000 $(BIN)/pytest -n $(WORKERS) --timeout 0 tests/stores
+
+test-postgres: $(VENV)/.dev  ## several processes on one Postgres: kills, sleeps, cut connections, limits, speed; minutes
+	$(BIN)/pytest -n 0 --timeout 300 -m nodes tests/distributed tests/contract
 
 bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
 	$(BIN)/python -m benchmarks

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+pytest_plugins = ("tests.postgres_fixtures",)
+
 _MEMORY = "/dev/shm"
 _ROOM = 1_000_000_000
 # A folder in memory where the machine has room there: thousands of flushes would wait for a disk.

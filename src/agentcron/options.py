@@ -32,6 +32,13 @@ class BackgroundJobsConfig:
     """Where every line goes; default: the logger ``agentcron``."""
     evaluation_interval_ms: int = 1000
     """Milliseconds (at least 10) until changes by others and steps of the clock are noticed."""
+    engine: str = "local"
+    """What runs the agents: ``local``, this process alone, or ``dbos``, every process that is started on the store."""
+    max_concurrent_everywhere: int | None = None
+    """With ``dbos``: the most agents that run at once in all processes together; default: no limit."""
+    max_starts_everywhere: str | None = None
+    """With ``dbos``: the most runs that start within any such time in all processes together, such as ``30 per 1m``;
+    default: no limit."""
     timezone: str = "UTC"
     """IANA name of the zone of schedules that name none."""
     stop_grace: timedelta = timedelta(seconds=30)

@@ -35,11 +35,13 @@ from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
+from agentcron.engine.choosing import MakeEngine, engine_of
+from agentcron.engine.local import LocalEngine
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
 from agentcron.options import BackgroundJobsConfig, default_store
-from agentcron.ports import AgentFactory, JobStore, SystemClock
+from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
 from agentcron.redaction import Redactor
 from agentcron.schedule import EverySchedule, Schedule, parse_schedule
 from agentcron.scheduling_tools import scheduling_tools
@@ -100,7 +102,8 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._budgets = read_shared(config.budgets)
-        self._clock = config.clock or SystemClock()
+        # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
+        self._clock: Clock = config.clock or getattr(self.storage, "clock", None) or SystemClock()
         self._checker = Checker(config.base_dir)
         self._interval = timedelta(milliseconds=config.evaluation_interval_ms)
         # A factory that resolves secrets knows values that the environment alone does not show.
@@ -144,7 +147,10 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        self._scheduler = scheduler = self._make_scheduler(store)
+        make = engine_of(
+            self.config.engine, store, self.config.max_concurrent_everywhere, self.config.max_starts_everywhere
+        )
+        self._scheduler = scheduler = self._make_scheduler(store, make)
         try:
             await scheduler.start()
         except BaseException:
@@ -625,7 +631,7 @@ class BackgroundJobsPlugin:
                     self._opened = True
         return self.storage
 
-    def _make_scheduler(self, store: JobStore) -> Scheduler:
+    def _make_scheduler(self, store: JobStore, make_engine: MakeEngine = LocalEngine) -> Scheduler:
         now = self._clock.now()
         node = Node(
             id=ids.node_id(),
@@ -648,6 +654,7 @@ class BackgroundJobsPlugin:
             self.config.retention,
             self._budgets,
             self._checker,
+            make_engine,
         )
 
     def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:

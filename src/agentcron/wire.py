@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from agentcron.domain.explain import Explanation
 from agentcron.domain.inputs import Input
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.queries import Node
 from agentcron.domain.spec_fields import write_spec
 from agentcron.domain.statistics import JobStatistics
 
@@ -149,6 +150,21 @@ def message_object(message: Message) -> dict[str, Any]:
         "tool": message.tool,
         "args": message.args,
         "result": message.result,
+    }
+
+
+def node_object(node: Node) -> dict[str, Any]:
+    """A process that runs, or ran, jobs."""
+    return {
+        "id": node.id,
+        "host": node.host,
+        "pid": node.pid,
+        "version": node.version,
+        "alive": node.alive,
+        "started_at": instant(node.started_at),
+        "seen_at": instant(node.seen_at),
+        "lease_until": instant(node.lease_until),
+        "stopped_at": instant(node.stopped_at),
     }
 
 

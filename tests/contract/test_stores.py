@@ -7,6 +7,7 @@ import pytest
 from agentcron.ports import JobStore
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
+from agentcron.storage.postgres import PostgresStorage
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.testing import StoreContract
 
@@ -32,3 +33,12 @@ class TestJsonFolder(StoreContract):
 
     async def make_store(self) -> JobStore:
         return StorageFsPlugin(self.folder)
+
+
+class TestPostgres(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _database(self, postgres_url: str, tmp_path: Path) -> None:
+        self.url, self.locks = postgres_url, tmp_path
+
+    async def make_store(self) -> JobStore:
+        return PostgresStorage(self.url, locks_dir=self.locks)

@@ -15,7 +15,7 @@ from agentcron import BackgroundJobsPlugin, SqliteStorage
 from agentcron.access import Scope, TokenFile
 from agentcron.http.app import make_app
 from agentcron.http.server import Server, allowed_hosts, listen
-from agentcron.ports import SystemClock
+from agentcron.ports import JobStore, SystemClock
 
 JOB = {"name": "report", "cron_expression": "0 9 * * *", "prompt": "Write it", "agent": "echo"}
 
@@ -37,9 +37,9 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, scheduling: bool = False) -> AsyncIterator[Service]:
-    """The service over the store of that folder, with a token for each scope."""
-    plugin = BackgroundJobsPlugin(storage_plugin=SqliteStorage(folder / "jobs.sqlite"))
+async def serving(folder: Path, *, scheduling: bool = False, storage: JobStore | None = None) -> AsyncIterator[Service]:
+    """The service over the store of that folder, or another, with a token for each scope."""
+    plugin = BackgroundJobsPlugin(storage_plugin=storage or SqliteStorage(folder / "jobs.sqlite"))
     tokens = TokenFile(folder / "tokens.json")
     now = SystemClock().now()
     secrets = {scope.value: tokens.create(scope.value, scope, now) for scope in Scope} if not tokens.all() else {}

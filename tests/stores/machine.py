@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import shutil
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -44,6 +44,7 @@ from agentcron.errors import InvalidScheduleError
 from agentcron.ports import JobStore
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
+from agentcron.storage.postgres import PostgresStorage
 from agentcron.storage.sqlite import SqliteStorage
 from tests.stores.model import Model
 
@@ -160,10 +161,12 @@ def _by_id(answer: Any) -> dict[str, Execution]:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """A store of each kind beside the model. ``steps`` counts what was done, over all lives."""
+    """A store of each kind beside the model. ``steps`` counts what was done, over all lives. ``postgres`` answers the
+    URL of an empty database, for those who want one beside them."""
 
-    def __init__(self, folder: Path, steps: Counter[str]) -> None:
+    def __init__(self, folder: Path, steps: Counter[str], postgres: Callable[[], str] | None = None) -> None:
         super().__init__()
+        self.postgres = postgres() if postgres is not None else None
         self.folder, self.steps = folder, steps
         self.loop = asyncio.new_event_loop()
         self.model = Model()
@@ -192,7 +195,11 @@ class StoreMachine(RuleBasedStateMachine):
     def _open(self) -> Chorus:
         """New objects on the place, in which another node runs executions. What is in memory has no other place."""
         self.folder_store = _Unhurried(self.place)
-        store: Any = Chorus(self.memory, SqliteStorage(self.place / "store.sqlite"), self.folder_store)
+        stores: list[JobStore] = [self.memory, SqliteStorage(self.place / "store.sqlite"), self.folder_store]
+        if self.postgres is not None:
+            # Nobody else is heard of here, and a lock tells who is gone.
+            stores.append(PostgresStorage(self.postgres, locks_dir=self.folder.parent / "locks"))
+        store: Any = Chorus(*stores)
         self.run(store.open())
         self.node = f"node-{next(self.numbers)}"
         self.run(store.join(Node(id=self.node, host="h", pid=1, version="0", started_at=NOW, seen_at=NOW)))

@@ -44,7 +44,26 @@ def test_memory_sqlite_and_the_json_folder_answer_as_the_model(
     quick_folder: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """All of them live through the same steps: half of the work is to think these up."""
-    examples = int(ASKED or EXAMPLES)
+    steps = _live(quick_folder, int(ASKED or EXAMPLES), record_property, "three stores")
+    assert {name for name, count in steps.items() if count} >= SOMETIMES
+
+
+@pytest.mark.timeout(600 + int(ASKED or 0))
+def test_postgres_answers_as_the_model(
+    quick_folder: Path, empty_postgres: Callable[[], str], record_property: Callable[[str, object], None]
+) -> None:
+    """Beside the others, for fewer lives: a word to the server takes longer than most of their answers."""
+    steps = _live(quick_folder, int(ASKED or EXAMPLES) // 40, record_property, "with postgres", empty_postgres)
+    assert {name for name, count in steps.items() if count} >= {"create", "claim", "tick", "settled as SUCCESS"}
+
+
+def _live(
+    folder: Path,
+    examples: int,
+    record_property: Callable[[str, object], None],
+    name: str,
+    postgres: Callable[[], str] | None = None,
+) -> Counter[str]:
     steps: Counter[str] = Counter()
     chosen = settings(
         max_examples=examples,
@@ -58,11 +77,9 @@ def test_memory_sqlite_and_the_json_folder_answer_as_the_model(
         print_blob=True,
     )
     began = time.process_time()
-    machine: Any = lambda: StoreMachine(quick_folder / "place", steps)  # noqa: E731
+    machine: Any = lambda: StoreMachine(folder / "place", steps, postgres)  # noqa: E731
     run_state_machine_as_test(machine, settings=chosen)
     spent = time.process_time() - began
-    done = ", ".join(f"{count} {name}" for name, count in sorted(steps.items()))
-    record_property(
-        "figures", f"state machine, three stores: {examples} x {STEPS} steps in {spent:.1f} s of CPU ({done})"
-    )
-    assert {name for name, count in steps.items() if count} >= SOMETIMES
+    done = ", ".join(f"{count} {what}" for what, count in sorted(steps.items()))
+    record_property("figures", f"state machine, {name}: {examples} x {STEPS} steps in {spent:.1f} s of CPU ({done})")
+    return steps

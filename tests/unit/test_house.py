@@ -54,6 +54,7 @@ def test_no_module_has_outgrown_its_one_question() -> None:
         "ports.py",  # the contracts of the rooms, one after another
         "storage/memory.py",  # the reference store is read as one page beside the contract
         "storage/sqlite/store.py",  # one method of the port after another
+        "storage/postgres/store.py",  # the same
         "storage/json_files/store.py",  # one method of the port after another, and the lock and log beside them
     }
 

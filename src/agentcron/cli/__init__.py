@@ -53,6 +53,8 @@ COMMANDS: Final = {
     "agents": ("setup", "List agent definitions and whether each can work."),
     "import": ("transfer", "Add jobs and history from another program's files."),
     "export": ("transfer", "Write jobs and history as another program's files."),
+    "migrate-store": ("moving", "Copy everything into a store of another kind."),
+    "nodes": ("nodes", "Which processes run jobs of this store, and what they run."),
     "doctor": ("doctor", "Check store, clock, agents and settings."),
     "backup": ("backup", "Copy the store to FILE while it is in use."),
     "config": ("setup", "Show the settings that hold."),
@@ -93,7 +95,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"agentcron.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(

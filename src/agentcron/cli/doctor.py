@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agentcron.ports import JobStore
 
 ENOUGH_SPACE: Final = 100 << 20
+_MADE: Final = "the first 'agentcron add' makes its tables, and so does 'agentcron start'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,10 @@ def _store(session: Session, storage: JobStore, jobs: list[Job]) -> Iterator[Fin
 
     level, place = logging.ERROR, None
     try:
+        is_made = getattr(storage, "is_made", None)
+        if is_made is not None and not asyncio.run(is_made()):
+            yield Finding(check="store", verdict="warn", detail=f"{storage.url} holds no jobs yet", fix=_MADE)
+            return
         if isinstance(storage, SqliteStorage):
             place = storage.path
         if isinstance(storage, StorageFsPlugin):

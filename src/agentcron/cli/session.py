@@ -100,6 +100,9 @@ class Session:
             timezone=self.zone,
             budgets=config.budgets,
             scheduling=config.scheduling,
+            engine=config.engine.value,
+            max_concurrent_everywhere=config.max_concurrent_everywhere.value,
+            max_starts_everywhere=config.max_starts_everywhere.value,
             base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )

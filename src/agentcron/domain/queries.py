@@ -78,7 +78,8 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A process that runs executions. ``alive`` is judged by its lock (one host) or its lease (several)."""
+    """A process that runs executions. ``alive`` is judged by its lock (one host) or its lease (several), which lasts
+    until ``lease_until`` where there is one."""
 
     id: str
     host: str
@@ -88,6 +89,7 @@ class Node:
     seen_at: datetime
     stopped_at: datetime | None = None
     alive: bool = False
+    lease_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
+from agentcron.engine.choosing import MakeEngine
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -41,6 +42,7 @@ class Scheduler:
         retention: Retention | None = None,
         budgets: Mapping[str, Sequence[Budget]] | None = None,
         checker: Checker | None = None,
+        make_engine: MakeEngine = LocalEngine,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -50,12 +52,16 @@ class Scheduler:
         bounds = Bounds(store, clock, log, shared)
         runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
         settler = Settler(store, clock, log)
-        self.engine = LocalEngine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
+        self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""
+        listen = getattr(self._store, "listen", None)
+        if listen is not None:
+            # A store that other nodes change says so; all others are looked at by the clock alone.
+            listen(self.manager.wake)
         await self._store.join(self._node)
         try:
             await self._settle_lost()

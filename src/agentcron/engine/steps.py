@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from agentcron.domain.inputs import Decision, Input, InputKind
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import OnInterrupt
 from agentcron.domain.spec import JobSpec
-from agentcron.errors import AgentError, StepUnknown
+from agentcron.errors import AgentError, StepUnknown, StoreUnavailable
 from agentcron.journal import Journal, Step
 from agentcron.redaction import Redactor
+
+T = TypeVar("T")
+
+STORE_RETRY: Final = 1.0
 
 
 class JournaledSteps:
@@ -92,14 +97,25 @@ class JournaledSteps:
 
     async def _load(self) -> dict[str, Step]:
         if self._known is None:
-            found = await self._journal.load_steps(self._execution.id, self._execution.attempt)
+            found = await _answered(lambda: self._journal.load_steps(self._execution.id, self._execution.attempt))
             self._known = {step.name: step for step in found}
         return self._known
 
     async def _record(self, step: Step) -> None:
         execution = self._execution
-        if not await self._journal.record_step(execution.id, execution.fence, execution.attempt, step):
+        record = self._journal.record_step
+        if not await _answered(lambda: record(execution.id, execution.fence, execution.attempt, step)):
             raise AgentError("the execution belongs to another scheduler", kind="fenced")
+
+
+async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """What the journal says, once it can be asked: what was paid for is not lost to a store that fails for a moment.
+    The deadline of the run ends the wait."""
+    while True:
+        try:
+            return await ask()
+        except StoreUnavailable:
+            await asyncio.sleep(STORE_RETRY)
 
 
 def steps_of(journal: Journal, execution: Execution, spec: JobSpec, redactor: Redactor) -> JournaledSteps | None:

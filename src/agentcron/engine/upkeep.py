@@ -34,8 +34,8 @@ BATCH: Final = 1000
 
 
 class Upkeep:
-    """Beats each second while agents run here, and every five seconds looks for rows that lapsed (P3); as rarely as
-    each ``interval`` where nothing is open."""
+    """Beats each second while agents run here, and every five seconds, or as often as the store wants, looks for rows
+    that lapsed (P3); as rarely as each ``interval`` where nothing is open."""
 
     def __init__(
         self,
@@ -50,7 +50,9 @@ class Upkeep:
     ) -> None:
         self._store = store
         self._interval = interval
-        self._next_look = LOOK_EVERY
+        # Where a lease says who is gone, the end of one is looked for at each beat; a lock is asked less often.
+        self._look_every: timedelta = getattr(store, "look_every", LOOK_EVERY)
+        self._next_look = self._look_every
         self._engine = engine
         self._settler = settler
         self._clock = clock
@@ -199,7 +201,7 @@ class Upkeep:
             began = self._clock.now()
             try:
                 await self.beat()
-                if self._clock.steady() - self._looked >= LOOK_EVERY.total_seconds() - BEAT.total_seconds() / 2:
+                if self._clock.steady() - self._looked >= (self._look_every - BEAT / 2).total_seconds():
                     self._looked = self._clock.steady()
                     await self.settle_lapsed()
                     self._next_look = await self._look_again()
@@ -220,7 +222,7 @@ class Upkeep:
             return
         await self._busy.wait(max(self._look_at(), began + BEAT))
         if self._engine.running:
-            self._next_look = LOOK_EVERY
+            self._next_look = self._look_every
             await self._clock.sleep_until(min(self._look_at(), self._clock.now() + BEAT))
 
     def _look_at(self) -> datetime:
@@ -230,7 +232,7 @@ class Upkeep:
     async def _look_again(self) -> timedelta:
         """How soon. Where the store holds no open row, whatever lapses next is opened here, which wakes this, or by
         another process, and how soon its changes are noticed is the interval."""
-        if self._interval <= LOOK_EVERY or self._engine.running:
-            return LOOK_EVERY
+        if self._interval <= self._look_every or self._engine.running:
+            return self._look_every
         counted = (await self._store.statistics()).executions_by_status
-        return LOOK_EVERY if any(counted.get(status) for status in OPEN) else self._interval
+        return self._look_every if any(counted.get(status) for status in OPEN) else self._interval

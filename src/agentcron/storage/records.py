@@ -61,9 +61,10 @@ def read_row(record: Mapping[str, Any]) -> Execution:
 
 
 def node_record(node: Node) -> dict[str, Any]:
-    """A node without whether it lives, which no file can know."""
+    """A node without whether it lives and how long, which no file can know."""
     record = _record(node, _NODE_DEFAULTS)
     record.pop("alive", None)
+    record.pop("lease_until", None)
     return record
 
 

@@ -9,7 +9,7 @@ from agentcron.ports import JobStore
 
 
 def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
-    """The store of ``sqlite:///FILE``, ``fs:DIR``, ``memory:`` or a bare path. It is not opened yet.
+    """The store of ``sqlite:///FILE``, ``postgresql://…``, ``fs:DIR``, ``memory:`` or a bare path, not opened yet.
 
     A bare path is the JSON folder where it is an existing folder, else a SQLite file. A relative path is read from
     ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.
@@ -24,9 +24,12 @@ def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
         if not rest:
             raise ConfigError(f"store: {text!r} names no folder; write fs:DIR")
         return _folder((base or Path.cwd()) / Path(rest).expanduser())
+    if scheme in ("postgresql", "postgres") and rest.startswith("//"):
+        return _postgres(text)
     if mark and len(scheme) > 1 and not text.startswith("sqlite:///"):
         raise ConfigError(
-            f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, fs:DIR, memory: or a path"
+            f"store: {_named(scheme, rest)} is not a kind of store; use sqlite:///FILE, postgresql://…, fs:DIR, "
+            "memory: or a path"
         )
     path = (base or Path.cwd()) / Path(text.removeprefix("sqlite:///")).expanduser()
     if not text.removeprefix("sqlite:///"):
@@ -44,6 +47,16 @@ def _folder(path: Path) -> JobStore:
     from agentcron.storage.json_files import StorageFsPlugin
 
     return StorageFsPlugin(path)
+
+
+def _postgres(url: str) -> JobStore:
+    try:
+        from agentcron.storage.postgres import PostgresStorage
+    except ImportError as error:
+        raise ConfigError(
+            f"store: Postgres needs the extra 'postgres' ({error}); pip install 'agentcron[postgres]'"
+        ) from error
+    return PostgresStorage(url)
 
 
 def _named(scheme: str, rest: str) -> str:

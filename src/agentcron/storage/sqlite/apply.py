@@ -15,16 +15,17 @@ from agentcron.domain.budgets import is_bounded
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import Conversation, Held
+from agentcron.domain.outcomes import Held
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.sqlite import inputs, rows
+from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
+from agentcron.storage.sqlite import inputs
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.creating import insert_created, job_values, spec_text
-from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.texts import pack
 
@@ -341,23 +342,3 @@ def texts_of(after: Execution) -> list[tuple[object, ...]]:
     if after.conversation is not None:
         texts.append((_CONVERSATION, conversation_text(after.conversation)))
     return [(part, *pack(text)) for part, text in texts]
-
-
-def conversation_text(conversation: Conversation) -> str:
-    """The conversation as one JSON text."""
-    return json.dumps(
-        {
-            "kind": conversation.kind,
-            "format": conversation.format,
-            "format_version": conversation.format_version,
-            "session": conversation.session,
-            "native": conversation.native,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-
-
-def conversation_of(text: str) -> Conversation:
-    """The conversation of such a text."""
-    return Conversation(**json.loads(text))

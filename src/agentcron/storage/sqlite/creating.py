@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.domain.model import Job
-from agentcron.domain.spec import JobSpec
-from agentcron.domain.spec_fields import write_changed
+from agentcron.storage.rows import job_values, spec_text
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import maybe_us, to_us
 
 if TYPE_CHECKING:
     from agentcron.storage.sqlite.writer import Transaction
@@ -24,27 +22,6 @@ _MOST: Final = 1 << 20
 _FEW: Final = 3
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def spec_text(spec: JobSpec) -> str:
-    """What is stored of a spec."""
-    return _encode(write_changed(spec))
-
-
-def job_values(job: Job) -> dict[str, object]:
-    """The columns of a job that a plan decides."""
-    return {
-        "id": job.id,
-        "name": job.spec.name,
-        "version": job.version,
-        "revision": job.revision,
-        "state": job.state.value,
-        "state_reason": job.state_reason,
-        "next_slot": maybe_us(job.next_slot),
-        "next_run": maybe_us(job.next_run),
-        "created": to_us(job.created),
-        "made_by": job.made_by,
-    }
 
 
 def insert_created(tx: Transaction) -> None:

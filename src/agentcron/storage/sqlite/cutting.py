@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.storage.rows import maybe_us, to_us
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import maybe_us, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 _ACTIVE: Final = JobState.ACTIVE.value

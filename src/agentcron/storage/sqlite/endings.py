@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.cutting import end_cut, is_cut
-from agentcron.storage.sqlite.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
-from agentcron.storage.sqlite.tally import Tally
 from agentcron.storage.sqlite.writer import Transaction
+from agentcron.storage.tally import Tally
 
 _RUNNING: Final = ExecutionStatus.RUNNING
 _SUCCESS: Final = ExecutionStatus.SUCCESS

@@ -20,9 +20,9 @@ from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.storage.rows import shared_us, to_us
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import shared_us, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 _PENDING: Final = ExecutionStatus.PENDING

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agentcron.domain.retention import Pruned, Retention
+from agentcron.storage.rows import to_us
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 JOBS_AT_ONCE: Final = 50

@@ -14,8 +14,8 @@ from agentcron.domain.queries import ExecutionFilters, Quarter
 from agentcron.domain.settling import percentile, spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.ids import made_since
+from agentcron.storage.rows import Row, to_instant, to_us
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import Row, to_instant, to_us
 from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)

@@ -11,12 +11,12 @@ from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import duration_bucket, tally_scopes
 from agentcron.domain.statistics import Totals
+from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
-from agentcron.storage.sqlite import rows
+from agentcron.storage.rows import job_values, maybe_us, spec_text, to_micro_dollars, to_us
 from agentcron.storage.sqlite.apply import insert_texts
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.creating import insert_created, job_values, spec_text
-from agentcron.storage.sqlite.rows import maybe_us, to_micro_dollars, to_us
+from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
 
 _MICROSECOND = timedelta(microseconds=1)

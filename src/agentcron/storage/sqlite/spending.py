@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from agentcron.domain.budgets import Claim, Verdict, judge
 from agentcron.domain.spending import Amount, Spent
+from agentcron.storage.rows import Row, to_micro_dollars, to_us
 from agentcron.storage.sqlite.connection import statement
-from agentcron.storage.sqlite.rows import Row, to_micro_dollars, to_us
 from agentcron.storage.sqlite.writer import Transaction
 
 

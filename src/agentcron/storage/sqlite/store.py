@@ -29,9 +29,13 @@ from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
+from agentcron.storage import rows
 from agentcron.storage.filters import matches
+from agentcron.storage.input_rows import input_of
 from agentcron.storage.locks import NodeLocks
-from agentcron.storage.sqlite import apply, endings, inputs, moves, reads, rows, spending
+from agentcron.storage.moving import Tables
+from agentcron.storage.rows import maybe_instant, to_us
+from agentcron.storage.sqlite import apply, endings, inputs, moves, reads, spending
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -42,7 +46,7 @@ from agentcron.storage.sqlite.connection import (
     statement,
 )
 from agentcron.storage.sqlite.making import make_where_missing
-from agentcron.storage.sqlite.rows import maybe_instant, to_us
+from agentcron.storage.sqlite.tables import tables
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 
 T = TypeVar("T")
@@ -81,6 +85,11 @@ class SqliteStorage:
     @property
     def url(self) -> str:
         return f"sqlite:///{self.path}"
+
+    @property
+    def dbos_url(self) -> str:
+        """Where DBOS keeps its tables: in a file beside this one."""
+        return f"sqlite:///{self.path}-dbos"
 
     @property
     def commits(self) -> int:
@@ -294,11 +303,11 @@ class SqliteStorage:
             found = self._all("inputs_of_execution", job=job_id, execution=execution_id, closed=closed, limit=limit)
         else:
             found = self._all("inputs_latest" if closed else "inputs_waiting", job=job_id, limit=limit)
-        return [inputs.input_of(row) for row in found][::-1]
+        return [input_of(row) for row in found][::-1]
 
     async def get_input(self, input_id: str) -> Input | None:
         found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []
-        return inputs.input_of(found[0]) if len(found) == 1 else None
+        return input_of(found[0]) if len(found) == 1 else None
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
@@ -367,6 +376,18 @@ class SqliteStorage:
         from agentcron.storage.sqlite.backup import back_up
 
         return await asyncio.to_thread(back_up, self.path, path, overwrite=overwrite)
+
+    async def is_made(self) -> bool:
+        """Whether the file is there; nothing is changed."""
+        return self.path.exists()
+
+    def reading(self) -> contextlib.AbstractContextManager[Tables]:
+        """The tables as they are; until the end of the block nobody else can change them."""
+        return tables(self.path)
+
+    def filling(self) -> contextlib.AbstractContextManager[Tables]:
+        """The tables to be filled: all of it is there after the block, or nothing."""
+        return tables(self.path)
 
     async def statistics(self) -> JobStatistics:
         return self._read(reads.statistics)
@@ -511,7 +532,7 @@ class SqliteStorage:
                 prompt = spec.prompt if spec is not None else None
             result = mine.get("result", "" if row[8] in _RAN else None)
             if (talk := mine.get("conversation")) is not None:
-                conversation = apply.conversation_of(talk)
+                conversation = rows.conversation_of(talk)
                 executions.append(self._execution(row, prompt=prompt, result=result, conversation=conversation))
             else:
                 executions.append(self._execution(row, prompt=prompt, result=result))

@@ -19,9 +19,9 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.model import Job
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.lock_file import LockFile
-from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain
+from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain, statement
 from agentcron.storage.sqlite.creating import insert_created
-from agentcron.storage.sqlite.tally import Tally
+from agentcron.storage.tally import Tally
 
 T = TypeVar("T")
 Unit = Callable[["Transaction"], Any]
@@ -123,7 +123,8 @@ class Writer:
                 changed = connection.total_changes
                 results = [(future, unit(transaction)) for unit, future in group]
                 insert_created(transaction)
-                tally.flush(connection, self._node)
+                for name, rows in tally.writes(self._node):
+                    connection.executemany(statement(name), rows)
                 wrote = connection.total_changes > changed
             self.commits += wrote
         except Exception as error:

@@ -1,4 +1,4 @@
-"""How rows of SQLite become jobs and executions, and back.
+"""How the rows of a database become jobs and executions, and back.
 
 Times are integer microseconds since the epoch, UTC; money is integer micro-dollars.
 """
@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import CostBasis, Usage
+from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import write_changed
 from agentcron.domain.statistics import Totals
 from agentcron.storage.findings import findings_of, marks_of
 
@@ -31,6 +32,7 @@ _STATUS: Final = {status.value: status for status in ExecutionStatus}
 _STATE: Final = {state.value: state for state in JobState}
 _NO_MONEY: Final = Decimal(0)
 _NO_TEXTS: Final[Mapping[str, Any]] = {}
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def to_us(instant: datetime) -> int:
@@ -165,3 +167,44 @@ def _totals(row: Row) -> Totals:
         duration=timedelta(0, 0, row[23]),
         gated=row[26],
     )
+
+
+def spec_text(spec: JobSpec) -> str:
+    """What is stored of a spec."""
+    return _encode(write_changed(spec))
+
+
+def job_values(job: Job) -> dict[str, object]:
+    """The columns of a job that a plan sets."""
+    return {
+        "id": job.id,
+        "name": job.spec.name,
+        "version": job.version,
+        "revision": job.revision,
+        "state": job.state.value,
+        "state_reason": job.state_reason,
+        "next_slot": maybe_us(job.next_slot),
+        "next_run": maybe_us(job.next_run),
+        "created": to_us(job.created),
+        "made_by": job.made_by,
+    }
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """The conversation as one JSON text."""
+    return json.dumps(
+        {
+            "kind": conversation.kind,
+            "format": conversation.format,
+            "format_version": conversation.format_version,
+            "session": conversation.session,
+            "native": conversation.native,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def conversation_of(text: str) -> Conversation:
+    """The conversation of such a text."""
+    return Conversation(**json.loads(text))

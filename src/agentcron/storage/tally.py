@@ -5,12 +5,11 @@ The changes of a commit group are added up first: one statement for each scope a
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus
-from agentcron.storage.sqlite.connection import statement
 
 HOUR_US: Final = 3_600_000_000
 _COLUMN: Final = {
@@ -71,19 +70,18 @@ class Tally:
         found = [sums for (scopes, at), sums in self._sums.items() if scope in scopes and at >= hour]
         return sum(sum(sums[:4]) for sums in found), sum(sums[6] for sums in found), sum(sums[7] for sums in found)
 
-    def flush(self, connection: sqlite3.Connection, node: str) -> None:
-        """Write the sums, as those of ``node``."""
-        if self._sums:
-            connection.executemany(
-                statement("tally_add"),
-                [(scope, hour, node, *sums) for (scopes, hour), sums in self._sums.items() for scope in scopes],
-            )
-        if self._durations:
-            connection.executemany(
-                statement("tally_add_duration"),
-                [
-                    (scope, hour, node, bucket, runs)
-                    for (scopes, hour, bucket), runs in self._durations.items()
-                    for scope in scopes
-                ],
-            )
+    def writes(self, node: str) -> Iterator[tuple[str, list[tuple[str | int, ...]]]]:
+        """The statements that keep the sums as those of ``node``, with the values for each scope and hour, always in
+        the order of their keys: two commits that write the same rows in different orders would wait for each other."""
+        sums: list[tuple[str | int, ...]] = [
+            (scope, hour, node, *counts) for (scopes, hour), counts in self._sums.items() for scope in scopes
+        ]
+        runs: list[tuple[str | int, ...]] = [
+            (scope, hour, node, bucket, count)
+            for (scopes, hour, bucket), count in self._durations.items()
+            for scope in scopes
+        ]
+        if sums:
+            yield "tally_add", sorted(sums)
+        if runs:
+            yield "tally_add_duration", sorted(runs)

@@ -1,0 +1,90 @@
+"""Who gets which rows: batches of the line, each node its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
+
+from agentcron.domain.budgets import is_bounded
+from agentcron.domain.findings import Findings
+from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.model import Execution
+from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.storage import rows
+from agentcron.storage.findings import findings_text
+from agentcron.storage.postgres.database import Row, Transaction
+from agentcron.storage.rows import to_us
+
+Specs = Callable[[Transaction, Collection[tuple[str, int]]], Awaitable[dict[tuple[str, int], JobSpec]]]
+"""The specs of these versions of jobs, without those that this release cannot read."""
+
+
+async def claim(
+    tx: Transaction,
+    owner: str,
+    now: datetime,
+    limit: int,
+    ids: Collection[str] | None,
+    begin: bool,
+    caught_up: int | None,
+    specs_of: Specs,
+    apart: Collection[str],
+) -> list[Execution]:
+    """Take up to ``limit`` ready rows."""
+    values = {"now": to_us(now), "limit": limit}
+    if ids is None:
+        taken = await tx.all("executions_claimable", **values)
+    else:
+        taken = await tx.all("executions_claimable_ids", ids=list(ids), **values)
+    if not taken:
+        return []
+    ready = await tx.all("executions_of", seqs=[row[0] for row in taken])
+    specs = await specs_of(tx, {(row[2], row[3]) for row in ready})
+    claimed: list[Execution] = []
+    chosen: list[tuple[int, int, int, bool]] = []
+    left = limit if caught_up is None else caught_up
+    for row in ready:
+        found = rows.execution(row)
+        if found.caught_up:
+            # They stand behind all others in the order, so none is passed over for them.
+            left -= 1
+            if left < 0:
+                break
+        spec = specs.get((row[2], row[3]))
+        if spec is None:
+            # A job that this release cannot read is left to one that can.
+            continue
+        begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
+        wake_at = now + spec.timeout + CLOSE_GRACE
+        chosen.append((row[0], row[27], to_us(wake_at), begins))
+        claimed.append(
+            found.evolve(
+                status=ExecutionStatus.RUNNING,
+                owner=owner,
+                fence=found.fence + 1,
+                wake_at=wake_at,
+                begun=found.begun or begins,
+                start_time=now if begins else found.start_time,
+            )
+        )
+    if chosen:
+        await _take(tx, chosen, owner, to_us(now))
+    return claimed
+
+
+async def _take(tx: Transaction, chosen: Sequence[Row], owner: str, now: int) -> None:
+    seqs, jobs, wakes, begins = (list(column) for column in zip(*chosen, strict=True))
+    tx.write("jobs_lock_numbers", {"seqs": jobs})
+    tx.write("executions_claim", {"seqs": seqs, "wakes": wakes, "begins": begins, "owner": owner, "now": now})
+    tx.write("jobs_claimed", {"jobs": jobs, "begins": begins, "now": now})
+
+
+async def begin(tx: Transaction, execution_id: str, fence: int, now: datetime, findings: Findings | None) -> bool:
+    """Record that the attempt begins."""
+    found = findings_text(findings) if findings is not None else None
+    begun = await tx.one("execution_begin", id=execution_id, fence=fence, now=to_us(now), findings=found)
+    if begun is None:
+        return False
+    tx.write("job_begun", {"job": begun[0], "now": to_us(now)})
+    return True

@@ -1,0 +1,1 @@
+UPDATE executions SET asked = %(asked)s WHERE seq = %(seq)s

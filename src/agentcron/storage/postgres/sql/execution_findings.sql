@@ -1,0 +1,1 @@
+UPDATE executions SET findings = %(findings)s WHERE seq = %(seq)s

@@ -1,0 +1,1 @@
+SELECT * FROM execution_rows WHERE id = %(id)s

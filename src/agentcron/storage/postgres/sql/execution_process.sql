@@ -1,0 +1,1 @@
+SELECT process FROM executions WHERE id = %(id)s

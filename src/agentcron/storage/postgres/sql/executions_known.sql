@@ -1,0 +1,1 @@
+SELECT id FROM executions WHERE id = ANY(%(ids)s::text[])

@@ -1,0 +1,1 @@
+UPDATE jobs SET last_run = %(now)s WHERE seq = %(job)s

@@ -1,0 +1,1 @@
+UPDATE jobs SET gated = gated + 1 WHERE seq = %(job)s

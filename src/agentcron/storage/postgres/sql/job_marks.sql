@@ -1,0 +1,1 @@
+UPDATE jobs SET marks = %(marks)s WHERE seq = %(job)s

@@ -1,0 +1,1 @@
+WITH gone AS (DELETE FROM jobs RETURNING 1) SELECT count(*) FROM gone

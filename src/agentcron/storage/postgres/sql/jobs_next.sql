@@ -1,0 +1,1 @@
+SELECT min(next_run) FROM jobs WHERE next_run > %(now)s

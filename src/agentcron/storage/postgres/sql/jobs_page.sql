@@ -1,0 +1,1 @@
+SELECT * FROM job_rows WHERE seq > %(after)s ORDER BY seq LIMIT %(limit)s

@@ -1,0 +1,1 @@
+UPDATE nodes SET seen_at = %(now)s WHERE id = %(id)s

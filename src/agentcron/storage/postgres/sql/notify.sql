@@ -1,0 +1,1 @@
+SELECT pg_notify('agentcron:' || current_schema, %(what)s)

@@ -1,0 +1,2 @@
+SELECT CASE WHEN state <> 'ACTIVE' THEN state WHEN running > 0 THEN 'RUNNING' ELSE 'WAITING' END, count(*)
+FROM jobs GROUP BY 1

@@ -1,0 +1,1 @@
+SELECT status, count(*) FROM executions WHERE wake_at IS NOT NULL GROUP BY 1

@@ -1,0 +1,252 @@
+"""What the Postgres store does beyond the contract: several processes, a server that fails, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from agentcron.domain import changes
+from agentcron.domain.budgets import Cap, Claim
+from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.model import Job
+from agentcron.domain.planner import plan
+from agentcron.domain.queries import ExecutionFilters, Node
+from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import Amount, Budget
+from agentcron.errors import ConfigError, StoreTooNew, StoreUnavailable
+from agentcron.storage.postgres import PostgresStorage
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@contextlib.asynccontextmanager
+async def node(url: str, locks: Path, name: str, **options: Any) -> AsyncIterator[PostgresStorage]:
+    """A store in which a process of that name runs executions."""
+    store = PostgresStorage(url, locks_dir=locks, **options)
+    await store.open()
+    await store.join(Node(id=name, host=name, pid=1, version="0", started_at=NOW, seen_at=NOW))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+async def add(store: PostgresStorage, **fields: Any) -> Job:
+    values = {"name": "job", "prompt": "do it", "schedule": "every 1m", **fields}
+    made = changes.create(read_spec(values), new_id(), NOW)
+    assert await store.commit([made]) == [True]
+    assert made.job_after is not None
+    return made.job_after
+
+
+async def tick(store: PostgresStorage, jobs: list[Job], now: datetime = NOW + MINUTE) -> list[bool]:
+    return await store.commit([made for job in jobs if (made := plan(job, now, new_id)) is not None])
+
+
+async def test_nodes_share_the_line_and_no_row_is_claimed_twice(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        jobs = [await add(one) for _ in range(60)]
+        # Both plan the same slots: the compare-and-set lets each be planned once.
+        planned = await asyncio.gather(tick(one, jobs), tick(two, jobs))
+        assert all(first != second for first, second in zip(*planned, strict=True))
+        claims = [store.claim(name, NOW + MINUTE, 7, begin=True) for name, store in (("one", one), ("two", two)) * 5]
+        claimed = [row for rows in await asyncio.gather(*claims) for row in rows]
+        assert len(claimed) == len({row.id for row in claimed}) == 60
+        assert {row.owner for row in claimed} == {"one", "two"}
+
+
+async def test_a_lane_runs_one_at_a_time_whoever_claims(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        job = await add(one, overlap="buffer_all", catch_up="all")
+        await tick(one, [job], NOW + 5 * MINUTE)
+        rows = await one.open_executions(job.id)
+        ids = [row.id for row in rows]
+        claims = [store.claim("x", NOW + 9 * MINUTE, 5, ids=[key]) for key in ids for store in (one, two)]
+        claimed = [row for found in await asyncio.gather(*claims) for row in found]
+        assert len(claimed) == 1
+
+
+async def test_budgets_are_judged_in_the_database(postgres_url: str, tmp_path: Path) -> None:
+    """Ten runs ask at once, on two nodes, for the room that three have."""
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        budget = Budget(runs=3)
+        jobs = [await add(one, budgets=[budget]) for _ in range(10)]
+        await tick(one, jobs)
+        rows = await one.claim("one", NOW + MINUTE, 10, begin=True)
+        assert not any(row.begun for row in rows)
+        claim = Claim(caps=[Cap(scope="all", budget=budget)], expected=Amount())
+        asked = [
+            store.begin_within(row.id, row.fence, NOW + MINUTE, claim)
+            for row, store in zip(rows, (one, two) * 5, strict=True)
+        ]
+        verdicts = await asyncio.gather(*asked)
+        assert sum(verdict is not None and verdict.refused is None for verdict in verdicts) == 3
+
+
+async def test_a_cancel_is_seen_by_the_beat_of_the_node_that_runs_it(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        await tick(one, [await add(one)])
+        [row] = await one.claim("one", NOW + MINUTE, 1, begin=True)
+        await two.ask_cancel([row.id], NOW + MINUTE)
+        assert list((await one.beat("one", NOW + MINUTE, [(row.id, row.fence)])).cancel) == [row.id]
+
+
+async def test_a_change_wakes_the_other_nodes(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        heard = asyncio.Event()
+        two.listen(heard.set)
+        while not heard.is_set():  # the first word may come before the ear is there
+            await add(one)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(heard.wait(), 0.2)
+
+
+async def test_a_node_of_another_host_is_gone_when_its_lease_is_over(postgres_url: str, tmp_path: Path) -> None:
+    """Locks are in two folders: what one sees of the other is the lease alone."""
+    async with node(postgres_url, tmp_path / "a", "one") as one:
+        await tick(one, [await add(one)])
+        [row] = await one.claim("one", NOW + MINUTE, 1, begin=True)
+        async with node(postgres_url, tmp_path / "b", "two", lease=0.5) as two:
+            assert await two.lapsed(NOW + MINUTE, 10) == []
+            assert [found.alive for found in await two.nodes()] == [True, True]
+            await _stop_renewing(postgres_url, one)
+            assert [found.id for found in await two.lapsed(NOW + MINUTE, 10)] == [row.id]
+            assert {found.id: found.alive for found in await two.nodes()} == {"one": False, "two": True}
+
+
+async def test_after_a_gap_in_its_own_lease_a_node_judges_nobody(postgres_url: str, tmp_path: Path) -> None:
+    """Whoever wakes up first after the server or the network stood still would take all others for dead."""
+    first, second = node(postgres_url, tmp_path / "a", "one"), node(postgres_url, tmp_path / "b", "two", lease=0.5)
+    async with first as one, second as two:
+        await tick(one, [await add(one)])
+        await one.claim("one", NOW + MINUTE, 1, begin=True)
+        await _stop_renewing(postgres_url, one)
+        two._lease = 0.0
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            # The lease ran out, and its thread renews it.
+            connection.execute(
+                "UPDATE agentcron.nodes SET lease_until = now() - interval '1 hour', steady_since = 'infinity' "
+                "WHERE id = 'two'"
+            )
+            assert await two.lapsed(NOW + MINUTE, 10) == []
+            renewed = "SELECT 1 FROM agentcron.nodes WHERE id = 'two' AND steady_since < 'infinity'"
+            while connection.execute(renewed).fetchone() is None:
+                await asyncio.sleep(0.01)
+        assert [row.owner for row in await two.lapsed(NOW + MINUTE, 10)] == ["one"]
+
+
+async def _stop_renewing(url: str, store: PostgresStorage) -> None:
+    """As if the process had died an hour ago, on a server that has been up for days."""
+    assert store._membership is not None
+    await store._membership.stop()
+    store._membership = None
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE agentcron.nodes SET lease_until = pg_postmaster_start_time() - interval '1 hour' WHERE id = %s",
+            (store._node,),
+        )
+    # The server of the tests has not been up for the length of a lease of 30 seconds.
+    store._lease = 0.0
+
+
+async def test_connections_that_the_server_ended_are_made_anew(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as store:
+        job = await add(store)
+        for _ in range(3):
+            _end_connections(postgres_url)
+            assert await store.get_job(job.id) == job
+            _end_connections(postgres_url)
+            assert await store.ask_cancel([], NOW) == []
+
+
+def _end_connections(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_many_processes_make_the_schema_once(empty_postgres: Any) -> None:
+    url = empty_postgres()
+    stores = [PostgresStorage(url, schema="made_at_once") for _ in range(4)]
+    try:
+        await asyncio.gather(*(store.open() for store in stores))
+        await add(stores[0])
+        assert (await stores[3].statistics()).total_jobs == 1
+    finally:
+        for store in stores:
+            await store.close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA made_at_once CASCADE")
+
+
+async def test_a_store_of_a_newer_release_is_left_alone(postgres_url: str) -> None:
+    store = PostgresStorage(postgres_url, schema="newer")
+    await store.open()
+    await store.close()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("UPDATE newer.meta SET value = '999' WHERE key = 'schema'")
+        with pytest.raises(StoreTooNew, match="schema 999"):
+            await store.open()
+        connection.execute("DROP SCHEMA newer CASCADE")
+
+
+async def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = PostgresStorage("postgresql://me:hunter2-secret@127.0.0.1:1/jobs")
+    with caplog.at_level(logging.DEBUG), pytest.raises(StoreUnavailable) as told:
+        await store.open()
+    assert store.url == "postgresql://me@127.0.0.1:1/jobs"
+    assert "127.0.0.1:1" in str(told.value)
+    assert "check that the server runs" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert "hunter2" not in f"{told.value!r} {caplog.text} {store!r}"
+
+
+def test_a_url_that_cannot_be_read_is_told_without_the_password() -> None:
+    with pytest.raises(ConfigError) as told:
+        PostgresStorage("postgresql://me:hunter2@[bad/jobs")
+    assert "hunter2" not in str(told.value)
+    assert "postgresql://USER@HOST:5432/DATABASE" in str(told.value)
+
+
+async def test_an_answer_with_a_nul_is_kept(postgres_url: str, tmp_path: Path) -> None:
+    from agentcron.domain.outcomes import AgentOutcome, Failed
+    from agentcron.domain.settling import settle
+
+    async with node(postgres_url, tmp_path, "one") as store:
+        job = await add(store)
+        await tick(store, [job])
+        [row] = await store.claim("one", NOW + MINUTE, 1, begin=True)
+        failed = Failed(kind="agent", message="bad \x00 byte", answer=AgentOutcome(output="a\x00b"))
+        assert await store.settle([settle(row, failed, NOW + MINUTE, job.spec)]) == [True]
+        [ended] = (await store.list_executions(ExecutionFilters(job_id=job.id), 10)).items
+        assert (ended.status, ended.result, ended.error) == (ExecutionStatus.FAILURE, "a\x00b", "bad \ufffd byte")
+
+
+async def test_the_clock_of_the_store_is_the_servers(postgres_url: str, tmp_path: Path) -> None:
+    from agentcron.storage.postgres.clock import ServerClock
+
+    clock = ServerClock()
+    here = datetime.now(UTC).timestamp()
+    clock.set(here + 100.0, here, here)
+    ahead = (clock.now() - datetime.now(UTC)).total_seconds()
+    assert 99.0 < ahead < 101.0
+    clock.set(here + 100.001, here, here)
+    assert abs((clock.now() - datetime.now(UTC)).total_seconds() - ahead) < 0.001
