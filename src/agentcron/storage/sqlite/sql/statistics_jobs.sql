@@ -5,6 +5,7 @@ WITH busy (jobs) AS (
     AND seq IN (SELECT job FROM executions WHERE wake_at IS NOT NULL AND status = 'RUNNING')
 )
 SELECT 'RUNNING' AS status, jobs FROM busy
-UNION ALL
-SELECT iif(state = 'ACTIVE', 'WAITING', state), iif(state = 'ACTIVE', jobs - (SELECT jobs FROM busy), jobs)
-FROM job_states
+UNION ALL SELECT 'WAITING', active - (SELECT jobs FROM busy) FROM job_states WHERE id = 1
+UNION ALL SELECT 'PAUSED', paused FROM job_states WHERE id = 1
+UNION ALL SELECT 'CANCELED', canceled FROM job_states WHERE id = 1
+UNION ALL SELECT 'COMPLETED', completed FROM job_states WHERE id = 1
