@@ -727,11 +727,6 @@ class MemoryStorage:
         return Orders(cancel=cancel, lost=lost)
 
 
-def _bare(row: Execution) -> Execution:
-    """Without what was said until it was parked, which only a read of the one execution shows."""
-    return row if row.conversation is None or row.final else row.evolve(conversation=None)
-
-
 def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
     """The one count that a row's end moves, by its name."""
     name = row.status.value.lower()
@@ -739,4 +734,5 @@ def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
 
 
 def _bare(row: Execution) -> Execution:
+    """Without its long texts, which only a read of its history or of the one execution shows."""
     return row.evolve(prompt=None, result=None, conversation=None)
