@@ -182,7 +182,10 @@ class JobStore(Protocol):
         ...
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        """Apply each. False: fenced off, the late writer loses."""
+        """Apply each. False: fenced off, the late writer loses.
+
+        A job that has no next run is made due at once, since only the planner can tell what follows; one that has no
+        slot left either, and nothing open after a success, is COMPLETED with it."""
         ...
 
     async def list_inputs(

@@ -29,9 +29,10 @@ SQL = sorted((Path(sqlite_connection.__file__).parent / "sql").glob("*.sql"))
 WHOLE_TABLE = {
     "inputs_latest": "read from its end, as far as the page is long; runs that ask are few",
     "inputs_waiting": "what nobody answered is alone in the index",
+    "jobs_clear": "all of them are removed",
     "nodes_list": "one row for each start of a scheduler, at most 1000 are shown",
     "statistics_gated": "each job with runs that a gate spared is added up, and only those are in the index",
-    "statistics_jobs": "every job is counted once, by status",
+    "statistics_jobs": "one row for each of four states, beside the runs that are under way",
 }
 
 
@@ -120,6 +121,7 @@ QUESTIONS: dict[str, Callable[[SqliteStorage], Awaitable[Any]]] = {
     "slot_at": lambda store: store.slot_at(job(0).id, NOW - timedelta(hours=100)),
     "get_execution": lambda store: store.get_execution(f"{150:026x}"),
     "beat": lambda store: store.beat("me", NOW, []),
+    "statistics": lambda store: store.statistics(),
 }
 
 

@@ -333,7 +333,12 @@ class Model:
         limit = settlement.pause_after_failures
         over = settlement.streak is Streak.GROWS and 0 < limit <= streak
         self.jobs[job.id] = job = job.evolve(streak=streak, marks=settlement.marks or job.marks)
-        if ended and job.state is JobState.ACTIVE and (job.next_run is None or over):
+        if not ended or job.state is not JobState.ACTIVE:
+            return
+        nothing_left = job.next_slot is None and all(row.final for row in self.rows_of(job.id))
+        if settlement.streak is Streak.ENDS and nothing_left:
+            self.jobs[job.id] = job.evolve(state=JobState.COMPLETED, next_run=None, revision=job.revision + 1)
+        elif job.next_run is None or over:
             self.jobs[job.id] = job.evolve(next_run=settlement.now, revision=job.revision + 1)
 
     def beat(self, running: Sequence[tuple[str, int]]) -> tuple[list[str], list[str]]:

@@ -11,7 +11,7 @@ import pytest
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import is_too_late, plan
+from agentcron.domain.planner import account, is_too_late, plan
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import InvalidScheduleError
@@ -416,3 +416,34 @@ def test_a_slot_that_was_on_time_when_the_store_failed_counts_to_the_fault() -> 
 def test_a_spent_or_paused_job_does_not_blame_the_store() -> None:
     spent = make(max_runs=2, runs=2, open=1)
     assert planned_after_a_fault(spent, 5, failed_after=1) == [("SKIPPED", "limit", 5)]
+
+
+SCHEDULES = ("every 1m", "every 90s", "at 2026-03-01T12:05:00", "*/7 * * * *", "0 0 1 1 *")
+FIELDS: tuple[dict[str, Any], ...] = (
+    {},
+    {"overlap": "allow_all"},
+    {"overlap": "cancel_other", "priority": 3},
+    {"overlap": "buffer_one", "misfire_grace": "10s"},
+    {"end_at": "2027-01-01T00:00:00"},
+    {"start_at": "2026-03-01T12:03:00"},
+    {"max_runs": 1},
+    {"jitter": "30s"},
+    {"open": 1},
+    {"streak": 2},
+    {"agent": "other", "catch_up": "all"},
+)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("fields", FIELDS, ids=str)
+def test_the_short_way_of_the_usual_slot_decides_as_the_long_one(schedule: str, fields: dict[str, Any]) -> None:
+    short = 0
+    for seconds in range(0, 1300, 13):
+        job, now = make(schedule, **fields), NOW + seconds * SECOND
+        draft = account(job, now, ids())
+        after = draft.job()
+        judged = None if after is job else draft.plan(after)
+        assert plan(job, now, ids()) == judged
+        short += judged is not None and told(judged.rows) == [RUN]
+    # Each of these has a slot that is on time, but the one that is open and the one a year away.
+    assert short > 0 or "open" in fields or schedule == "0 0 1 1 *"

@@ -22,7 +22,9 @@ from agentcron.domain.spec import JobSpec
 # Bound once: Python looks a member of an enumeration up by a function at each use, and each run passes a dozen.
 _ACTIVE: Final = JobState.ACTIVE
 _CANCEL_OTHER: Final = Overlap.CANCEL_OTHER
+_ALLOW_ALL: Final = Overlap.ALLOW_ALL
 _SKIP: Final = Overlap.SKIP
+_PENDING: Final = ExecutionStatus.PENDING
 _MISSED: Final = ExecutionStatus.MISSED
 _SKIPPED: Final = ExecutionStatus.SKIPPED
 
@@ -36,9 +38,39 @@ def plan(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = N
         paused = job.evolve(state=JobState.PAUSED, state_reason="streak", next_run=None, revision=job.revision + 1)
         told = f"paused after {job.streak} failures in a row; resume it once the cause is mended"
         return Plan(before=job, job_after=paused, now=now, notices=(told,))
+    usual = _usual(job, now, new_id)
+    if usual is not None:
+        return usual
     draft = account(job, now, new_id, down_since)
     after = draft.job()
     return None if after is job else draft.plan(after)
+
+
+def _usual(job: Job, now: datetime, new_id: NewId) -> Plan | None:
+    """The plan of nearly every slot, which ``account`` would make in three times as long: it is on time, no other one
+    is due, nothing is open, and no limit is near. None where it has to be judged."""
+    spec, slot = job.spec, job.next_slot
+    if slot is None or slot > now or now > slot + spec.misfire_grace:
+        return None
+    if job.open or spec.max_runs is not None or spec.jitter:
+        return None
+    beyond = slot_after(spec, slot)
+    if beyond is not None and beyond <= now:
+        return None
+    row = {
+        "id": new_id(),
+        "job_id": job.id,
+        "version": job.version,
+        "at": slot,
+        "status": _PENDING,
+        "wake_at": slot,
+        "priority": spec.priority,
+        "lane": None if spec.overlap is _ALLOW_ALL else job.id,
+        "attempt": 1,
+        "agent": spec.agent,
+    }
+    after = job.evolve(next_slot=beyond, next_run=beyond, revision=job.revision + 1)
+    return Plan.whole({"before": job, "job_after": after, "now": now, "rows": (Execution.whole(row),)})
 
 
 def account(job: Job, now: datetime, new_id: NewId, down_since: datetime | None = None) -> Draft:

@@ -472,9 +472,11 @@ class MemoryStorage:
         duration = (after.duration or timedelta(0)) if ran else timedelta(0)
         streak = {Streak.GROWS: job.streak + 1, Streak.ENDS: 0}.get(settlement.streak, job.streak)
         limit = settlement.pause_after_failures
+        active = job.state is JobState.ACTIVE and ended
+        done = active and settlement.streak is Streak.ENDS and job.next_slot is None and job.open == 1
         look = (
-            job.state is JobState.ACTIVE
-            and ended
+            active
+            and not done
             and (job.next_run is None or (settlement.streak is Streak.GROWS and 0 < limit <= streak))
         )
         totals = job.totals
@@ -494,8 +496,9 @@ class MemoryStorage:
             runs=job.runs + (ran and not before.manual),
             streak=streak,
             totals=totals,
-            next_run=settlement.now if look else job.next_run,
-            revision=job.revision + look,
+            state=JobState.COMPLETED if done else job.state,
+            next_run=None if done else settlement.now if look else job.next_run,
+            revision=job.revision + (look or done),
             marks=settlement.marks or job.marks,
         )
         if ran or tokens or cost:
@@ -737,4 +740,5 @@ def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
 
 
 def _without_texts(row: Execution) -> Execution:
+    """Without its long texts, which only a read of its history or of the one execution shows."""
     return row.evolve(prompt=None, result=None, conversation=None)

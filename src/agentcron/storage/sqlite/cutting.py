@@ -36,7 +36,7 @@ def end_cut(tx: Transaction, cut: Mapping[str, Settlement]) -> set[str]:
     looks: list[tuple[Any, ...]] = []
     lanes: list[dict[str, Any]] = []
     held = tx.execute(statement("executions_held"), (json.dumps(list(cut)),)).fetchall()
-    for key, seq, job, fence, status, is_open, state, next_run in held:
+    for key, seq, job, fence, status, is_open, state, next_run, _ in held:
         settlement = cut[key]
         before, after, now = settlement.before, settlement.after, to_us(settlement.now)
         if fence != before.fence or status != _RUNNING:

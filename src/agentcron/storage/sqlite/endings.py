@@ -108,24 +108,29 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
     executions: list[tuple[Any, ...]] = []
     jobs: list[tuple[Any, ...]] = []
     texts: list[tuple[Any, ...]] = []
-    looks: list[tuple[Any, ...]] = []
+    last: list[tuple[Any, ...]] = []
     lanes: list[dict[str, Any]] = []
     held = tx.execute(statement("executions_held"), (endings.ids,)).fetchall()
-    for key, seq, job_seq, held_fence, status, is_open, state, next_run in held:
+    for key, seq, job_seq, held_fence, status, is_open, state, next_run, next_slot in held:
         fence, now, lane, execution, job, long = endings.endings[key]
         if held_fence != fence or status != _RUNS:
             continue
         kept.add(key)
         executions.append((*execution, seq))
-        jobs.append((*job, job_seq))
         texts += [(seq, *text) for text in long]
-        if next_run is None and state == _ACTIVE:
-            looks.append((now, job_seq))
+        if state == _ACTIVE and (next_run is None or next_slot is None):
+            last.append((*job, now, job_seq))
+        else:
+            jobs.append((*job, job_seq))
         if is_open > 1 and lane is not None:
             lanes.append({"lane": lane, "now": now})
     tx.executemany(statement("executions_end"), executions)
-    tx.executemany(statement("jobs_succeeded"), jobs)
-    for name, values in (("text_insert", texts), ("jobs_look", looks), ("execution_pull", lanes)):
+    for name, values in (
+        ("jobs_succeeded", jobs),
+        ("text_insert", texts),
+        ("jobs_succeeded_last", last),
+        ("execution_pull", lanes),
+    ):
         if values:
             tx.executemany(statement(name), values)
     tx.tally.merge(endings.counted(kept))

@@ -1,6 +1,7 @@
 -- The job is made due at once ("look again") where only the planner can tell what follows: nothing else would
 -- complete it, go on after max_runs was held by an open execution, or pause it after a streak. The revision moves
 -- with it, or a plan made from the job as it was would put the old next_run back and the look would be lost.
+-- A success after which a job has no slot left and nothing open completes it: that needs no planner.
 UPDATE jobs SET
   open = open - :ended,
   running = running - :was_running,
@@ -15,11 +16,13 @@ UPDATE jobs SET
   tokens = tokens + :tokens,
   cost = cost + :cost,
   duration = duration + :duration,
-  next_run = iif(look, :now, next_run),
-  revision = revision + look
+  state = iif(done, 'COMPLETED', state),
+  next_run = CASE WHEN done THEN NULL WHEN look THEN :now ELSE next_run END,
+  revision = revision + (look OR done)
 FROM (
   SELECT
     seq AS look_seq,
+    state = 'ACTIVE' AND :ended AND :streak = 'ends' AND next_slot IS NULL AND open = 1 AS done,
     state = 'ACTIVE' AND :ended AND (
       next_run IS NULL OR (:streak = 'grows' AND :pause_after > 0 AND streak + 1 >= :pause_after)
     ) AS look

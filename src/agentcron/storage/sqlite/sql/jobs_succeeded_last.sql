@@ -1,0 +1,15 @@
+-- As jobs_succeeded, of jobs without a next run: what follows is for the planner to tell, or nothing follows. See
+-- job_settled.
+UPDATE jobs SET
+  open = open - 1,
+  running = running - 1,
+  runs = runs + ?1,
+  streak = 0,
+  success = success + 1,
+  tokens = tokens + ?2,
+  cost = cost + ?3,
+  duration = duration + ?4,
+  state = iif(next_slot IS NULL AND open = 1, 'COMPLETED', state),
+  next_run = iif(next_slot IS NULL AND open = 1, NULL, coalesce(next_run, ?5)),
+  revision = revision + (next_run IS NULL OR (next_slot IS NULL AND open = 1))
+WHERE seq = ?6
