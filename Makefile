@@ -59,6 +59,9 @@ test-agents: $(VENV)/.dev $(AGENTS)/.installed  ## the real coding programs agai
 test-e2e: $(VENV)/.e2e $(E2E)/.installed  ## a real browser and a real MCP client at a real server; two minutes
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/e2e
 
+pictures: $(VENV)/.e2e $(E2E)/.installed  ## the dashboard's pictures in docs/, anew
+	$(BIN)/python -m tests.e2e.pictures
+
 docs: $(VENV)/.dev  ## the pages that are made from the code and from the tests' tables
 	$(BIN)/python -m docs.generator
 

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.conftest import Server
+from tests.e2e.served import Server
 
 NARROW: Any = {"width": 320, "height": 640}
 WIDE: Any = {"width": 1280, "height": 800}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import INSTALLED, Server
+from tests.e2e.served import INSTALLED, Server
 
 INSPECTOR = INSTALLED / "node_modules" / ".bin" / "mcp-inspector-cli"
 

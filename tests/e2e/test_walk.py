@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server
+from tests.e2e.served import Server
 
 
 def make(page: Page, name: str, schedule: str, agent: str, button: str) -> None:

@@ -99,3 +99,18 @@ async def test_a_quiet_stream_beats() -> None:
     await anext(stream)
     assert await anext(stream) == ": beat\n\n"
     await stream.aclose()
+
+
+async def test_a_page_is_told_of_many_things_by_few_hints() -> None:
+    ring = EventRing()
+    stream = ring.stream(None, hints=True)
+    assert await anext(stream) == "retry: 2000\n"
+    await anext(stream)
+    ring.listen([Happening(job_id=str(number)) for number in range(5000)])
+    first = await anext(stream)
+    assert first.count("event: news") == 1
+    ring.listen([Happening(job_id="x")])
+    second = await anext(stream)
+    assert (second.count("event: news"), second == first) == (1, False)
+    ring.close()
+    assert [text async for text in stream] == []

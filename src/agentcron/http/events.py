@@ -11,6 +11,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from itertools import takewhile
 from typing import Any, Final
 
 from agentcron.http.observed import Happening
@@ -20,6 +21,7 @@ from agentcron.wire import input_object
 KEPT: Final = 2000
 HEARTBEAT: Final = 15.0
 MOST_STREAMS: Final = 200
+HINT_EVERY: Final = 0.2
 
 
 class EventRing:
@@ -56,8 +58,14 @@ class EventRing:
         if self.streams >= MOST_STREAMS:
             raise Problem(503, f"{MOST_STREAMS} event streams are open already; close some", Retry_After="5")
 
-    async def stream(self, last_id: str | None, heartbeat: float = HEARTBEAT) -> AsyncIterator[str]:
-        """Server-sent events from after ``last_id``, else from now on, until ``close``."""
+    async def stream(
+        self, last_id: str | None, heartbeat: float = HEARTBEAT, *, hints: bool = False
+    ) -> AsyncIterator[str]:
+        """Server-sent events from after ``last_id``, else from now on, until ``close``.
+
+        With ``hints`` all that happened in the last moment is one event ``news`` without data, for who reads again
+        whatever it was: fifty pages that were each told of ten thousand runs would leave no time to run them.
+        """
         self.streams += 1
         try:
             place = self._place(last_id)
@@ -72,10 +80,11 @@ class EventRing:
             while not self._closed:
                 news = self._news
                 if place < self._count:
-                    missed = self._events[0][0] > place + 1
-                    told = [self._reset()] if missed else [text for number, text in self._events if number > place]
+                    told = self._hint() if hints else self._after(place)
                     place = self._count
-                    yield "".join(told)
+                    yield told
+                    if hints:
+                        await asyncio.sleep(HINT_EVERY)
                     continue
                 try:
                     await asyncio.wait_for(news.wait(), heartbeat)
@@ -93,6 +102,13 @@ class EventRing:
             return None
         return int(number) if int(number) <= self._count else None
 
+    def _after(self, place: int) -> str:
+        if self._events[0][0] > place + 1:
+            return self._reset()
+        # From the end: what a reader knows is by far the longer part.
+        told = [text for _, text in takewhile(lambda event: event[0] > place, reversed(self._events))]
+        return "".join(reversed(told))
+
     def _add(self, kind: str, data: dict[str, Any]) -> None:
         self._count += 1
         text = f"{self._id(self._count)}event: {kind}\ndata: {json.dumps(data)}\n\n"
@@ -100,6 +116,9 @@ class EventRing:
 
     def _id(self, number: int) -> str:
         return f"id: {self._name}-{number}\n"
+
+    def _hint(self) -> str:
+        return f"{self._id(self._count)}event: news\ndata: {{}}\n\n"
 
     def _reset(self) -> str:
         return f"{self._id(self._count)}event: reset\ndata: {{}}\n\n"

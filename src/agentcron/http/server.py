@@ -50,7 +50,9 @@ def check_reach(host: str, tokens: TokenFile) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens. Raises ``ConflictError`` where the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, or asyncio takes it for none of TCP, leaves Nagle on, and each answer waits 40 ms for the
+    # acknowledgement of its headers.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

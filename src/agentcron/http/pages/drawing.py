@@ -109,7 +109,7 @@ def columns(counts: Sequence[int], titles: Sequence[str], told: str) -> Markup:
     most, width = max(counts, default=0) or 1, 100 / max(len(counts), 1)
     marks = []
     for place, (number, title) in enumerate(zip(counts, titles, strict=True)):
-        height = 2 + 34 * math.sqrt(number / most) if number else 1
+        height = 2 + 34 * number / most if number else 1
         kind, left = ("column" if number else "ground"), place * width + width * 0.08
         marks.append(
             Markup(

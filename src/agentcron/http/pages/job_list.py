@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -61,6 +62,7 @@ async def list_jobs(request: Request) -> Response:
     name, tag = asked.get("q", "").strip(), asked.get("tag", "").strip()
     filters = JobFilters(name_contains=name or None, tag=tag or None)
     named = [job for job in jobs if matches(job, filters)]
+    counted = Counter(job.status for job in named)
     found = sorted((job for job in named if not status or job.status == status), key=_ORDERS[order][1])
     number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 6 else 1
     number = min(max(number, 1), max(-(-len(found) // PAGE), 1))
@@ -73,7 +75,7 @@ async def list_jobs(request: Request) -> Response:
         lines=[_line(job, runs[job.id]) for job in shown],
         total=len(jobs),
         found=len(found),
-        by_status={one.value: sum(job.status is one for job in named) for one in JobStatus},
+        by_status={one.value: counted[one] for one in JobStatus},
         named=len(named),
         name=name, tag=tag, only=status, order=order,
         orders={key: words for key, (words, _) in _ORDERS.items()},

@@ -14,8 +14,8 @@ router = pages()
 
 @router.get("/live", **needs(Scope.READ))
 async def live(request: Request) -> Response:
-    """What happens, as server-sent events; after ``Last-Event-ID`` it goes on, or says that events were missed."""
+    """That something happened, as server-sent events; after ``Last-Event-ID`` it goes on."""
     service: Service = request.app.state.service
     service.events.check_room()
-    stream = service.events.stream(request.headers.get("last-event-id"))
+    stream = service.events.stream(request.headers.get("last-event-id"), hints=True)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -41,7 +42,8 @@ async def overview(request: Request) -> Response:
     trouble = (await plugin.list_executions(ExecutionFilters(statuses=TROUBLE), _LINES)).items
     latest = (await plugin.list_executions(ExecutionFilters(), _LINES)).items
     today = await plugin.get_usage("day", 1)
-    coming = agenda(jobs, now)
+    # Beside the event loop: of very many jobs it takes long, and others read meanwhile.
+    coming = await asyncio.to_thread(agenda, jobs, now)
     service = request.app.state.service
     evaluated = service.store.evaluated
     return await render(

@@ -88,7 +88,20 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    for name in ("whole", "away", "span", "money", "count", "short_count", "percent", "policy", "tame", "first_line"):
+    for name in (
+        "whole",
+        "slot",
+        "away",
+        "span",
+        "money",
+        "count",
+        "short_count",
+        "percent",
+        "policy",
+        "tame",
+        "first_line",
+        "why_paused",
+    ):
         made.filters[name] = getattr(words, name)
     made.filters["moment"] = moment
     made.globals["asset"] = asset

@@ -36,6 +36,12 @@ def whole(instant: datetime, zone: str) -> str:
     return f"{local:%a %Y-%m-%d %H:%M:%S} {'UTC' + name if name[:1] in '+-' else name}"
 
 
+def slot(instant: datetime, zone: str) -> str:
+    """One of several times below each other: day, date, time, and the zone's abbreviation."""
+    told = whole(instant, zone)
+    return told if instant.astimezone(ZoneInfo(zone)).second else told.replace(":00 ", " ", 1)
+
+
 def away(instant: datetime, now: datetime) -> str:
     """``in 2 h 5 min``, ``3 d ago``, ``now``."""
     seconds = (instant - now).total_seconds()
@@ -105,6 +111,16 @@ def policy(value: object) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
     return str(value)
+
+
+def why_paused(reason: str | None) -> str | None:
+    """Why a job is paused, in words."""
+    return {
+        "person": "by a person",
+        "streak": "after failures in a row",
+        "budget": "its budget is used up",
+        "approval": "waits for consent",
+    }.get(reason or "", reason)
 
 
 def tame(text: str | None) -> str:

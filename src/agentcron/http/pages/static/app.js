@@ -103,7 +103,7 @@
     if (stream || document.hidden || !document.body.dataset.liveFrom) return;
     stream = new EventSource(document.body.dataset.liveFrom);
     const news = () => { clearTimeout(trouble); trouble = 0; stale(false); soon(); };
-    for (const kind of ["hello", "reset", "job", "execution"]) stream.addEventListener(kind, news);
+    for (const kind of ["hello", "reset", "news"]) stream.addEventListener(kind, news);
     stream.onerror = () => {
       // The browser tries again by itself only where it was the connection that failed, not where it was refused.
       if (!trouble) trouble = setTimeout(() => stale(true), 3000);
