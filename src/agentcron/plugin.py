@@ -605,6 +605,12 @@ class BackgroundJobsPlugin:
         """Whether any process runs due jobs of this store."""
         return any(node.alive for node in await (await self._store()).nodes())
 
+    @property
+    def stalled_for(self) -> timedelta | None:
+        """For how long the scheduler of this process has not looked after its runs, which it does each second; None
+        where none runs here."""
+        return self._scheduler.stalled_for if self._scheduler is not None else None
+
     async def get_nodes(self) -> list[Node]:
         """The processes that ran jobs of this store, newest first; ``alive`` tells those that do."""
         return list(await (await self._store()).nodes())

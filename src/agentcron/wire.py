@@ -18,6 +18,7 @@ from agentcron.domain.inputs import Input
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec_fields import write_spec
 from agentcron.domain.statistics import JobStatistics
+from agentcron.domain.usage import UsageLine
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message
@@ -100,6 +101,18 @@ def execution_object(execution: Execution, job_name: str | None = None) -> dict[
         "cost_basis": execution.cost_basis.value,
         "idempotency_key": execution.idempotency_key,
         "version": execution.version,
+    }
+
+
+def usage_object(line: UsageLine) -> dict[str, Any]:
+    """What the runs of one job, agent, tag or day used."""
+    used = line.amount
+    return {
+        "key": line.key,
+        "name": line.name,
+        "runs": used.runs,
+        "tokens": used.tokens,
+        "cost_usd": money(used.cost_usd),
     }
 
 

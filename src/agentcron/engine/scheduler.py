@@ -54,6 +54,11 @@ class Scheduler:
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention)
 
+    @property
+    def stalled_for(self) -> timedelta:
+        """For how long it has not looked after its runs."""
+        return self._upkeep.stalled_for
+
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""
         await self._store.join(self._node)

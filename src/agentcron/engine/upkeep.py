@@ -54,6 +54,7 @@ class Upkeep:
         self._retention = retention
         self._pruned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
+        self._turned = clock.steady()
         self._offset = self._clock_offset()
         self._believing_until = clock.steady() + RENEWAL
 
@@ -67,6 +68,11 @@ class Upkeep:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    @property
+    def stalled_for(self) -> timedelta:
+        """For how long nothing was looked after; more than some seconds where a store or a program holds it up."""
+        return timedelta(seconds=self._clock.steady() - self._turned)
 
     async def beat(self) -> None:
         """Say that this process lives and obey what it hears."""
@@ -124,6 +130,7 @@ class Upkeep:
         while True:
             batch = await self._store.prune(self._retention, self._clock.now(), after=after)
             removed, after = removed + batch.rows, batch.after
+            self._turned = self._clock.steady()
             if after is None:
                 break
         if removed:
@@ -189,6 +196,7 @@ class Upkeep:
     async def _loop(self) -> None:
         turn = 0
         while True:
+            self._turned = self._clock.steady()
             try:
                 await self.beat()
                 turn += 1

@@ -111,6 +111,8 @@ def components() -> dict[str, Schema]:
         "Agent": _plain(
             name=_TEXT, kind=_TEXT, source=_TEXT, default={"type": "boolean"}, description={}, problem=_TEXT_OR_NULL
         ),
+        "Artifact": _plain(name=_TEXT, media_type=_TEXT, bytes=_WHOLE, href=_TEXT),
+        "Usage": _plain(key=_TEXT, name=_TEXT, runs=_WHOLE, tokens=_WHOLE, cost_usd=_NUMBER_OR_NULL),
         "Finding": _plain(check=_TEXT, verdict=_TEXT, detail=_TEXT, fix=_TEXT, where=_TEXT),
         "Input": _plain(
             id=_TEXT,
