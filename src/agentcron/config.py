@@ -33,6 +33,7 @@ _SCHEDULER_KEYS: Final = (
     "max_concurrent_agents",
     "evaluation_interval",
     "stop_grace",
+    "log_format",
 )
 # The same setting as a number of milliseconds, as the library spells it.
 _IN_MS: Final = "evaluation_interval_ms"
@@ -46,6 +47,7 @@ _WANTED: Final = {
     "default_agent": "the name of a definition",
     "evaluation_interval": "a duration such as '1s'",
     "stop_grace": "a duration such as '30s'",
+    "log_format": "text or json",
 }
 _PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+@")
 
@@ -77,6 +79,7 @@ class Config:
     max_concurrent_agents: Setting
     evaluation_interval: Setting
     stop_grace: Setting
+    log_format: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
@@ -143,6 +146,7 @@ def load_config(
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
+        log_format=setting("log_format", Setting(value="text")),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         budgets=_read_as(read_shared, "budgets", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),
@@ -227,6 +231,8 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
             raise ValueError("text that is not empty" if isinstance(value, str) else _WANTED[name])
         if name == "timezone":
             zone(value)
+        if name == "log_format" and value not in ("text", "json"):
+            raise ValueError(_WANTED[name])
         if name in ("evaluation_interval", "stop_grace"):
             duration = parse_duration(value)
             if name == "evaluation_interval" and not timedelta(milliseconds=10) <= duration <= timedelta(hours=1):

@@ -88,6 +88,7 @@ def execution_object(execution: Execution, job_name: str | None = None) -> dict[
         "error": execution.error,
         "gate": execution.findings.gate if execution.findings is not None else None,
         "silent": execution.silent,
+        "trace_id": execution.trace_id,
         "usage": None
         if usage is None
         else {

@@ -107,7 +107,7 @@ class LocalEngine:
         self._settler.give_up()
         await self._wait(LAST_GRACE, asyncio.Event())
         for run in list(self._runs.values()):
-            self._log.error(f"{run.execution.id} does not end; it is left to the next start")
+            self._log.error(f"{run.execution.id} does not end; it is left to the next start", **_ids(run.execution))
 
     def hurry(self) -> None:
         """End the grace of a stop that goes on."""
@@ -207,7 +207,8 @@ class LocalEngine:
             return await self._store.get_spec(execution.job_id, execution.version)
         except ValueError as error:
             # One job that this release cannot read must not keep the others from running.
-            self._log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
+            told = f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}"
+            self._log.error(told, **_ids(execution))
             return None
 
     async def _still_ours(self, execution: Execution) -> bool:
@@ -263,7 +264,7 @@ class LocalEngine:
             self._lost(run, error)
 
     def _lost(self, run: Run, error: BaseException) -> None:
-        self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+        self._log.error(f"{run.execution.id} could not be settled: {error!r}", **_ids(run.execution))
         self._forget(run)
 
     def _forget(self, run: Run) -> None:
@@ -308,3 +309,7 @@ class LocalEngine:
                 self._log.error(f"a look at the queue failed and is tried again: {error!r}")
                 until = now + PAUSE
             await self._alarm.wait(until)
+
+
+def _ids(execution: Execution) -> dict[str, str]:
+    return {"job_id": execution.job_id, "execution_id": execution.id}

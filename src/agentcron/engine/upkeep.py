@@ -142,7 +142,8 @@ class Upkeep:
             return await self._store.get_spec(execution.job_id, execution.version)
         except ValueError as error:
             # One job that this release cannot read must not keep the scheduler from starting.
-            self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
+            told = f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}"
+            self._log.error(told, job_id=execution.job_id, execution_id=execution.id)
             return None
 
     def _clock_offset(self) -> float:
@@ -191,7 +192,8 @@ class Upkeep:
         pid, started = process.split(":")
         ended = await asyncio.to_thread(end_tree, int(pid), float(started), execution.id)
         if ended:
-            self._log.warning(f"{execution.id}: ended {ended} processes that outlived their scheduler")
+            told = f"{execution.id}: ended {ended} processes that outlived their scheduler"
+            self._log.warning(told, job_id=execution.job_id, execution_id=execution.id)
 
     async def _loop(self) -> None:
         turn = 0

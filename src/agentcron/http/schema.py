@@ -32,7 +32,19 @@ _WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 _WHEN_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _RUN_STATUS: Final[Schema] = {"type": "string", "enum": [status.value for status in ExecutionStatus]}
 _NULLABLE: Final = frozenset(
-    {"state_reason", "made_by", "job_name", "reason", "agent_id", "prompt", "result", "error", "agent", "policy"}
+    {
+        "state_reason",
+        "made_by",
+        "job_name",
+        "reason",
+        "agent_id",
+        "trace_id",
+        "prompt",
+        "result",
+        "error",
+        "agent",
+        "policy",
+    }
 )
 _INSTANTS: Final = frozenset({"created", "at"})
 _MAYBE_INSTANTS: Final = frozenset(
