@@ -609,7 +609,7 @@ class MemoryStorage:
         for job_id in job_ids:
             history = (self._executions[key] for key in self._history.get(job_id, []))
             begun = sorted((row for row in history if row.begun), key=lambda row: row.at, reverse=True)
-            found += (_bare(row) for row in begun[:limit])
+            found += (_without_texts(row) for row in begun[:limit])
         return found
 
     async def runs_between(self, start: datetime, end: datetime, limit: int) -> Sequence[Execution]:
@@ -621,7 +621,7 @@ class MemoryStorage:
             if (row.status is _E.RUNNING or (row.end_time is not None and row.end_time >= start and row.id >= made))
         ]
         found.sort(key=lambda row: row.start_time or end, reverse=True)
-        return [_bare(row) for row in found[:limit]]
+        return [_without_texts(row) for row in found[:limit]]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
         made, count = made_since(instant - _DAY), Counter[ExecutionStatus]()
@@ -734,5 +734,5 @@ def _counted(totals: Totals, row: Execution) -> dict[str, Any]:
     return {name: getattr(totals, name) + row.slots}
 
 
-def _bare(row: Execution) -> Execution:
+def _without_texts(row: Execution) -> Execution:
     return row.evolve(prompt=None, result=None, conversation=None)
