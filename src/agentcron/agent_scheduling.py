@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.current_run import CURRENT
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.makers import by_agent, by_run, maker_of, making_job
 from agentcron.domain.model import Job
@@ -21,7 +22,6 @@ from agentcron.domain.scheduling_limits import (
     moved,
 )
 from agentcron.domain.spec_fields import read_spec, write_changed, write_schedule
-from agentcron.engine.current import CURRENT
 from agentcron.errors import ConflictError, NotAllowedError, NotFoundError
 from agentcron.ids import keyed_job_id
 

@@ -14,45 +14,25 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
-from agentcron.domain.rate import read_rate
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits, read_scheduling
 from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.domain.spending import Budget, read_shared
 from agentcron.errors import ConfigError, InvalidJobError, InvalidScheduleError
 from agentcron.retention_text import NONE, RETENTION_KEYS, read_limit
-from agentcron.schedule import format_duration, parse_duration, zone
+from agentcron.schedule import format_duration
+from agentcron.scheduler_settings import IN_MS, SCHEDULER_KEYS, read_setting
 
 T = TypeVar("T")
 
 FILE_NAME: Final = "agentcron.toml"
 DEFAULT: Final = "default"
 
-_SCHEDULER_KEYS: Final = (
-    "timezone",
-    "default_agent",
-    "engine",
-    "max_concurrent_agents",
-    "max_concurrent_everywhere",
-    "max_starts_everywhere",
-    "evaluation_interval",
-    "stop_grace",
-)
-# The same setting as a number of milliseconds, as the library spells it.
-_IN_MS: Final = "evaluation_interval_ms"
 _SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "scheduling", "agents", "tools")
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
 _SLIP: Final = 0.85
-_WANTED: Final = {
-    "timezone": "text such as 'Europe/Berlin'",
-    "default_agent": "the name of a definition",
-    "engine": "'local' or 'dbos'",
-    "evaluation_interval": "a duration such as '1s'",
-    "stop_grace": "a duration such as '30s'",
-    "max_starts_everywhere": "text such as '30 per 1m'",
-}
 _PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)|([?&](?:ssl)?password=)[^&\s]+")
 
 
@@ -86,6 +66,7 @@ class Config:
     max_starts_everywhere: Setting
     evaluation_interval: Setting
     stop_grace: Setting
+    log_format: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
@@ -96,7 +77,7 @@ class Config:
     def settings(self) -> dict[str, Setting]:
         """Every setting by its dotted name, those of the agents included."""
         found = {"store.url": self.store}
-        found.update({f"scheduler.{name}": getattr(self, name) for name in _SCHEDULER_KEYS})
+        found.update({f"scheduler.{name}": getattr(self, name) for name in SCHEDULER_KEYS})
         for name, limit in self.retention.items():
             found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
         for name, budgets in self.budgets.items():
@@ -121,16 +102,16 @@ def load_config(
     path = _find(file, environ, here)
     written = _read(path) if path is not None else {}
     base = path.parent if path is not None else here
-    scheduler = _section(written, "scheduler", (*_SCHEDULER_KEYS, _IN_MS), path)
+    scheduler = _section(written, "scheduler", (*SCHEDULER_KEYS, IN_MS), path)
     storage = _section(written, "store", ("url",), path)
     agents = written.get("agents", {})
     if not isinstance(agents, dict):
         raise ConfigError(f"{path}: agents: must be tables such as [agents.NAME]")
-    if _IN_MS in scheduler and "evaluation_interval" in scheduler:
-        raise ConfigError(f"{path}: scheduler.{_IN_MS}: evaluation_interval is given too; keep one of them")
+    if IN_MS in scheduler and "evaluation_interval" in scheduler:
+        raise ConfigError(f"{path}: scheduler.{IN_MS}: evaluation_interval is given too; keep one of them")
 
     def setting(name: str, default: Setting) -> Setting:
-        keys = (name, _IN_MS) if name == "evaluation_interval" else (name,)
+        keys = (name, IN_MS) if name == "evaluation_interval" else (name,)
         for key in keys:
             variable = f"AGENTCRON_{key.upper()}"
             if environ.get(variable):
@@ -155,6 +136,7 @@ def load_config(
         max_concurrent_agents=setting("max_concurrent_agents", Setting(value=MAX_CONCURRENT_AGENTS)),
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
+        log_format=setting("log_format", Setting(value="text")),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         budgets=_read_as(read_shared, "budgets", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),
@@ -218,7 +200,7 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 
 def _odd_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    names = ("store", *_SCHEDULER_KEYS, _IN_MS, *(f"retention_{key}" for key in RETENTION_KEYS))
+    names = ("store", *SCHEDULER_KEYS, IN_MS, *(f"retention_{key}" for key in RETENTION_KEYS))
     known = {f"AGENTCRON_{name.upper()}" for name in names} | _OTHER_VARIABLES
     for name in sorted(environ):
         if name.startswith("AGENTCRON_") and name not in known:
@@ -231,28 +213,11 @@ def _typed(name: str, value: Any, origin: str, *, text: bool = False) -> Setting
     """The value as its setting needs it; ``text``: it comes from where everything is text. Raises ``ConfigError``
     saying what was expected."""
     try:
-        if name in ("max_concurrent_agents", "max_concurrent_everywhere"):
-            return Setting(value=_whole(value, 1, 100_000, text), origin=origin)
-        if name == _IN_MS:
-            return Setting(value=timedelta(milliseconds=_whole(value, 10, 3_600_000, text)), origin=origin)
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError("text that is not empty" if isinstance(value, str) else _WANTED[name])
-        if name == "timezone":
-            zone(value)
-        if name == "engine" and value not in ("local", "dbos"):
-            raise ValueError(_WANTED[name])
-        if name == "max_starts_everywhere":
-            read_rate(value)
-        if name in ("evaluation_interval", "stop_grace"):
-            duration = parse_duration(value)
-            if name == "evaluation_interval" and not timedelta(milliseconds=10) <= duration <= timedelta(hours=1):
-                raise ValueError("a duration from 10ms to 1h")
-            return Setting(value=duration, origin=origin)
+        return Setting(value=read_setting(name, value, text=text), origin=origin)
     except InvalidScheduleError as error:
         raise ConfigError(f"{origin}: scheduler.{name}: {error}") from error
     except ValueError as error:
         raise ConfigError(f"{origin}: scheduler.{name}: {value!r} is not {error}") from error
-    return Setting(value=value, origin=origin)
 
 
 def _read_as(read: Callable[[Mapping[str, Any]], T], section: str, written: Mapping[str, Any], path: Path | None) -> T:
@@ -275,13 +240,6 @@ def _retention(name: str, written: Mapping[str, Any], environ: Mapping[str, str]
         return Setting(value=read_limit(name, value), origin=origin)
     except ValueError as error:
         raise ConfigError(f"{origin}: retention.{name}: {value!r} is not {error}") from error
-
-
-def _whole(value: Any, least: int, most: int, text: bool) -> int:
-    number = int(value) if text and value.isascii() and value.isdecimal() and len(value) < 10 else value
-    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        raise ValueError(f"a whole number from {least} to {most}")
-    return number
 
 
 def _store(

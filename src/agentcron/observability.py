@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from agentcron.current_run import CURRENT
+
 LOGGER_NAME: Final = "agentcron"
+# What a line is about, as attributes of its record.
+IDS: Final = ("job_id", "execution_id")
 
 
 def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
     """The standard library's logger of this name, without handlers of its own: a library configures no logging."""
     return logging.getLogger(name)
+
+
+class JsonLines(logging.Formatter):
+    """Each record as one line of JSON: ``time`` (UTC), ``level``, ``logger``, ``message``, the ids of what it is about
+    where they are known, ``error`` with the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        run = CURRENT.get()
+        known = {} if run is None else {"job_id": run.job_id, "execution_id": run.id}
+        told: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name in IDS:
+            if (value := getattr(record, name, known.get(name))) is not None:
+                told[name] = str(value)
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return json.dumps(told, ensure_ascii=True)
 
 
 class Log:
@@ -67,6 +96,9 @@ class Log:
             self._told(error)
 
     def _hand_over(self, level: int, message: str, ids: dict[str, Any]) -> None:
+        run = CURRENT.get()
+        if run is not None:
+            ids = {"job_id": run.job_id, "execution_id": run.id, **ids}
         logger = self._logger
         if logger.isEnabledFor(level):
             logger.log(level, "[%s] %s", self._prefix, self._redact(message), extra=ids)

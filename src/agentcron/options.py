@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -51,6 +51,8 @@ class BackgroundJobsConfig:
     """Where relative paths in ``when_changed`` and ``expect`` start; default: the working folder."""
     debug: bool = False
     """Tell each decision with its reason, whatever the level of the logger is."""
+    tracing: bool | Callable[[], Any] = False
+    """Make a span of OpenTelemetry of each run, with the process's provider of tracers, or with the one answered."""
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
     """What the jobs may come to that agents make with the scheduling tools."""
     retention: Retention | None = field(default_factory=Retention)

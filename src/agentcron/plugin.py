@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.choosing import MakeEngine, engine_of
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.scheduler import Scheduler, make_manager
-from agentcron.errors import ChangedError, ConflictError, InvalidJobError, NotFoundError
+from agentcron.errors import ChangedError, ConfigError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
 from agentcron.options import BackgroundJobsConfig, default_store
 from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
@@ -511,7 +512,7 @@ class BackgroundJobsPlugin:
         store = await self._store()
         asked = await store.ask_cancel([execution_id], self._clock.now())
         if not asked:
-            self._log.info(f"{execution_id} was not canceled: it is unknown or has ended")
+            self._log.info(f"{execution_id} was not canceled: it is unknown or has ended", execution_id=execution_id)
             return False
         await self._cancel(asked)
         return True
@@ -612,6 +613,12 @@ class BackgroundJobsPlugin:
         """Whether any process runs due jobs of this store."""
         return any(node.alive for node in await (await self._store()).nodes())
 
+    @property
+    def stalled_for(self) -> timedelta | None:
+        """For how long the scheduler of this process has not looked after its runs, which it does each second; None
+        where none runs here."""
+        return self._scheduler.stalled_for if self._scheduler is not None else None
+
     async def get_nodes(self) -> list[Node]:
         """The processes that ran jobs of this store, newest first; ``alive`` tells those that do."""
         return list(await (await self._store()).nodes())
@@ -655,7 +662,17 @@ class BackgroundJobsPlugin:
             self._budgets,
             self._checker,
             make_engine,
+            self._tracing(),
         )
+
+    def _tracing(self) -> Callable[[], Any] | None:
+        """What answers the provider of tracers, None for the one of the process; None itself: no tracing."""
+        chosen = self.config.tracing
+        if not chosen:
+            return None
+        if importlib.util.find_spec("opentelemetry") is None:
+            raise ConfigError("tracing: opentelemetry is not installed; pip install 'agentcron[otel]'")
+        return chosen if callable(chosen) else lambda: None
 
     def _without_secrets(self, values: dict[str, Any]) -> dict[str, Any]:
         """What a person wrote, without the secrets in it: a job is kept in clear, and shown to everybody who may read
@@ -701,7 +718,7 @@ class BackgroundJobsPlugin:
         for _ in range(TRIES):
             job = await store.get_job(job_id)
             if job is None:
-                self._log.info(f"not {word}: job {job_id} is unknown")
+                self._log.info(f"not {word}: job {job_id} is unknown", job_id=job_id)
                 return False
             _check_edition(job, edition)
             if settled is not None and job.state is settled:

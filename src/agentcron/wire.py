@@ -19,6 +19,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
 from agentcron.domain.spec_fields import write_spec
 from agentcron.domain.statistics import JobStatistics
+from agentcron.domain.usage import UsageLine
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message
@@ -88,6 +89,7 @@ def execution_object(execution: Execution, job_name: str | None = None) -> dict[
         "error": execution.error,
         "gate": execution.findings.gate if execution.findings is not None else None,
         "silent": execution.silent,
+        "trace_id": execution.trace_id,
         "usage": None
         if usage is None
         else {
@@ -101,6 +103,18 @@ def execution_object(execution: Execution, job_name: str | None = None) -> dict[
         "cost_basis": execution.cost_basis.value,
         "idempotency_key": execution.idempotency_key,
         "version": execution.version,
+    }
+
+
+def usage_object(line: UsageLine) -> dict[str, Any]:
+    """What the runs of one job, agent, tag or day used."""
+    used = line.amount
+    return {
+        "key": line.key,
+        "name": line.name,
+        "runs": used.runs,
+        "tokens": used.tokens,
+        "cost_usd": money(used.cost_usd),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -189,3 +190,32 @@ async def test_what_no_utf8_has_is_refused_and_told(api: httpx.AsyncClient) -> N
         half = json.dumps({**JOB, field: value})
         answer = await api.post(JOBS, content=half, headers={"Content-Type": "application/json"})
         assert answer.status_code == 422, answer.text
+
+
+async def test_what_a_run_left_can_be_fetched_by_itself_and_is_never_shown_as_a_page(tmp_path: Path) -> None:
+    async with serving(tmp_path, scheduling=True) as service, service.client() as api:
+        job = (await api.post(JOBS, json={**JOB, "prompt": "<script>1</script>é"})).json()
+        run = (await api.post(f"{JOBS}/{job['id']}/run")).json()
+        await service.plugin.wait_for_execution(run["id"], timedelta(milliseconds=10))
+        listed = (await api.get(f"/api/v1/executions/{run['id']}/artifacts")).json()
+        assert [one["name"] for one in listed] == ["prompt", "result", "conversation"]
+        for one in listed:
+            fetched = await api.get(one["href"])
+            assert len(fetched.content) == one["bytes"]
+            assert fetched.headers["content-type"] == one["media_type"]
+            assert fetched.headers["content-disposition"].startswith("attachment")
+            assert fetched.headers["x-content-type-options"] == "nosniff"
+        assert (await api.get(listed[0]["href"])).text == "<script>1</script>é"
+        missing = await api.get(f"/api/v1/executions/{run['id']}/artifacts/passwd")
+        assert (missing.status_code, "has no artifact 'passwd'" in missing.json()["detail"]) == (404, True)
+
+
+async def test_usage_is_told_by_what_is_asked_for(tmp_path: Path) -> None:
+    async with serving(tmp_path, scheduling=True) as service, service.client() as api:
+        job = (await api.post(JOBS, json={**JOB, "tags": ["bills"]})).json()
+        run = (await api.post(f"{JOBS}/{job['id']}/run")).json()
+        await service.plugin.wait_for_execution(run["id"], timedelta(milliseconds=10))
+        [line] = (await api.get("/api/v1/usage", params={"by": "tag", "days": 1})).json()
+        assert (line["key"], line["runs"]) == ("bills", 1)
+        refused = await api.get("/api/v1/usage", params={"by": "moon"})
+        assert (refused.status_code, refused.json()["field"]) == (422, "by")

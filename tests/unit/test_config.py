@@ -205,3 +205,10 @@ def test_retention_is_on_by_default_and_each_limit_can_be_set_or_taken_away(tmp_
 def test_a_wrong_limit_is_told_with_what_was_expected(tmp_path: Path, line: str, told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
         read(tmp_path, f"[retention]\n{line}\n")
+
+
+def test_the_format_of_the_log_is_text_or_json(tmp_path: Path) -> None:
+    assert load_config(environ={}, working_dir=tmp_path).log_format.value == "text"
+    assert load_config(environ={"AGENTCRON_LOG_FORMAT": "json"}, working_dir=tmp_path).log_format.value == "json"
+    with pytest.raises(ConfigError, match="log_format: 'xml' is not text or json"):
+        load_config(environ={"AGENTCRON_LOG_FORMAT": "xml"}, working_dir=tmp_path)

@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "simulate": ("simulate", "What the jobs would do in the days to come."),
     "start": ("start", "Run due jobs in the foreground."),
     "serve": ("serve", "Run due jobs and serve the HTTP API."),
+    "service": ("service", "Keep the scheduler running, with systemd."),
     "mcp": ("mcp", "Serve the scheduling tools to an MCP client."),
     "token": ("tokens", "Make, list and revoke tokens of the HTTP API."),
     "agents": ("setup", "List agent definitions and whether each can work."),

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from agentcron.cli.traces import tracing_of
 from agentcron.config import Config, load_config
 from agentcron.errors import AgentDefinitionError
 from agentcron.machine_zone import machine_zone
+from agentcron.observability import LOGGER_NAME, JsonLines
 
 if TYPE_CHECKING:
     from agentcron.agents.factory import AgentFactoryPlugin
@@ -103,6 +106,7 @@ class Session:
             engine=config.engine.value,
             max_concurrent_everywhere=config.max_concurrent_everywhere.value,
             max_starts_everywhere=config.max_starts_everywhere.value,
+            tracing=tracing_of(os.environ),
             base_dir=config.base_dir,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
@@ -126,12 +130,16 @@ class Session:
         logger.setLevel(level)
         if not logger.handlers:
             handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+            text = logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S")
+            handler.setFormatter(JsonLines() if self.config.log_format.value == "json" else text)
             logger.addHandler(handler)
             logger.propagate = False
 
     def say(self, text: str) -> None:
-        """Talk, on standard error."""
+        """Talk, on standard error; a line of JSON where the log is that, since both go the same way."""
+        config = self.__dict__.get("config")
+        if config is not None and config.log_format.value == "json":
+            text = JsonLines().format(logging.makeLogRecord({"name": LOGGER_NAME, "levelname": "INFO", "msg": text}))
         click.echo(text, err=True)
 
     def emit(self, value: Any, text: str | Callable[[], str]) -> None:

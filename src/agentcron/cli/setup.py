@@ -28,6 +28,7 @@ url = "sqlite:///agentcron.sqlite"        # beside this file
 # default_agent = "writer"                # of jobs that name none; default: the only definition below
 # max_concurrent_agents = 10
 # stop_grace = "30s"                      # how long running agents may go on after a stop
+# log_format = "text"                     # or "json": one object a line, with the ids of job and run
 
 # [retention]                             # of runs that ended; "none" takes a limit away
 # max_age = "90d"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from agentcron.cli.collector import rare_collections
+from agentcron.cli.notify_socket import NotifySocket
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import when
 from agentcron.schedule import parse_duration
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
 INTERRUPTED: Final = 130
+_STALLED: Final = timedelta(seconds=60)
 # A closed terminal is a wish to stop like any other; left alone it would cut every run.
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -66,21 +68,39 @@ async def foreground(
 
     for number in _STOPPING:
         loop.add_signal_handler(number, asked, number)
+    notify = NotifySocket()
+    pinging = None
     try:
         if scheduling:
             await plugin.start_background_execution()
         await _greet(session, plugin)
         await begin()
+        notify.ready(f"running the jobs of {plugin.storage.url}")
+        if notify.ping_every is not None:
+            pinging = asyncio.create_task(_ping(notify, plugin, notify.ping_every))
         try:
             await asyncio.wait_for(stop.wait(), limit.total_seconds() if limit is not None else None)
         except TimeoutError:
             stop.set()
+        notify.stopping()
         await end()
         await _stop(session, plugin, hurry)
     finally:
+        if pinging is not None:
+            pinging.cancel()
         for number in _STOPPING:
             loop.remove_signal_handler(number)
     return INTERRUPTED if signal.SIGINT in caught else 0
+
+
+async def _ping(notify: NotifySocket, plugin: BackgroundJobsPlugin, every: float) -> None:
+    """Say that this process works, as long as the scheduler in it looks after its runs; else the manager starts it
+    again."""
+    while True:
+        stalled = plugin.stalled_for
+        if stalled is None or stalled < _STALLED:
+            notify.alive()
+        await asyncio.sleep(every)
 
 
 async def _greet(session: Session, plugin: BackgroundJobsPlugin) -> None:

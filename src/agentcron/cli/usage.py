@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from agentcron.cli.session import Session, command
 from agentcron.domain.usage import MAX_DAYS, PREFIXES, UsageLine
+from agentcron.wire import usage_object
 
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
@@ -29,18 +30,6 @@ def usage_command(session: Session, by: str, days: int) -> None:
 
     lines = session.call(work)
     session.emit([usage_object(line) for line in lines], lambda: _table(session, by, lines))
-
-
-def usage_object(line: UsageLine) -> dict[str, Any]:
-    """A line as JSON."""
-    used = line.amount
-    return {
-        "key": line.key,
-        "name": line.name,
-        "runs": used.runs,
-        "tokens": used.tokens,
-        "cost_usd": float(used.cost_usd),
-    }
 
 
 def _table(session: Session, by: str, lines: list[UsageLine]) -> str:

@@ -20,10 +20,12 @@ class Findings:
     """What was found around one run, kept with its execution from its beginning on.
 
     ``gate`` says in a line what was compared. ``marks`` are what the sources were like; a success makes them the
-    job's. ``before`` is what files that must change were like. ``silent``: the answer has nothing to tell.
+    job's. ``before`` is what files that must change were like. ``silent``: the answer has nothing to tell. ``trace_id``
+    names the trace that the run is in, 32 hexadecimal digits.
     """
 
     gate: str | None = None
     marks: tuple[Mark, ...] = ()
     before: tuple[Mark, ...] = ()
     silent: bool = False
+    trace_id: str | None = None

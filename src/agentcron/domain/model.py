@@ -117,6 +117,11 @@ class Execution(Made):
         return self.findings is not None and self.findings.silent
 
     @property
+    def trace_id(self) -> str | None:
+        """The trace that it is in, 32 hexadecimal digits; None without tracing."""
+        return self.findings.trace_id if self.findings is not None else None
+
+    @property
     def idempotency_key(self) -> str:
         """The same on every attempt: ``job_id:scheduled_for``, or the execution's id for a manual run."""
         return idempotency_key(self.job_id, self.scheduled_for, self.id)

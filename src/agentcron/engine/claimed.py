@@ -19,8 +19,15 @@ async def spec_of(store: JobStore, execution: Execution, log: Log) -> JobSpec | 
         return await store.get_spec(execution.job_id, execution.version)
     except ValueError as error:
         # One job that this release cannot read must not keep the others from running.
-        log.error(f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}")
+        log.error(
+            f"{execution.id} is not begun, its job {execution.job_id} cannot be read: {error}", **ids_of(execution)
+        )
         return None
+
+
+def ids_of(execution: Execution) -> dict[str, str]:
+    """What a line of the log says of where it belongs."""
+    return {"job_id": execution.job_id, "execution_id": execution.id}
 
 
 async def give_back(store: JobStore, node: str, known: Container[str], clock: Clock) -> None:

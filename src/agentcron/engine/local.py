@@ -16,7 +16,7 @@ from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm, first_of
-from agentcron.engine.claimed import give_back, spec_of
+from agentcron.engine.claimed import give_back, ids_of, spec_of
 from agentcron.engine.runner import Run, Runner
 from agentcron.engine.settler import Settler
 from agentcron.errors import StoreError
@@ -118,7 +118,7 @@ class LocalEngine:
         self._settler.give_up()
         await self._wait(LAST_GRACE, asyncio.Event())
         for run in list(self._runs.values()):
-            self._log.error(f"{run.execution.id} does not end; it is left to the next start")
+            self._log.error(f"{run.execution.id} does not end; it is left to the next start", **ids_of(run.execution))
 
     def hurry(self) -> None:
         """End the grace of a stop that goes on."""
@@ -274,7 +274,7 @@ class LocalEngine:
 
     def _lost(self, run: Run, error: BaseException | None) -> None:
         if error is not None:
-            self._log.error(f"{run.execution.id} could not be settled: {error!r}")
+            self._log.error(f"{run.execution.id} could not be settled: {error!r}", **ids_of(run.execution))
         self._forget(run)
 
     def _forget(self, run: Run) -> None:

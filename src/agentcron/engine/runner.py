@@ -10,13 +10,13 @@ from typing import Final
 from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
+from agentcron.current_run import CURRENT
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Asking, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.asking import going_on
 from agentcron.engine.bounds import Bounds
-from agentcron.engine.current import CURRENT
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
@@ -146,6 +146,7 @@ class Runner:
         if (asked := run.cause) is not None:
             return Cut(cause=asked, message=_CUT[asked]), None
         run.working = True
+        CURRENT.set(run.execution)
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
         began = 0.0
@@ -156,7 +157,6 @@ class Runner:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
-            CURRENT.set(run.execution)
             if run.execution.asked:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):

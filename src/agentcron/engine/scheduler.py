@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
@@ -43,6 +45,7 @@ class Scheduler:
         budgets: Mapping[str, Sequence[Budget]] | None = None,
         checker: Checker | None = None,
         make_engine: MakeEngine = LocalEngine,
+        tracing: Callable[[], Any] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -50,11 +53,21 @@ class Scheduler:
         self._log = log
         shared = budgets or {}
         bounds = Bounds(store, clock, log, shared)
-        runner = Runner(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
+        kind: Callable[..., Runner] = Runner
+        if tracing is not None:
+            from agentcron.engine.tracing import TracedRunner
+
+            kind = partial(TracedRunner, provider=tracing())
+        runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
         settler = Settler(store, clock, log)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
+
+    @property
+    def stalled_for(self) -> timedelta:
+        """For how long it has not looked after its runs."""
+        return self._upkeep.stalled_for
 
     async def start(self) -> None:
         """Settle what a lost scheduler left, then begin to plan and to run."""

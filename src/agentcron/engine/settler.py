@@ -132,7 +132,9 @@ class Settler:
             else:
                 self._log.warning(
                     f"{waiting.name}: {waiting.settlement.after.id} was settled by somebody else; "
-                    "this outcome comes too late"
+                    "this outcome comes too late",
+                    job_id=waiting.settlement.after.job_id,
+                    execution_id=waiting.settlement.after.id,
                 )
             waiting.heard(None)
         if told_together:

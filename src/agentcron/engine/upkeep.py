@@ -64,6 +64,8 @@ class Upkeep:
         self._busy = Alarm(clock)
         engine.on_busy = self._busy.ring
         self._looked = clock.steady()
+        # None while there is nothing to look after.
+        self._turned: float | None = clock.steady()
         self._offset = self._clock_offset()
         self._believing_until = clock.steady() + RENEWAL
 
@@ -77,6 +79,11 @@ class Upkeep:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+
+    @property
+    def stalled_for(self) -> timedelta:
+        """For how long nothing was looked after; more than some seconds where a store or a program holds it up."""
+        return timedelta(seconds=0.0 if self._turned is None else self._clock.steady() - self._turned)
 
     async def beat(self) -> None:
         """Say that this process lives and obey what it hears."""
@@ -134,6 +141,7 @@ class Upkeep:
         while True:
             batch = await self._store.prune(self._retention, self._clock.now(), after=after)
             removed, after = removed + batch.rows, batch.after
+            self._turned = self._clock.steady()
             if after is None:
                 break
         if removed:
@@ -145,7 +153,8 @@ class Upkeep:
             return await self._store.get_spec(execution.job_id, execution.version)
         except ValueError as error:
             # One job that this release cannot read must not keep the scheduler from starting.
-            self._log.error(f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}")
+            told = f"{execution.id} is left open, its job {execution.job_id} cannot be read: {error}"
+            self._log.error(told, job_id=execution.job_id, execution_id=execution.id)
             return None
 
     def _clock_offset(self) -> float:
@@ -194,11 +203,13 @@ class Upkeep:
         pid, started = process.split(":")
         ended = await asyncio.to_thread(end_tree, int(pid), float(started), execution.id)
         if ended:
-            self._log.warning(f"{execution.id}: ended {ended} processes that outlived their scheduler")
+            told = f"{execution.id}: ended {ended} processes that outlived their scheduler"
+            self._log.warning(told, job_id=execution.job_id, execution_id=execution.id)
 
     async def _loop(self) -> None:
         while True:
             began = self._clock.now()
+            self._turned = self._clock.steady()
             try:
                 await self.beat()
                 if self._clock.steady() - self._looked >= (self._look_every - BEAT / 2).total_seconds():
@@ -220,6 +231,7 @@ class Upkeep:
         if self._engine.running:
             await self._clock.sleep_until(began + BEAT)
             return
+        self._turned = None
         await self._busy.wait(max(self._look_at(), began + BEAT))
         if self._engine.running:
             self._next_look = self._look_every

@@ -21,6 +21,9 @@ from agentcron.wire import execution_object, message_object
 
 # Each bears its prompt and its answer, which may be long.
 MOST: Final = 500
+_PLAIN: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json"
+_FILE: Final = {"description": "The bytes", "content": {"text/plain": {"schema": {"type": "string"}}, _JSON: {}}}
 
 router = APIRouter(prefix="/executions", tags=["executions"], route_class=ScopedRoute)
 
@@ -61,6 +64,32 @@ async def read_conversation(request: Request, execution: str) -> Response:
     return JsonAnswer([message_object(message) for message in readable(talk)] if talk is not None else [])
 
 
+@router.get("/{execution}/artifacts", **told(Scope.READ, array_of(named("Artifact"))))
+async def list_artifacts(request: Request, execution: str) -> Response:
+    """What the run left that can be fetched by itself: its prompt as sent, its answer, its conversation."""
+    plugin = plugin_of(request)
+    run = await _find(plugin, execution)
+    at = f"/api/v1/executions/{run.id}/artifacts"
+    shown = [
+        {"name": name, "media_type": kind, "bytes": len(body), "href": f"{at}/{name}"}
+        for name, (kind, body) in (await _artifacts(plugin, run)).items()
+    ]
+    return JsonAnswer(shown)
+
+
+@router.get("/{execution}/artifacts/{name}", **{**told(Scope.READ, {}), "responses": {200: _FILE}})
+async def read_artifact(request: Request, execution: str, name: str) -> Response:
+    """One of them as it is; a browser keeps it as a file and shows nothing of it."""
+    plugin = plugin_of(request)
+    run = await _find(plugin, execution)
+    found = (await _artifacts(plugin, run)).get(name)
+    if found is None:
+        raise NotFoundError(f"execution {run.id} has no artifact {name!r}; /artifacts lists them")
+    kind, body = found
+    suffix = "json" if kind == _JSON else "txt"
+    return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}.{suffix}"'})
+
+
 @router.post("/{execution}/cancel", **told(Scope.RUN, named("Execution")))
 async def cancel_execution(request: Request, execution: str) -> Response:
     """End an execution that waits or runs; one that runs in another process ends within about a second."""
@@ -76,6 +105,22 @@ async def _find(plugin: BackgroundJobsPlugin, execution_id: str) -> Execution:
     found = await plugin.get_execution(execution_id)
     if found is None:
         raise NotFoundError(f"execution {execution_id!r} is unknown or ambiguous; GET /api/v1/executions lists them")
+    return found
+
+
+async def _artifacts(plugin: BackgroundJobsPlugin, run: Execution) -> dict[str, tuple[str, bytes]]:
+    """Media type and bytes of each text that the run left."""
+    texts = {"prompt": run.prompt, "result": run.result}
+    found = {name: (_PLAIN, text.encode("utf-8", "replace")) for name, text in texts.items() if text is not None}
+    talk = await plugin.get_conversation(run.id)
+    if talk is not None:
+        native = {
+            "kind": talk.kind,
+            "format": talk.format,
+            "format_version": talk.format_version,
+            "native": talk.native,
+        }
+        found["conversation"] = (_JSON, bytes(JsonAnswer(native).body))
     return found
 
 

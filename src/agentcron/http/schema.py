@@ -32,7 +32,19 @@ _WHEN: Final[Schema] = {"type": "string", "format": "date-time"}
 _WHEN_OR_NULL: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _RUN_STATUS: Final[Schema] = {"type": "string", "enum": [status.value for status in ExecutionStatus]}
 _NULLABLE: Final = frozenset(
-    {"state_reason", "made_by", "job_name", "reason", "agent_id", "prompt", "result", "error", "agent", "policy"}
+    {
+        "state_reason",
+        "made_by",
+        "job_name",
+        "reason",
+        "agent_id",
+        "trace_id",
+        "prompt",
+        "result",
+        "error",
+        "agent",
+        "policy",
+    }
 )
 _INSTANTS: Final = frozenset({"created", "at"})
 _MAYBE_INSTANTS: Final = frozenset(
@@ -111,6 +123,8 @@ def components() -> dict[str, Schema]:
         "Agent": _plain(
             name=_TEXT, kind=_TEXT, source=_TEXT, default={"type": "boolean"}, description={}, problem=_TEXT_OR_NULL
         ),
+        "Artifact": _plain(name=_TEXT, media_type=_TEXT, bytes=_WHOLE, href=_TEXT),
+        "Usage": _plain(key=_TEXT, name=_TEXT, runs=_WHOLE, tokens=_WHOLE, cost_usd=_NUMBER_OR_NULL),
         "Finding": _plain(check=_TEXT, verdict=_TEXT, detail=_TEXT, fix=_TEXT, where=_TEXT),
         "Input": _plain(
             id=_TEXT,

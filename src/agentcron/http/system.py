@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
 from agentcron.access import Scope
+from agentcron.domain.usage import MAX_DAYS
 from agentcron.errors import StoreError
 from agentcron.http.events import EventRing
 from agentcron.http.metrics import MEDIA_TYPE, Metrics
@@ -21,7 +22,7 @@ from agentcron.http.routing import SCOPE, ScopedRoute, named, plugin_of, told
 from agentcron.http.schema import array_of
 from agentcron.ports import SystemClock
 from agentcron.schedule import EverySchedule, parse_instant, parse_schedule
-from agentcron.wire import instant, statistics_object
+from agentcron.wire import instant, statistics_object, usage_object
 
 _ANSWER_WITHIN: Final = 2.0
 # The look at what is due comes at each evaluation interval; a few may be late on a busy machine.
@@ -71,6 +72,16 @@ async def preview(
 async def statistics(request: Request) -> Response:
     """Figures over all jobs and executions."""
     return JsonAnswer(statistics_object(await plugin_of(request).get_statistics()))
+
+
+@router.get("/usage", **told(Scope.READ, array_of(named("Usage"))))
+async def usage(
+    request: Request,
+    by: Annotated[Literal["job", "agent", "model", "tag", "day"], Query(description="What to add up.")] = "job",
+    days: Annotated[int, Query(ge=1, le=MAX_DAYS, description="So many days, UTC.")] = 30,
+) -> Response:
+    """What runs used: tokens and money, the dearest first, days in order."""
+    return JsonAnswer([usage_object(line) for line in await plugin_of(request).get_usage(by, days)])
 
 
 @router.get("/agents", **told(Scope.READ, array_of(named("Agent"))))

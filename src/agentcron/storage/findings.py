@@ -33,17 +33,20 @@ def findings_value(findings: Findings) -> dict[str, Any]:
         value["before"] = marks_value(findings.before)
     if findings.silent:
         value["silent"] = True
+    if findings.trace_id is not None:
+        value["trace_id"] = findings.trace_id
     return value
 
 
 def read_findings(value: Mapping[str, Any]) -> Findings:
     """The findings again. Raises ``ValueError`` or ``TypeError``."""
-    gate = value.get("gate")
+    gate, trace_id = value.get("gate"), value.get("trace_id")
     return Findings(
         gate=None if gate is None else str(gate),
         marks=read_marks(value.get("marks", ())),
         before=read_marks(value.get("before", ())),
         silent=value.get("silent") is True,
+        trace_id=None if trace_id is None else str(trace_id),
     )
 
 

@@ -1092,6 +1092,7 @@ FINDINGS = Findings(
     gate="file:a changed: 1 file",
     marks=(Mark("file:a", "1 file ä", NOW), Mark("url:https://example.org/", 'etag W/"x"', NOW)),
     before=(Mark("changed:out.md", "nothing there", NOW),),
+    trace_id="0af7651916cd43dd8448eb211c80319c",
 )
 DONE = Done(answer=AgentOutcome(output="done"))
 

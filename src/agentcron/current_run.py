@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agentcron.domain.model import Execution
+if TYPE_CHECKING:
+    from agentcron.domain.model import Execution
 
 CURRENT: Final[ContextVar[Execution | None]] = ContextVar("agentcron_current_run", default=None)
