@@ -8,7 +8,7 @@ AGENTS := .agents
 CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
   opencode-ai@1.18.33
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-postgres clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check bench-nodes docs test-agents test-postgres clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -41,6 +41,9 @@ test-postgres: $(VENV)/.dev  ## several processes on one Postgres: kills, sleeps
 
 bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
 	$(BIN)/python -m benchmarks
+
+bench-nodes: $(VENV)/.dev  ## runs a second by 1, 2 and 4 processes on one Postgres, beside Procrastinate; minutes
+	$(BIN)/python -m benchmarks.nodes
 
 bench-full: $(VENV)/.dev  ## the same with a million jobs and runs, five rounds
 	$(BIN)/python -m benchmarks --full
