@@ -106,6 +106,7 @@ class Program:
     forbidden: tuple[str, Mapping[str, Any]]
     allowed: tuple[str, Mapping[str, Any]]
     acp: tuple[str, ...] = ()
+    resumes: bool = True
 
     def definition(self, base: str, folder: Path, **more: Any) -> dict[str, Any]:
         """An agent that asks the fake provider, from a home that nobody has used."""
@@ -133,7 +134,10 @@ class Program:
 
     def _set_up_gemini(self, base: str, home: Path, given: dict[str, Any]) -> None:
         (home / ".gemini").mkdir(exist_ok=True)
-        (home / ".gemini" / "settings.json").write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}')
+        settings: dict[str, Any] = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+        if self.acp:
+            settings["general"] = {"maxAttempts": 2}
+        (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
         given["env"] |= {"GOOGLE_GEMINI_BASE_URL": f"{base}/gemini", "GEMINI_API_KEY": "k"}
         given["env"]["GEMINI_CLI_TRUST_WORKSPACE"] = "true"
         if not self.acp:
@@ -181,5 +185,7 @@ PROGRAMS = {
         ("run_shell_command", {"command": "rm x", "description": "d"}),
         ("read_file", {"file_path": "missing.txt"}),
         ("--acp", "--model", "gemini-2.5-flash"),
+        # What it is to load it empties first, where that was begun in the same minute.
+        resumes=False,
     ),
 }

@@ -14,7 +14,7 @@ import pytest
 from agentcron.agents.conversation import Message, readable
 from agentcron.agents.processes import end_tree
 from agentcron.domain.limits import Limits
-from agentcron.domain.outcomes import CostBasis, Usage
+from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.errors import AgentDefinitionError, AgentError
 from tests.agents.fake_acp import FakeAcp
 from tests.agents.helpers import answer_of, context, factory_of, lives, pid_in, until
@@ -117,7 +117,7 @@ async def test_an_agent_that_offers_no_way_to_deny_is_told_that_it_is_cancelled(
 async def test_a_job_goes_on_with_its_session_and_pays_for_its_own_run(fake: FakeAcp, offered: Any) -> None:
     for total in (1, 2):
         cost = f'{{"amount": {0.02 * total}, "currency": "USD"}}'
-        used = f'{{"inputTokens": {100 * total}, "outputTokens": {5 * total}, "totalTokens": {105 * total}}}'
+        used = '{"inputTokens": 100, "outputTokens": 5, "totalTokens": 105}'
         fake.works(
             f'update(sessionUpdate="usage_update", used=1, size=2, cost={cost}); text("done"); answer(usage={used})',
             capabilities=offered,
@@ -128,6 +128,13 @@ async def test_a_job_goes_on_with_its_session_and_pays_for_its_own_run(fake: Fak
     assert len(fake.told("session/new")) == 1
     way = "session/load" if "loadSession" in offered else "session/resume"
     assert [one["sessionId"] for one in fake.told(way)] == ["s-1"]
+
+
+async def test_a_job_that_continues_goes_on_with_the_session_of_its_conversation(fake: FakeAcp) -> None:
+    fake.works('text("done"); answer()', capabilities={"loadSession": True})
+    talk = Conversation(kind="acp", format="acp", format_version=1, native=None, session="s-1")
+    assert (await fake.ask(given=context(conversation=talk))).output == "done"
+    assert [one["sessionId"] for one in fake.told("session/load")] == ["s-1"]
 
 
 async def test_a_session_that_is_gone_fails_one_run_and_no_later_one(fake: FakeAcp) -> None:

@@ -74,13 +74,13 @@ def definitions(folder: Path) -> dict[str, dict[str, Any]]:
         return folder / name
 
     for kind, events in _TOLD.items():
-        for name, what, more in ((kind, events, ""), (f"{kind} fails", [_ERRORS[kind]], "")):
+        for name, what in ((kind, events), (f"{kind} fails", [_ERRORS[kind]])):
             coder = FakeCoder(place(name), kind)
-            coder.prints(*what, then=more)
+            coder.prints(*what)
             found[name] = coder.definition(**given)
-        coder = FakeCoder(place(f"{kind} dies"), kind)
-        coder.prints(then="print(os.environ['CANARY_API_KEY'], file=sys.stderr); sys.exit(3)")
-        found[f"{kind} dies"] = coder.definition(**given)
+    coder = FakeCoder(place("codex dies"), "codex")
+    coder.prints(then="print(os.environ['CANARY_API_KEY'], file=sys.stderr); sys.exit(3)")
+    found["codex dies"] = coder.definition(**given)
     acps = {
         "acp": _ACP,
         "acp fails": f'say(id=asked, error={{"code": -32603, "message": {CANARY!r}, "data": [{CANARY!r}]}})',

@@ -14,6 +14,7 @@ import pytest
 
 from agentcron import (
     AgentDefinitionError,
+    AgentError,
     AgentFactoryPlugin,
     AgentOutcome,
     BackgroundJobsPlugin,
@@ -21,7 +22,7 @@ from agentcron import (
     Usage,
 )
 from agentcron.domain.model import Execution
-from agentcron.ports import JobStore
+from agentcron.ports import JobStore, RunContext
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.sqlite import SqliteStorage
@@ -47,8 +48,13 @@ class Agents:
         self.called.append("cheap")
         return "cheap"
 
+    async def broken(self, prompt: str, context: RunContext) -> str:
+        context.report(Usage(input_tokens=100))
+        raise AgentError("no route to host", kind="network", retryable=True)
+
     def factory(self) -> AgentFactoryPlugin:
-        definitions = {name: {"kind": "python", "callable": getattr(self, name)} for name in ("dear", "cheap")}
+        names = ("dear", "cheap", "broken")
+        definitions = {name: {"kind": "python", "callable": getattr(self, name)} for name in names}
         return AgentFactoryPlugin(definitions=definitions, default_definition="dear")
 
 
@@ -103,6 +109,26 @@ async def test_a_job_beyond_its_tokens_is_skipped_and_why_tells_the_figures(
     assert "was skipped: a budget was used up: budget job:" in sentence
     await clock.advance(timedelta(days=1, hours=1))
     assert told(await run(plugin, job)) == ("SUCCESS", None)
+    await plugin.close()
+
+
+async def test_a_retry_without_room_ends_as_the_failure_that_it_was(
+    make: Callable[..., BackgroundJobsPlugin], clock: FakeClock
+) -> None:
+    plugin = make()
+    job = await plugin.create_job(
+        "j", "every 1h", "p", agent="broken", budgets="tokens=105,window=1d", retry={"attempts": 5}
+    )
+    ended = await run(plugin, job)
+    assert told(ended) == ("PENDING", "network")
+    await clock.advance(timedelta(minutes=10))
+    ended = await plugin.run_here(ended.id)
+    assert told(ended) == ("ERROR", "network")
+    assert ended.error is not None
+    assert ended.error.startswith("no route to host; not tried again: budget job:")
+    found = await plugin.get_job(job)
+    assert found is not None
+    assert found.streak == 0
     await plugin.close()
 
 

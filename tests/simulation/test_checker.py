@@ -14,7 +14,7 @@ from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec_fields import read_spec
-from agentcron.engine import job_manager
+from agentcron.engine import job_manager, upkeep
 from agentcron.storage.memory import MemoryStorage
 from agentcron.testing.simulation import (
     Happening,
@@ -175,6 +175,19 @@ def test_runs_of_a_lost_scheduler_that_nobody_looks_after_are_found(monkeypatch:
         happenings=(Happening(at=timedelta(minutes=11), what=points.KILL),),
     )
     assert Rule.STUCK in {violation.rule for violation in check(live(killed))}
+
+
+def test_a_parked_run_that_nobody_looks_after_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def looks_away(*arguments: Any) -> bool:
+        return False
+
+    spec = read_spec(
+        {"name": "asks", "prompt": "p", "schedule": "every 10m", "agent": "simulated", "input_timeout": "5m"}
+    )
+    parked = Scenario(seed=0, jobs=(spec,), natures=(Nature(seconds=5, faults={points.ASKING_AGENT: 1.0}),), days=0.05)
+    assert check(live(parked)) == []
+    monkeypatch.setattr(upkeep, "expire", looks_away)
+    assert Rule.STUCK in {violation.rule for violation in check(live(parked))}
 
 
 def test_an_agent_that_is_started_without_a_claim_is_found() -> None:

@@ -17,10 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
+from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
     AgentOutcome,
+    Asking,
     Conversation,
     Cut,
     CutCause,
@@ -71,6 +73,15 @@ ANSWER = AgentOutcome(
 FINDINGS = Findings(
     gate="changed: in/ä.md", marks=(Mark("file:in/*.md", "2 files", NOW),), before=(Mark("changed:out.md", "-", NOW),)
 )
+QUESTIONS = (
+    Question(key="c", kind=InputKind.APPROVAL, question="call mail", tool="mail", args={"to": ["ä"]}),
+    Question(key="q", kind=InputKind.QUESTION, question="Which?\nOne.", options=("a", "b")),
+)
+GIVEN = (
+    Given(decision=Decision.APPROVED, by="ann"),
+    Given(decision=Decision.DENIED, answer="nö"),
+    Given(decision=Decision.ANSWERED, answer="a", by=NOBODY),
+)
 PICK = st.sampled_from(range(12))
 SECONDS = st.sampled_from([60, 0, 1, 10, 30, 61, 300, 7200])
 
@@ -97,7 +108,7 @@ def outcome(number: int, now: datetime, begun: bool) -> Outcome:
         Cut(cause=CutCause.CANCEL, message="canceled", answer=ANSWER),
         Cut(cause=CutCause.SHUTDOWN),
         GivenBack(ready_at=now + timedelta(seconds=30)),
-        Done(answer=ANSWER),
+        Asking(questions=QUESTIONS, until=now + timedelta(minutes=5), answer=ANSWER),
         Done(answer=ANSWER, silent=True),
         Done(answer=AgentOutcome()),
     )[number % 12]
@@ -366,10 +377,21 @@ class StoreMachine(RuleBasedStateMachine):
     def settle_waiting(self, row: int, late: bool) -> None:
         rows = self.model.open_rows()
         waiting = rows[row % len(rows)]
-        if waiting.status is ExecutionStatus.PENDING:
+        if waiting.status is ExecutionStatus.AWAITING_INPUT:
+            self._settle([self._settled(waiting, Cut(cause=CutCause.CANCEL))])
+        elif waiting.status is ExecutionStatus.PENDING:
             unneeded = late and not waiting.begun
             end = Unneeded(cause=Needless.LATE) if unneeded else Cut(cause=CutCause.CANCEL)
             self._settle([self._settled(waiting, end)])
+
+    @precondition(lambda self: self.model.inputs)
+    @rule(one=PICK, given=st.sampled_from(GIVEN))
+    def answer(self, one: int, given: Given) -> None:
+        """Of the last that were asked, answered or not."""
+        ids = list(self.model.inputs)[-4:]
+        done = self.model.answer(ids[one % len(ids)], given, self.now)
+        assert self.run(self.store.answer_input(ids[one % len(ids)], given, self.now)) is done
+        self.steps["answer"] += done
 
     @precondition(lambda self: self.model.open_rows())
     @rule(lapsed=st.booleans())
@@ -453,6 +475,8 @@ class StoreMachine(RuleBasedStateMachine):
         due = await store.due(self.now, 100)
         assert ([job.id for job in due.jobs], due.next_at) == model.due(self.now)
         assert await store.ready_at() == model.ready_at()
+        if model.inputs:
+            assert await store.list_inputs(closed=True, limit=10_000) == model.asked()
         assert await store.statistics() == model.statistics(jobs)
 
     def _compare_histories(self) -> None:

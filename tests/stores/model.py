@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import NOBODY, Given, Input
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.outcomes import Conversation
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
@@ -37,6 +40,9 @@ class Model:
         self.paid: list[Execution] = []
         self.deleted: dict[str, datetime] = {}
         self.processes: dict[str, str] = {}
+        self.inputs: dict[str, Input] = {}
+        # What was said in runs that were parked and go on, or will.
+        self.talks: dict[str, Conversation | None] = {}
         self.alive: set[str] = set()
 
     # --- what is asked --------------------------------------------------------------------------------------------
@@ -80,7 +86,8 @@ class Model:
     def shown(self, row: Execution) -> Execution:
         """The row as a reader sees it, with its texts."""
         prompt = self.specs[row.job_id, row.version].prompt
-        return row.evolve(prompt=prompt, result=row.result or ("" if row.status in _RAN else None))
+        told = row.evolve(prompt=prompt, result=row.result or ("" if row.status in _RAN else None))
+        return told if row.final else told.evolve(conversation=self.talks.get(row.id))
 
     def due(self, now: datetime) -> tuple[list[str], datetime | None]:
         waiting = [(job.next_run, number, job.id) for number, job in enumerate(self.jobs.values()) if job.next_run]
@@ -99,9 +106,11 @@ class Model:
         return [row.id for row in self.open_rows() if self._has_lapsed(row, now)]
 
     def _has_lapsed(self, row: Execution, now: datetime) -> bool:
-        if row.status is _E.PENDING:
-            return row.cancel_requested is not None
+        if row.status is not _E.RUNNING and row.cancel_requested is not None:
+            return True
         assert row.wake_at is not None
+        if row.status is not _E.RUNNING:
+            return row.status is _E.AWAITING_INPUT and row.wake_at < now
         return row.wake_at < now or row.owner not in self.alive
 
     def statistics(self, jobs: Sequence[Job]) -> JobStatistics:
@@ -183,7 +192,7 @@ class Model:
         return at
 
     def _in_lane(self, lane: str) -> list[Execution]:
-        return [row for row in self.open_rows() if row.lane == lane]
+        return [row for row in self.open_rows() if row.lane == lane and row.status is not _E.AWAITING_INPUT]
 
     def _forget(self, job_id: str, now: datetime) -> None:
         del self.jobs[job_id]
@@ -191,6 +200,7 @@ class Model:
         self.rows = {key: row for key, row in self.rows.items() if row.job_id != job_id}
         self.attempts = [row for row in self.attempts if row.job_id != job_id]
         self.specs = {key: spec for key, spec in self.specs.items() if key[0] != job_id}
+        self.inputs = {key: one for key, one in self.inputs.items() if one.job_id != job_id}
 
     def clear(self, now: datetime) -> int:
         count = len(self.jobs)
@@ -269,7 +279,12 @@ class Model:
             owner=row.owner if ended else None,
             agent_id=after.agent_id or row.agent_id,
             cancel_requested=row.cancel_requested,
+            conversation=(after.conversation or self.talks.get(row.id)) if ended else None,
         )
+        if settlement.inputs and after.conversation is not None:
+            self.talks[row.id] = after.conversation
+        for asked in settlement.inputs:
+            self.inputs[asked.id] = asked
         self.processes.pop(row.id, None)
         if settlement.closed_attempt is not None:
             self.attempts.append(settlement.closed_attempt)
@@ -277,8 +292,32 @@ class Model:
         if ended:
             self.ended.append(self.rows[row.id])
             self.paid.append(self.rows[row.id])
+        if ended or settlement.inputs:
             self._pull(row.lane, now)
         self._look_again(settlement, ended)
+        return True
+
+    def asked(self) -> list[Input]:
+        """Everything that was asked, with whether it waits for an answer."""
+        return [replace(one, waiting=self._waits(one)) for one in self.inputs.values()]
+
+    def _waits(self, one: Input) -> bool:
+        row = self.rows[one.execution_id]
+        return one.decision is None and row.status is _E.AWAITING_INPUT and row.cancel_requested is None
+
+    def answer(self, input_id: str, given: Given, now: datetime) -> bool:
+        """The first answer in time is heard; the last of a run makes it ready."""
+        one = self.inputs[input_id]
+        row = self.rows[one.execution_id]
+        assert row.final or row.wake_at is not None
+        if not self._waits(one) or (given.by != NOBODY and row.wake_at is not None and row.wake_at <= now):
+            return False
+        self.inputs[input_id] = replace(
+            one, decision=given.decision, answer=given.answer, answered_by=given.by, answered_at=now
+        )
+        mine = [other for other in self.inputs.values() if other.execution_id == row.id]
+        if all(other.decision is not None for other in mine):
+            self._change(row.id, status=_E.PENDING, wake_at=now)
         return True
 
     def _pull(self, lane: str | None, now: datetime) -> None:

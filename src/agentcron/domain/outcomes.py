@@ -120,7 +120,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errored:
-    """The agent could not do its work."""
+    """The agent could not do its work. Not ``again``: there is no room for another attempt, whatever the job wants."""
 
     kind: str
     message: str
@@ -128,6 +128,7 @@ class Errored:
     retry_after: timedelta | None = None
     provider: str | None = None
     answer: AgentOutcome | None = None
+    again: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def _found(settlement: Settlement, silent: bool) -> Settlement:
 
 def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpec) -> Settlement:
     retries = execution.retries + 1
-    if outcome.retryable and retries < spec.retry.attempts:
+    if outcome.retryable and outcome.again and retries < spec.retry.attempts:
         wait = spec.retry.wait(retries, execution.id)
         if outcome.retry_after is not None:
             wait = max(wait, outcome.retry_after)
@@ -252,6 +252,9 @@ def _again(
         retries=execution.retries + retry,
         agent_id=None,
     )
+    if closed is not None:
+        # Why it is tried again is what it ends with where there is no room for another attempt.
+        after = after.evolve(reason=closed.reason, error=closed.error)
     return Settlement(
         before=execution, after=after, now=now, closed_attempt=closed, scopes=_spending_scopes(spec, closed or after)
     )

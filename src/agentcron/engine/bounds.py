@@ -78,7 +78,7 @@ class Bounds:
             self._log.warning(f"{spec.name}: {execution.id} does not run: {verdict.told}", job_id=execution.job_id)
         if execution.begun:
             # A retry: an earlier attempt was begun, and what was begun is never told as skipped.
-            return Errored(kind="budget", message=verdict.told)
+            return _ended(execution, verdict.told)
         return Unneeded(cause=Needless.BUDGET, message=verdict.told)
 
     async def _fall_back(
@@ -110,3 +110,11 @@ class Bounds:
             if last is None or now - last >= windows[key.rpartition(" ")[0]]:
                 self._told[key] = now
                 self._log.warning(f"{spec.name}: 80 % are reached: {told}")
+
+
+def _ended(execution: Execution, told: str) -> Errored:
+    """What a run that is not tried again came to: what its last attempt did."""
+    if execution.reason is None:
+        return Errored(kind="budget", message=told)
+    why = execution.error or execution.reason
+    return Errored(kind=execution.reason, message=f"{why}; not tried again: {told}", retryable=True, again=False)

@@ -123,14 +123,16 @@ class AcpAgent(OneRun):
     async def _opened(self, cwd: str, offered: Mapping[str, Any]) -> str:
         """The id of the session: the last one of the job where it is to go on, else a fresh one."""
         where = {"cwd": cwd, "mcpServers": []}
-        if self._recipe.goes_on:
+        recipe = self._recipe
+        self._before = recipe.sessions.going_on(self._context, "acp", always=recipe.goes_on)
+        if recipe.goes_on or self._before is not None:
             resumes = table(offered, "sessionCapabilities").get("resume") is not None
             if not resumes and offered.get("loadSession") is not True:
                 raise AgentError(
-                    'acp: the agent cannot go on with a session; leave resume = "last" out of its definition',
+                    'acp: the agent cannot go on with a session; leave resume = "last" out of its definition, '
+                    "and conversation = continue out of the job",
                     kind="creation",
                 )
-            self._before = self._recipe.sessions.last(self._context.job_id)
             if self._before is not None:
                 way = "session/resume" if resumes else "session/load"
                 await self._peer.ask(way, {"sessionId": self._before.id, **where})

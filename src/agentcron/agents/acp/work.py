@@ -23,7 +23,6 @@ class Work:
     """What was said and done since the prompt was sent; texts come a word at a time.
 
     ``turns`` are answers of the model as far as they can be told apart: what follows on ended tools is a further one.
-    ``totals`` are figures of the whole session.
     """
 
     parts: list[dict[str, Any]] = field(default_factory=list)
@@ -51,9 +50,8 @@ class Work:
 
     @property
     def totals(self) -> dict[str, str]:
-        """What the agent counts over the whole session."""
-        found = {key: str(value) for key, value in (self.counts or {}).items()}
-        return found if self.cost_usd is None else {**found, "cost_usd": str(self.cost_usd)}
+        """What the agent counts over the whole session. Tokens are told to be, and opencode tells those of the call."""
+        return {} if self.cost_usd is None else {"cost_usd": str(self.cost_usd)}
 
     @property
     def usage(self) -> Usage:

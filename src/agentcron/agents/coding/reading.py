@@ -14,12 +14,15 @@ from agentcron.errors import AgentError
 
 _STATUS: Final = re.compile(r"\b(401|402|403|404|408|413|429|500|502|503|504|529)\b")
 _KINDS: Final = {"401": "auth", "403": "auth", "402": "quota", "404": "model_not_found", "413": "request"}
+# The first that fits: a refusal for too many requests may go on to speak of other ways to authenticate.
 _WORDS: Final = (
-    ("auth", ("api key", "unauthorized", "not logged in", "authentication", "auth method")),
     ("quota", ("insufficient_quota", "credit balance", "billing")),
     ("rate_limit", ("rate limit", "rate_limit", "too many requests", "resource_exhausted")),
+    ("auth", ("api key", "unauthorized", "not logged in", "authentication", "auth method")),
     ("network", ("econnrefused", "enotfound", "connection refused", "connection error", "stream disconnected")),
 )
+# Beyond it no store could keep the sum of a few.
+_MOST: Final = 2**53
 _RETRYABLE: Final = ("rate_limit", "provider", "network")
 
 
@@ -80,13 +83,15 @@ def table(value: Any, *keys: str) -> Mapping[str, Any]:
 
 
 def whole(value: Any) -> int:
-    """A count; 0 for what is none."""
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else 0
+    """A count; 0 for what is none, or is more than anybody counts."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _MOST:
+        return 0
+    return int(value)
 
 
 def money(value: Any) -> Decimal | None:
     """An amount of dollars; None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0 or value == float("inf"):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _MOST:
         return None
     return Decimal(str(value))
 

@@ -85,7 +85,7 @@ class CodingRecipe:
 
     def command(self, prompt: str, context: RunContext) -> tuple[Command, Call, Session | None]:
         """What is run for this prompt, and the session it goes on with."""
-        before = self.sessions.last(context.job_id) if self._resume == "last" else None
+        before = self.sessions.going_on(context, self.cli.kind, always=self._resume == "last")
         if self._instructions is not None and self.cli.kind != "claude-code":
             prompt = f"{self._instructions}\n\n{prompt}"
         call = Call(

@@ -9,6 +9,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agentcron.ports import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,18 @@ class Sessions:
             return Session(str(kept["session"]), {str(key): str(value) for key, value in kept["totals"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def going_on(self, context: RunContext, kind: str, *, always: bool) -> Session | None:
+        """The session that a run goes on with: the job's last one where the definition wants that ``always``, else that
+        of the conversation that the job goes on with."""
+        last = self.last(context.job_id)
+        if always:
+            return last
+        talk = context.conversation
+        if talk is None or talk.kind != kind or talk.session is None:
+            return None
+        # Without its last figures a session that is counted over all calls would be paid for from its beginning.
+        return last if last is not None and last.id == talk.session else Session(talk.session, {})
 
     def keep(self, job_id: str, session: Session) -> None:
         """Remember it. A full disk costs the memory, not the run that was paid for."""

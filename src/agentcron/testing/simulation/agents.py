@@ -38,7 +38,7 @@ class SimulatedAgents:
         if act == points.NO_AGENT:
             self._world.count(act, self._node)
             raise AgentError("simulated: no agent today", kind="creation")
-        return SimulatedAgent(self._world, self, await self._start(context), act, seconds)
+        return SimulatedAgent(self._world, self, await self._start(context), act, seconds, context)
 
     async def _start(self, context: RunContext) -> Start:
         start = await self._world.saw_start(self._node, self.max_concurrent_agents, context)
@@ -56,12 +56,15 @@ class SimulatedAgents:
 class SimulatedAgent:
     """One agent. It works from its creation until it answered, raised, or gave way to its end."""
 
-    def __init__(self, world: World, factory: SimulatedAgents, start: Start, act: str, seconds: float) -> None:
+    def __init__(
+        self, world: World, factory: SimulatedAgents, start: Start, act: str, seconds: float, context: RunContext
+    ) -> None:
         self._world = world
         self._factory = factory
         self._start = start
         self._act = act
         self._seconds = seconds
+        self._context = context
         self.agent_id = f"agent-{start.execution_id}-{start.attempt}"
 
     async def run(self, prompt: str) -> AgentOutcome:
@@ -91,6 +94,9 @@ class SimulatedAgent:
             case _:
                 await asyncio.sleep(self._seconds)
         match act:
+            case points.ASKING_AGENT:
+                # Every answer is fine; the first time this parks the run.
+                self._context.ask("May I go on?", ("yes", "no"))
             case points.REFUSING_AGENT:
                 self._start.answer = "not done"
                 return AgentOutcome(output="", failed="simulated: it was not done")

@@ -125,9 +125,9 @@ class _Course:
 
     async def _happen(self, happening: Happening) -> None:
         world, what = self._world, happening.what
-        if what in points.AT_THE_STORE:
+        if what in points.AT_THE_STORE or what in points.AT_AN_ANSWER:
             world.armed.append(happening)
-        elif what in points.OF_PEOPLE:
+        elif what in points.OF_PEOPLE or what == points.ANSWER:
             world.trace.fired[what] += 1
             await self._do(happening)
         else:

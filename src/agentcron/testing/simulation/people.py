@@ -57,12 +57,25 @@ class Person:
                 return await facade.update_job(job_id, prompt=f"edit {self._edits}")
             case points.MOVE:
                 return await facade.update_job(job_id, **self._schedule())
+            case points.ANSWER:
+                return await self._answer(facade, job_id)
             case points.RUN_NOW:
                 return await facade.run_now(job_id)
             case _:
                 rows = await self._world.ground.open_rows()
                 mine = [row.id for row in rows if row.job_id == job_id] or [row.id for row in rows]
                 return bool(mine) and await facade.cancel_execution(mine[0])
+
+    async def _answer(self, facade: _Facade, job_id: str) -> bool:
+        """Answer what is asked longest, of this job or of any."""
+        asked = await facade.inbox(job_id) or await facade.inbox()
+        if not asked:
+            return False
+        if self._world.luck.random() < 0.3:
+            await facade.deny(asked[0].id)
+        else:
+            await facade.answer(asked[0].id, "yes")
+        return True
 
     def _schedule(self) -> dict[str, Any]:
         luck = self._world.luck

@@ -15,6 +15,10 @@ READ_ERRORS: Final = tuple(f"error at {read}" for read in STORE_READS)
 SLOW_CLAIM: Final = "slow after claim"
 HALVED: Final = "crash amid commit"
 AT_THE_STORE: Final = (*CRASHES, *ERRORS, *SLOW, *READ_ERRORS, HALVED)
+# Somebody dies, or the store fails, when an answer is written; only in stories in which agents ask.
+AT_AN_ANSWER: Final = tuple(
+    f"{fault} {when} answer_input" for fault in ("crash", "error") for when in ("before", "after")
+)
 
 # At an instant, whatever goes on then.
 KILL: Final = "kill"
@@ -38,6 +42,8 @@ RAISING_AGENT: Final = "agent raises"
 EXITING_AGENT: Final = "agent exits"
 NO_AGENT: Final = "agent not created"
 SLOW_CLOSE: Final = "agent slow to close"
+# Only in some of the stories, beside the others: it parks its run until a person answers.
+ASKING_AGENT: Final = "agent asks"
 OF_AGENTS: Final = (
     SLOW_AGENT,
     HANGING_AGENT,
@@ -63,4 +69,7 @@ RUN_NOW: Final = "person runs now"
 CANCEL_RUN: Final = "person cancels a run"
 OF_PEOPLE: Final = (PAUSE, RESUME, CANCEL, DELETE, REWORD, MOVE, RUN_NOW, CANCEL_RUN)
 
-ALL: Final = (*AT_THE_STORE, *AT_AN_INSTANT, *OF_AGENTS, *OF_PEOPLE)
+# Only where agents ask.
+ANSWER: Final = "person answers"
+
+ALL: Final = (*AT_THE_STORE, *AT_AN_ANSWER, *AT_AN_INSTANT, *OF_AGENTS, ASKING_AGENT, *OF_PEOPLE, ANSWER)

@@ -156,8 +156,8 @@ class Process:
         now, found = self._world.clock.now(), []
         for row in rows:
             if row.wake_at is not None and row.wake_at > now:
-                found.append(row.wake_at + (_MOMENT if row.status is ExecutionStatus.RUNNING else _NOTHING))
-            elif row.status is ExecutionStatus.RUNNING:
+                found.append(row.wake_at + (_NOTHING if row.status is ExecutionStatus.PENDING else _MOMENT))
+            elif row.status is not ExecutionStatus.PENDING:
                 self._look_in(_UPKEEP)
         if any(run.overdue >= 0 for run in self.engine._runs.values()):
             self._look_in(_UPKEEP)

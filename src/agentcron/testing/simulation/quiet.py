@@ -37,10 +37,12 @@ async def find_stuck(
             found[row.id] = (row, f"runs past its wake_at {row.wake_at.isoformat()}")
         elif row.status is ExecutionStatus.RUNNING and row.owner not in running:
             found[row.id] = (row, f"belongs to {row.owner}, which is gone")
-        elif row.status is ExecutionStatus.PENDING and row.cancel_requested is not None:
+        elif row.status is not ExecutionStatus.RUNNING and row.cancel_requested is not None:
             canceled_at = row.cancel_requested
             if canceled_at + _LIMIT < now:
                 found[row.id] = (row, f"waits, though it was canceled at {canceled_at.isoformat()}")
+        elif row.status is ExecutionStatus.AWAITING_INPUT and over:
+            found[row.id] = (row, f"is parked past its wake_at {row.wake_at.isoformat()}")
         elif (
             row.status is ExecutionStatus.PENDING
             and over

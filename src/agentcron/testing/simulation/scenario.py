@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from random import Random
@@ -91,7 +91,7 @@ def draw(seed: int, variant: Variant = Variant.MONTH, *, days: float | None = No
     happenings = [*_deeds(luck, drawn, days, density)]
     if not calm:
         happenings += _faults(luck, days, density)
-    return Scenario(
+    made = Scenario(
         seed=seed,
         jobs=drawn,
         natures=tuple(_nature(luck) for _ in drawn),
@@ -101,6 +101,30 @@ def draw(seed: int, variant: Variant = Variant.MONTH, *, days: float | None = No
         places=luck.choice((2, 4, 10)),
         variant=variant,
     )
+    return _with_questions(made, density, calm) if seed % 3 == 0 else made
+
+
+def _with_questions(scenario: Scenario, density: float, calm: bool) -> Scenario:
+    """The same with agents that ask, people who answer some of it, and faults while they do: drawn apart, so that the
+    stories without questions are what they were."""
+    luck = Random(f"agentcron asks {scenario.seed}")  # noqa: S311 - a simulation is to be repeated, not kept secret
+    jobs, natures = [], []
+    for job, nature in zip(scenario.jobs, scenario.natures, strict=True):
+        values = {"input_timeout": luck.choice(("5m", "2h")), "on_expiry": luck.choice(("abandon", "deny", "answer"))}
+        jobs.append(read_spec({**values, "default_answer": "yes"}, base=job))
+        share = luck.choice((0.0, 0.05, 0.3))
+        # First, since the others leave the more room the later they stand.
+        natures.append(replace(nature, faults={points.ASKING_AGENT: share, **nature.faults}))
+    many = round(scenario.days * density)
+    found = [*scenario.happenings]
+    for _ in range(4 * many):
+        at = luck.uniform(0, scenario.days) * _DAY
+        found.append(Happening(at=at, what=points.ANSWER, job=luck.randrange(len(jobs))))
+    if not calm:
+        latest = scenario.days / 2
+        found += [Happening(at=luck.uniform(0, latest) * _DAY, what=what) for what in points.AT_AN_ANSWER]
+    happenings = tuple(sorted(found, key=lambda one: one.at))
+    return replace(scenario, jobs=tuple(jobs), natures=tuple(natures), happenings=happenings)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------

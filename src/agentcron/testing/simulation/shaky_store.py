@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from agentcron.domain.findings import Findings
+from agentcron.domain.inputs import Given
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node, Orders
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
     from agentcron.testing.simulation.world import World
 
 T = TypeVar("T")
-_READS: Final = (*points.STORE_READS, "nodes", "open_executions", "process_of", "get_job", "get_execution", "find_jobs")
+_READS: Final = (
+    *points.STORE_READS,
+    "nodes",
+    "open_executions",
+    "process_of",
+    "get_job",
+    "get_execution",
+    "find_jobs",
+    "list_inputs",
+    "get_input",
+)
 
 
 class NodeGone(BaseException):
@@ -121,6 +132,16 @@ class ShakyStore:
             return kept
 
         return await self._write("settle", settled)
+
+    async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
+        async def answered() -> bool:
+            kept = await self.store.answer_input(input_id, given, now)
+            if kept:
+                self._world.note(self.owner, f"input {input_id} is {given.decision}")
+                self._world.ring_all()
+            return kept
+
+        return await self._write("answer_input", answered)
 
     async def beat(self, node_id: str, now: datetime, running: Collection[tuple[str, int]]) -> Orders:
         return await self._write("beat", lambda: self.store.beat(node_id, now, running))

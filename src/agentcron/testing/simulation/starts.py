@@ -33,13 +33,18 @@ def check_starts(trace: Trace, job: Job, rows: Sequence[Execution], targets: Tar
 
 def _once(job: Job, starts: Sequence[Start]) -> Found:
     begun = Counter(
-        # Going on after an interruption is the same attempt under a higher fence, with the job's permission.
-        (start.execution_id, start.attempt, start.row.fence if start.row and _resumes(job, start) else 0)
+        # Going on after an interruption is the same attempt under a higher fence, with the job's permission; going on
+        # after an answer is the same attempt, once for each time that it was parked.
+        (start.execution_id, start.attempt, start.row.fence if start.row and _resumes(job, start) else _parked(start))
         for start in starts
     )
     for (execution_id, attempt, _), count in begun.items():
         if count > 1:
             yield Rule.STARTED_TWICE, job.id, execution_id, f"attempt {attempt} was started {count} times"
+
+
+def _parked(start: Start) -> int:
+    return -start.row.asked if start.row is not None else 0
 
 
 def _resumes(job: Job, start: Start) -> bool:
