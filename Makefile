@@ -13,7 +13,7 @@ CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @goog
 E2E := .e2e
 INSPECTOR := @modelcontextprotocol/inspector-cli@0.16.8
 
-.PHONY: demo test lint types floors unit deep bench bench-full bench-check docs test-agents test-e2e test-postgres pictures clean
+.PHONY: demo test lint types floors unit deep bench bench-full bench-check bench-nodes docs test-agents test-e2e test-postgres pictures clean
 
 demo: $(VENV)/.demo  ## a prompt on a schedule, run by a real model on this machine, its answer from the history
 	@$(BIN)/agentcron demo
@@ -46,6 +46,9 @@ test-postgres: $(VENV)/.dev  ## several processes on one Postgres: kills, sleeps
 
 bench: $(VENV)/.dev  ## ours beside its peers in interleaved rounds: tables, benchmarks/results, pictures; minutes
 	$(BIN)/python -m benchmarks
+
+bench-nodes: $(VENV)/.dev  ## runs a second by 1, 2 and 4 processes on one Postgres, beside Procrastinate; minutes
+	$(BIN)/python -m benchmarks.nodes
 
 bench-full: $(VENV)/.dev  ## the same with a million jobs and runs, five rounds
 	$(BIN)/python -m benchmarks --full

@@ -186,7 +186,8 @@ async def test_what_waits_starts_in_the_order_of_its_priority(nodes: Field, reco
 async def test_a_server_that_stops_at_once_and_comes_back_loses_and_repeats_nothing(
     nodes: Field, engine: str, restart_postgres: Callable[[], None], record_property: Record
 ) -> None:
-    nodes.start(2, engine=engine)
+    # As long as a loaded machine may need until all nodes have come back.
+    nodes.start(2, engine=engine, lease=10.0)
     for _ in range(4):
         await nodes.job("8 0.5", on_interrupt="resume")
     await nodes.calling(8)

@@ -346,7 +346,7 @@ class MemoryStorage:
             self._executions[row.id] = taken
             job = self._jobs[row.job_id]
             self._change_job(job.id, running=job.running + 1, last_run=now if begins else job.last_run)
-            claimed.append(_bare(taken))
+            claimed.append(_unsaid(taken))
         return claimed
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
@@ -558,11 +558,11 @@ class MemoryStorage:
             row = self._executions.get(key)
             if row is not None and not row.final:
                 row = self._executions[key] = row.evolve(cancel_requested=row.cancel_requested or now)
-                asked.append(_bare(row))
+                asked.append(_unsaid(row))
         return asked
 
     async def open_executions(self, job_id: str | None = None) -> Sequence[Execution]:
-        return [_bare(row) for row in self._executions.values() if not row.final and job_id in (None, row.job_id)]
+        return [_unsaid(row) for row in self._executions.values() if not row.final and job_id in (None, row.job_id)]
 
     async def lapsed(self, now: datetime, limit: int) -> Sequence[Execution]:
         alive = {node.id for node in self._nodes.values() if node.alive}
@@ -573,7 +573,7 @@ class MemoryStorage:
             or (row.status in (_E.PENDING, _E.AWAITING_INPUT) and row.cancel_requested is not None)
             or (row.status is _E.AWAITING_INPUT and (row.wake_at or now) < now)
         ]
-        return [_bare(row) for row in found[:limit]]
+        return [_unsaid(row) for row in found[:limit]]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
         row = self._executions.get(execution_id)
@@ -728,7 +728,7 @@ class MemoryStorage:
         return Orders(cancel=cancel, lost=lost)
 
 
-def _bare(row: Execution) -> Execution:
+def _unsaid(row: Execution) -> Execution:
     """Without what was said until it was parked, which only a read of the one execution shows."""
     return row if row.conversation is None or row.final else row.evolve(conversation=None)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbos import WorkflowStatus
 
 # So many rows are offered at one look; the queue holds what is to come meanwhile.
-OFFERED_AT_ONCE: Final = 500
+OFFERED_AT_ONCE: Final = 200
 # How long a row that DBOS says a living node has may stay unclaimed before it is offered again, and how often all of
 # what DBOS knows is compared with the rows: what a lost node held counts for the limits until then.
 UNCLAIMED: Final = 10.0
@@ -122,13 +122,15 @@ class LimitedEngine(DbosEngine):
             again += [_name(row) for row in late if _is_stuck(known.get(_name(row)))]
             if again:
                 await self._instance.resume(again)
+            offers = []
             for row in fresh:
                 status = known.get(_name(row))
                 if status is None:
-                    await self._instance.enqueue(_name(row), row.id, row.priority)
+                    offers.append(self._instance.enqueue(_name(row), row.id, row.priority))
                 elif status.status in _ENDED:
                     # It ended there without a word here; its steps cannot be had again.
-                    await self._instance.enqueue(f"{_name(row)}.{row.fence}", row.id, row.priority)
+                    offers.append(self._instance.enqueue(f"{_name(row)}.{row.fence}", row.id, row.priority))
+            await asyncio.gather(*offers)
         return now + PAUSE
 
     async def _ready(self, now: datetime) -> Sequence[Execution]:

@@ -64,11 +64,9 @@ async def _write(tx: Transaction, moved: Sequence[tuple[Plan, int]]) -> None:
     for plan, seq in moved:
         if plan.to_cancel is ToCancel.EARLIER:
             tx.write("executions_cancel_job", {"job": seq, "now": to_us(plan.now)})
-    for plan, seq in moved:
-        if plan.before is not None:
-            for row in plan.rows:
-                if not row.manual:
-                    tx.write("execution_make_way", {"job": seq, "at": to_us(row.at)})
+    slots = [(seq, to_us(row.at)) for plan, seq in moved if plan.before for row in plan.rows if not row.manual]
+    if slots:
+        tx.write("executions_make_way", {"jobs": [job for job, _ in slots], "ats": [at for _, at in slots]})
     for plan, seq in moved:
         for row in plan.rows:
             assert plan.job_after is not None

@@ -55,9 +55,9 @@ def _write(tx: Transaction, kept: Sequence[Held]) -> None:
         _write_rare(tx, one, seq, job)
     for one, _, job in kept:
         _count(tx, one, job)
-    for one, _, _ in kept:
-        if one.before.lane is not None and (one.ended or one.inputs):
-            tx.write("execution_pull", {"lane": one.before.lane, "now": to_us(one.now)})
+    lanes = {one.before.lane for one, _, _ in kept if one.before.lane is not None and (one.ended or one.inputs)}
+    if lanes:
+        tx.write("executions_pull", {"lanes": sorted(lanes), "now": max(to_us(one.now) for one, _, _ in kept)})
 
 
 def _write_rare(tx: Transaction, one: Settlement, seq: int, job: int) -> None:
