@@ -65,8 +65,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # Of a machine with much else to do; what holds at once is found at once.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         # Without its sandbox, which no container allows; it opens pages of this machine alone.
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])

@@ -141,13 +141,13 @@ def test_a_page_is_true_again_after_it_was_hidden_and_after_a_restart(page: Page
         page.evaluate(hide, True)
         api.post(f"/jobs/{job}/pause")
         page.evaluate(hide, False)
-        expect(page.locator("#title .status")).to_contain_text("paused", timeout=5000)
+        expect(page.locator("#title .status")).to_contain_text("paused")
     server.stop()
-    expect(page.locator("#stale")).to_be_visible(timeout=8000)
+    expect(page.locator("#stale")).to_be_visible()
     server.start()
     with server.api() as api:
         api.post(f"/jobs/{job}/resume")
-        expect(page.locator("#title .status")).to_contain_text("waiting", timeout=5000)
+        expect(page.locator("#title .status")).to_contain_text("waiting")
     expect(page.locator("#stale")).to_be_hidden()
 
 
