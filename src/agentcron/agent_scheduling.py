@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.agents.processes import UNNAMED
 from agentcron.current_run import CURRENT
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.makers import by_agent, by_run, maker_of, making_job
@@ -175,6 +176,11 @@ class AgentScheduling:
         execution_id = current.id if current is not None else self._execution_id
         if execution_id is None:
             return None
+        if execution_id == UNNAMED:
+            raise NotAllowedError(
+                "the scheduling tools are off: an agent of a run started this server, and which run it is for is not "
+                "known; give that agent background_jobs_toolset instead"
+            )
         execution = await self._plugin.get_execution(execution_id)
         job = await self._plugin.get_job(execution.job_id) if execution is not None else None
         if execution is None or job is None or execution.status is not ExecutionStatus.RUNNING:

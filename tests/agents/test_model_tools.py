@@ -16,6 +16,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from agentcron.agents.conversation import readable
+from agentcron.agents.processes import MARK, UNNAMED
 from agentcron.errors import AgentDefinitionError, AgentError
 from tests.agents import mcp_tools
 from tests.agents.helpers import answer_of, factory_of
@@ -87,16 +88,16 @@ async def test_an_mcp_program_is_started_used_and_gets_only_what_it_is_given(tmp
     servers = {"numbers": {"command": [sys.executable, SERVER], "cwd": str(tmp_path), "env": {"GIVEN": "env:OUTER"}}}
     around = {"PATH": "/usr/bin:/bin", "OUTER": "a value", "OPENAI_API_KEY": "sk-not-for-it"}
     calls = [ToolCallPart("add", {"left": 40, "right": 2})]
-    calls += [ToolCallPart("variable", {"name": name}) for name in ("GIVEN", "OPENAI_API_KEY")]
+    calls += [ToolCallPart("variable", {"name": name}) for name in ("GIVEN", "OPENAI_API_KEY", MARK)]
 
     def model(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         told = [str(part.content) for part in messages[-1].parts if isinstance(part, ToolReturnPart)]
         return ModelResponse(parts=[TextPart(", ".join(told))] if told else calls)
 
     answer = await answer_of(definition(FunctionModel(model), mcp_servers=servers), environ=around)
-    assert answer.output == "42, a value, nothing"
+    assert answer.output == f"42, a value, nothing, {UNNAMED}"
     assert answer.usage is not None
-    assert answer.usage.tool_calls == 3
+    assert answer.usage.tool_calls == 4
 
 
 async def test_an_mcp_program_that_does_not_start_is_an_error() -> None:

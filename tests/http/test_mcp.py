@@ -16,7 +16,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin
-from agentcron.agents.processes import MARK
+from agentcron.agents.processes import MARK, UNNAMED
 from agentcron.ports import RunContext
 from tests.http.conftest import Service, serving
 
@@ -95,6 +95,18 @@ async def test_a_model_schedules_over_stdio(tmp_path: Path) -> None:
         await _live(client)
 
 
+async def test_over_stdio_nothing_is_scheduled_for_a_run_that_is_not_known(tmp_path: Path) -> None:
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "agentcron", "mcp", "--store", str(tmp_path / "jobs.sqlite")],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), MARK: UNNAMED},
+        cwd=tmp_path,
+    )
+    async with Client(stdio_client(server)) as client:
+        refused = await client.call_tool("create_job", TOOLS["create_job"][1])
+    assert "give that agent background_jobs_toolset instead" in refused.content[0].text
+
+
 @pytest.mark.parametrize("may_schedule", [True, False])
 async def test_over_stdio_in_a_run_a_model_goes_no_further_than_the_run_may(tmp_path: Path, may_schedule: bool) -> None:
     store = tmp_path / "jobs.sqlite"
@@ -102,9 +114,20 @@ async def test_over_stdio_in_a_run_a_model_goes_no_further_than_the_run_may(tmp_
     told: dict[str, Any] = {}
 
     async def work(prompt: str, context: RunContext) -> str:
+        # As some agents do, the one between hands nothing of its own environment on.
         server = StdioServerParameters(
-            command=sys.executable,
-            args=["-m", "agentcron", "mcp", "--store", str(store)],
+            command="sh",
+            args=[
+                "-c",
+                f'env -u {MARK} "$@"; true',
+                "sh",
+                sys.executable,
+                "-m",
+                "agentcron",
+                "mcp",
+                "--store",
+                str(store),
+            ],
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), MARK: context.execution_id},
             cwd=tmp_path,
         )

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from agentcron.agents.processes import MARK, UNNAMED
 from agentcron.agents.python import imported
 from agentcron.agents.recipes import Surroundings, Values, nearest, shown
 from agentcron.errors import AgentDefinitionError
@@ -182,7 +183,8 @@ def _toolset(where: str, server: ServerChoice, around: Surroundings) -> Abstract
         transport = StdioTransport(
             server.command[0],
             list(server.command[1:]),
-            env=passed | resolved(server.env),
+            # Connections outlive a run and serve the next one too, so no single run can be named.
+            env=passed | resolved(server.env) | {MARK: UNNAMED},
             cwd=str((around.base_dir or Path()).absolute() / Path(server.cwd or "").expanduser()),
             keep_alive=False,
             log_file=Path(os.devnull),

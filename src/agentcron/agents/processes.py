@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import psutil
 
 MARK: Final = "AGENTCRON_EXECUTION_ID"
+# What stands there for a program that several runs may share.
+UNNAMED: Final = "unnamed"
 # The kernel tells the start of a process in ticks since boot, and the moment of the boot moves by up to a
 # second with every correction of the clock.
 _SAME_START: Final = 2.0
@@ -57,6 +59,18 @@ def end_tree(pid: int, start_time: float, execution_id: str, grace: float = 0) -
                     one.terminate()
         asked = True
         time.sleep(0.01)
+
+
+def marked_run() -> str | None:
+    """The execution whose agent started this process, as its environment says, or that of a process above it: some
+    agents hand little of theirs on. None outside of runs."""
+    import psutil
+
+    for one in (psutil.Process(), *psutil.Process().parents()):
+        with contextlib.suppress(psutil.Error, OSError):
+            if mark := one.environ().get(MARK):
+                return mark
+    return None
 
 
 def _members(pid: int, start: float, execution_id: str) -> Iterator[psutil.Process]:

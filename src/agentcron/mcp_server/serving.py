@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Final
 
 from mcp.server.mcpserver import MCPServer
@@ -11,7 +10,7 @@ from mcp_types import ToolAnnotations
 from starlette.applications import Starlette
 
 from agentcron._version import __version__
-from agentcron.agents.processes import MARK
+from agentcron.agents.processes import marked_run
 from agentcron.mcp_server.tools import SchedulerTools
 from agentcron.plugin import BackgroundJobsPlugin
 
@@ -41,8 +40,8 @@ def make_server(plugin: BackgroundJobsPlugin, execution_id: str | None = None) -
 
 async def serve_stdio(plugin: BackgroundJobsPlugin) -> None:
     """Serve one client on standard input and output until it closes them. Started by a run, it obeys that run's limits:
-    what a run starts is told so in its environment."""
-    await make_server(plugin, os.environ.get(MARK) or None).run_stdio_async()
+    what a run starts is told so."""
+    await make_server(plugin, marked_run()).run_stdio_async()
 
 
 def http_app(server: MCPServer[Any], max_body: int) -> Starlette:
