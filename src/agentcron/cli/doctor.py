@@ -96,7 +96,7 @@ def _store(session: Session, storage: JobStore, jobs: list[Job]) -> Iterator[Fin
 
     level, place = logging.ERROR, None
     try:
-        is_made = getattr(storage, "is_made", None)
+        is_made = None if isinstance(storage, SqliteStorage) else getattr(storage, "is_made", None)
         if is_made is not None and not asyncio.run(is_made()):
             yield Finding(check="store", verdict="warn", detail=f"{storage.url} holds no jobs yet", fix=_MADE)
             return
