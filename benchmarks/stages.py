@@ -28,8 +28,9 @@ from agentcron.observability import Log, get_logger
 from agentcron.ports import SystemClock
 from agentcron.redaction import Redactor
 from agentcron.storage.sqlite import connection, endings, moves
-from agentcron.storage.sqlite.tally import Tally
+from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction
+from agentcron.storage.tally import Tally
 from benchmarks.peers.ours import Agents, plugin_on
 
 RUNS: Final = 500
@@ -98,7 +99,8 @@ async def once(path: Path, now: datetime) -> None:
     tx = Transaction(writing, Tally())
     with stage("SQL of the settlement"):
         kept = endings.settle(tx, ended)
-        tx.tally.flush(writing, "stages")
+        for name, rows in tx.tally.writes("stages"):
+            writing.executemany(statement(name), rows)
     writing.execute("COMMIT")
     assert kept == [True] * RUNS
     writing.close()

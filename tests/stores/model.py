@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from agentcron.domain.durations import duration_bucket, percentile
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import NOBODY, Given, Input
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
@@ -18,7 +19,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
-from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile
+from agentcron.domain.settling import Settlement, Streak
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.domain.statistics import JobStatistics, Totals
 

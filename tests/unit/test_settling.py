@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from agentcron import AgentOutcome, ExecutionStatus, Usage
+from agentcron.domain.durations import bucket_top, duration_bucket, percentile
 from agentcron.domain.lifecycle import EXECUTION_TRANSITIONS, FINAL, NOT_RUN, OPEN, RAN
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause, Done, Errored, Failed, GivenBack, Needless, Outcome, Unneeded
-from agentcron.domain.settling import MAX_CLAIMS, Streak, bucket_top, duration_bucket, percentile, settle
+from agentcron.domain.settling import MAX_CLAIMS, Streak, settle
 from agentcron.domain.spec_fields import read_spec
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -6,10 +6,9 @@ never replaces a final state.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -287,21 +286,6 @@ def _scopes(agent: str, tags: tuple[str, ...]) -> tuple[str, ...]:
     return ("all", f"agent:{agent}", *(f"tag:{tag}" for tag in tags))
 
 
-def duration_bucket(duration: timedelta) -> int:
-    """The logarithmic bucket of a duration: a quarter of a power of two of microseconds each."""
-    return bucket_of(duration // timedelta(microseconds=1))
-
-
-def bucket_of(microseconds: int) -> int:
-    """The same of a number of microseconds."""
-    return math.floor(math.log2(max(microseconds, 1)) * 4)
-
-
-def bucket_top(bucket: int) -> timedelta:
-    """The longest duration that falls into the bucket."""
-    return timedelta(microseconds=2 ** ((bucket + 1) / 4))
-
-
 def spared(totals: Iterable[Totals]) -> dict[str, Any]:
     """The runs of these jobs that a gate spared, and about what they would have cost: fields of ``JobStatistics``."""
     gated, saved = 0, list[Decimal]()
@@ -309,14 +293,3 @@ def spared(totals: Iterable[Totals]) -> dict[str, Any]:
         gated += one.gated
         saved += [one.saved_usd] if one.saved_usd is not None else []
     return {"gated": gated, "saved_usd": sum(saved, Decimal(0)) if saved else None}
-
-
-def percentile(buckets: Sequence[tuple[int, int]], share: float) -> timedelta | None:
-    """The top of the bucket that this share of the runs does not exceed."""
-    total = sum(runs for _, runs in buckets)
-    seen = 0
-    for bucket, runs in buckets:
-        seen += runs
-        if seen >= share * total:
-            return bucket_top(bucket)
-    return None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentcron.domain.budgets import Claim, Verdict, hour_of, is_bounded, judge
+from agentcron.domain.durations import duration_bucket, percentile
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import NOBODY, Given, Input
 from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobState, JobStatus
@@ -24,7 +25,7 @@ from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
-from agentcron.domain.settling import Settlement, Streak, duration_bucket, percentile, spared
+from agentcron.domain.settling import Settlement, Streak, spared
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.domain.spending import Amount, Spent
 from agentcron.domain.statistics import JobStatistics, Totals

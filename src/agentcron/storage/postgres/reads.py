@@ -7,9 +7,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from agentcron.domain.durations import percentile
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
 from agentcron.domain.queries import ExecutionFilters
-from agentcron.domain.settling import percentile, spared
+from agentcron.domain.settling import spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.storage.postgres.connection import statement
 from agentcron.storage.postgres.database import Connection, Database, Row

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from agentcron.domain.durations import duration_bucket
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution
-from agentcron.domain.settling import Settlement, duration_bucket
+from agentcron.domain.settling import Settlement
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.input_rows import input_values

@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from agentcron.domain.budgets import is_bounded
+from agentcron.domain.durations import duration_bucket
 from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Held
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
-from agentcron.domain.settling import Settlement, duration_bucket, tally_scopes
+from agentcron.domain.settling import Settlement, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text

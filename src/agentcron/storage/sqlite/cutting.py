@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agentcron.domain.durations import bucket_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
-from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.domain.settling import Settlement, Streak
 from agentcron.storage.rows import maybe_us, to_us
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction

@@ -9,8 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from agentcron.domain.durations import bucket_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
-from agentcron.domain.settling import Settlement, Streak, bucket_of
+from agentcron.domain.settling import Settlement, Streak
 from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from agentcron.domain.durations import percentile
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
 from agentcron.domain.queries import ExecutionFilters, Quarter
-from agentcron.domain.settling import percentile, spared
+from agentcron.domain.settling import spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.ids import made_since
 from agentcron.storage.rows import Row, to_instant, to_us

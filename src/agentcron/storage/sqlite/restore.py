@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
+from agentcron.domain.durations import duration_bucket
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.settling import duration_bucket, tally_scopes
+from agentcron.domain.settling import tally_scopes
 from agentcron.domain.statistics import Totals
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
