@@ -99,8 +99,8 @@ async def once(path: Path, now: datetime) -> None:
     tx = Transaction(writing, Tally())
     with stage("SQL of the settlement"):
         kept = endings.settle(tx, ended)
-        for name, rows in tx.tally.writes("stages"):
-            writing.executemany(statement(name), rows)
+        for name, sums in tx.tally.writes("stages"):
+            writing.executemany(statement(name), sums)
     writing.execute("COMMIT")
     assert kept == [True] * RUNS
     writing.close()
