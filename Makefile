@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -V >/dev/null 2>&1 && echo python3.13 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# Twice the cores of a small machine: many tests wait for a process, a signal or a disk.
+WORKERS ?= 4
 # What costs over a gigabyte and only `make test-agents` needs; the folder is ignored.
 AGENTS := .agents
 CODING_PROGRAMS := @anthropic-ai/claude-code@2.1.330 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 \
