@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import pkgutil
 import re
@@ -43,6 +44,7 @@ async def reads_of(service: Service, values: dict[str, str]) -> dict[str, tuple[
         for path in sorted(paths):
             answer = await (api if path.startswith("/api") else browser).get(path)
             text = re.sub(r"(csrf\W+value=\W+|csrf-token\W+content=\W+)\w+", r"\1", answer.text)
+            text = text.replace(html.escape(service.plugin.storage.url), "STORE")
             answers[path] = answer.status_code, re.sub(r"[\d.]+", "0", text).replace(service.url, "")
     return answers
 
