@@ -1,0 +1,73 @@
+"""Which endpoints there are: the tables ``[endpoints.NAME]``, read into what sends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from agentcron.agents.recipes import nearest, shown
+from agentcron.delivery.addresses import Resolver, resolve
+from agentcron.delivery.message import Sender
+from agentcron.delivery.reading import Around, Given
+from agentcron.errors import ConfigError
+from agentcron.ports import Clock, SystemClock
+from agentcron.redaction import Redactor
+
+# Each kind's module is imported when an endpoint is of it.
+KINDS: Final = ("webhook", "email", "file", "command", "apprise")
+HEARTBEAT: Final = "heartbeat"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
+
+
+def read_endpoints(
+    written: Mapping[str, Any],
+    *,
+    base_dir: Path | None = None,
+    redactor: Redactor | None = None,
+    environ: Callable[[], Mapping[str, str]] = lambda: os.environ,
+    clock: Clock | None = None,
+    resolver: Resolver = resolve,
+) -> Mapping[str, Sender]:
+    """What sends to each endpoint that takes messages, by its name; heartbeats take none.
+
+    ``written`` are tables by name, relative paths start at ``base_dir``. What references point to is read at each
+    sending, and ``redactor`` is told of it. Raises ``ConfigError`` in one line for what can never work: a wrong key, an
+    address that is none, a secret in clear.
+    """
+    kept = redactor if redactor is not None else Redactor(environ())
+    around = Around(
+        environ=environ,
+        redactor=lambda: kept,
+        base_dir=base_dir,
+        clock=clock if clock is not None else SystemClock(),
+        resolver=resolver,
+    )
+    senders: dict[str, Sender] = {}
+    for name, kind, values in tables(written):
+        if kind != HEARTBEAT:
+            module = importlib.import_module(f"agentcron.delivery.{kind}")
+            senders[name] = module.read(Given(name, values, module.KEYS), around)
+    return senders
+
+
+def tables(written: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Name, kind and values of each endpoint. Raises ``ConfigError``."""
+    found = []
+    for name, values in written.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f"endpoint {shown(name)}: is not a name; use letters, digits and _ . - (at most 64)")
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"endpoint {name}: must be a table; write [endpoints.{name}]")
+        kind = values.get("kind")
+        if kind is None:
+            raise ConfigError(f"endpoint {name}: kind: is missing; it is one of {', '.join((*KINDS, HEARTBEAT))}")
+        if kind not in (*KINDS, HEARTBEAT):
+            raise ConfigError(
+                f"endpoint {name}: kind: {shown(kind)} is not a kind; {nearest(str(kind), (*KINDS, HEARTBEAT))}"
+            )
+        found.append((name, kind, values))
+    return found

@@ -1,0 +1,50 @@
+"""The tables of endpoints are read strictly, each kind by its own keys; what only some need is imported for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from agentcron.delivery.endpoints import read_endpoints
+from agentcron.errors import ConfigError
+
+FILE = {"kind": "file", "path": "x"}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ({"ops": {}}, "endpoint ops: kind: is missing; it is one of webhook, email, file, command, apprise, heartbeat"),
+        ({"ops": {"kind": "webhok"}}, "endpoint ops: kind: 'webhok' is not a kind; did you mean webhook?"),
+        ({"ops": {"kind": ["webhook"]}}, "endpoint ops: kind: "),
+        ({"ops": 3}, "endpoint ops: must be a table; write [endpoints.ops]"),
+        ({"a b": FILE}, "endpoint 'a b': is not a name"),
+        ({"a\n": FILE}, "endpoint 'a\\n': is not a name"),
+        ({"": FILE}, "endpoint '': is not a name"),
+        ({"x" * 65: FILE}, "endpoint "),
+    ],
+)
+def test_what_is_no_endpoint_is_refused_in_one_line(written: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_endpoints(written)
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)
+
+
+def test_each_is_known_by_its_name_and_a_heartbeat_takes_no_messages() -> None:
+    found = read_endpoints({"a": FILE, "b.c-d_9": FILE, "beat": {"kind": "heartbeat", "url": "https://x.example/1"}})
+    assert list(found) == ["a", "b.c-d_9"]
+
+
+def test_reading_endpoints_imports_no_service() -> None:
+    program = (
+        "import sys\n"
+        "from agentcron.delivery.endpoints import read_endpoints\n"
+        "read_endpoints({'a': {'kind': 'apprise', 'url': 'env:X'}, 'f': {'kind': 'file', 'path': 'x'}})\n"
+        "print(sorted({'apprise', 'requests', 'smtplib'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
