@@ -28,8 +28,8 @@ class Message:
 
 
 class DeliveryError(AgentcronError):
-    """The message was not taken. One that is not ``retryable`` is given up at once; another is tried again, never sooner
-    than ``retry_after``."""
+    """The message was not taken. One that is not ``retryable`` is given up at once; another is tried again, never
+    sooner than ``retry_after``."""
 
     def __init__(self, message: str, *, retryable: bool, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
