@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.delivery.message import Sender
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits
 from agentcron.ports import AgentFactory, Clock, JobStore
@@ -60,6 +61,10 @@ class BackgroundJobsConfig:
     budgets: Mapping[str, Any] = field(default_factory=dict)
     """Budgets that jobs share: of ``all`` jobs, or of those with a tag (``tag:x``); each a ``Budget``, its text, or a
     list of them."""
+    endpoints: Mapping[str, Sender | Mapping[str, Any]] = field(default_factory=dict)
+    """Where letters go, by the names that ``notify`` uses: each a ``Sender``, or a table as in ``[endpoints.NAME]``."""
+    notify: Any = ()
+    """The rules of jobs that have none of their own: what the field ``notify`` of a job takes."""
 
 
 def default_store() -> Path:

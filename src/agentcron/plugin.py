@@ -17,14 +17,17 @@ from agentcron import ids
 from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.checks.checker import Checker
+from agentcron.delivery.message import Sender
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.inputs import Decision, Given, Input, check_answer
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, retried
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.notify import check_targets, read_notify
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
@@ -37,7 +40,9 @@ from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.choosing import MakeEngine, engine_of
+from agentcron.engine.herald import Herald
 from agentcron.engine.local import LocalEngine
+from agentcron.engine.postman import try_out
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConfigError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -110,6 +115,9 @@ class BackgroundJobsPlugin:
         # A factory that resolves secrets knows values that the environment alone does not show.
         self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
+        self._notify = read_notify(config.notify, "notify.default") or ()
+        self._herald = Herald(self._notify, self._redactor.text)
+        self._known_senders: Mapping[str, Sender] | None = None
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
         self._switching = asyncio.Lock()
@@ -193,7 +201,9 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             await self._scheduler.manager.evaluate()
         elif await self.scheduler_alive():
-            await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+            await make_manager(
+                store, self._clock, self._interval, self._log, self._follow, herald=self._herald
+            ).evaluate()
         else:
             await self._make_scheduler(store).run_due()
 
@@ -247,6 +257,8 @@ class BackgroundJobsPlugin:
                 return known, False
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by, consent=consent)
         self._check_agents(spec)
+        check_targets(spec.notify or (), self._senders if spec.notify else ())
+        plan = self._herald.plan(plan)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         store = await self._store()
@@ -255,6 +267,7 @@ class BackgroundJobsPlugin:
                 return known, False
             raise ConflictError(f"job {plan.job_id} was made and deleted by somebody else at the same time")
         self._wake()
+        self._herald.sound(plan)
         assert plan.job_after is not None
         if self._log.telling:
             self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
@@ -334,6 +347,8 @@ class BackgroundJobsPlugin:
                 check_prompt(spec)
             if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
                 self._check_agents(spec)
+            if spec.notify and spec.notify != job.spec.notify:
+                check_targets(spec.notify, self._senders)
             return changes.edit(job, spec, now, self._new_id, consent=consent)
 
         return await self._change(job_id, "edited", edit, edition=edition)
@@ -561,6 +576,59 @@ class BackgroundJobsPlugin:
         self._log.info(f"{asked.id} was {given.decision}{by}", job_id=asked.job_id, execution_id=asked.execution_id)
         return await self.get_input(asked.id)
 
+    # --- telling others -------------------------------------------------------------------------------------------
+
+    async def outbox(
+        self,
+        *,
+        status: LetterStatus | str | None = None,
+        job_id: str | None = None,
+        execution_id: str | None = None,
+        limit: int = 100,
+    ) -> list[Letter]:
+        """What was, or is to be, told to whom, the newest first: of all jobs, of one job, or of one execution; of every
+        status or of one. ``limit`` is 1 to 10,000. Raises ``ValueError`` for a status that there is not."""
+        wanted = LetterStatus(status.upper()) if status is not None else None
+        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id)
+        return list(await (await self._store()).list_letters(filters, max(1, min(limit, 10_000))))
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        """How many letters there are of each status."""
+        return await (await self._store()).count_letters()
+
+    async def get_letter(self, letter_id: str) -> Letter:
+        """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``."""
+        found = await (await self._store()).get_letter(letter_id)
+        if found is None:
+            raise NotFoundError(f"letter {letter_id!r} is unknown or ambiguous; 'agentcron outbox' shows the letters")
+        return found
+
+    async def retry_letter(self, letter_id: str) -> Letter:
+        """Try a letter that was given up afresh, at once; it keeps its id. Raises ``NotFoundError``, and
+        ``ConflictError`` for one that was sent or that waits for its next try anyway."""
+        store, letter = await self._store(), await self.get_letter(letter_id)
+        after = retried(letter, self._clock.now())
+        if letter.status is not LetterStatus.FAILED or not await store.mark_letter(letter, after):
+            raise ConflictError(f"letter {letter.id} was not given up; 'agentcron outbox' tells what became of it")
+        self._herald.on_news()
+        self._log.info(f"letter {letter.id} to {letter.target} is tried afresh", job_id=letter.job_id)
+        return after
+
+    def endpoints(self) -> dict[str, str]:
+        """The names of all endpoints, each with its kind. Raises ``ConfigError`` where one cannot work."""
+        given = self.config.endpoints
+        kinds = {name: str(one.get("kind")) for name, one in given.items() if isinstance(one, Mapping)}
+        return {name: kinds.get(name, type(self._senders[name]).__name__) for name in given if name in self._senders}
+
+    async def send_test(self, endpoint: str) -> None:
+        """Send a letter that says that it is a trial, at once and once. Raises ``NotFoundError`` for an endpoint that
+        there is not, and ``DeliveryError`` where it was not taken."""
+        sender = self._senders.get(endpoint)
+        if sender is None:
+            known = ", ".join(sorted(self._senders)) or "none; write [endpoints.NAME]"
+            raise NotFoundError(f"endpoint {endpoint!r} is unknown; known are {known}")
+        await try_out(sender, endpoint, self._clock.now(), f"test{ids.job_id()}")
+
     # --- answers about time ---------------------------------------------------------------------------------------
 
     def preview(
@@ -663,7 +731,19 @@ class BackgroundJobsPlugin:
             self._checker,
             make_engine,
             self._tracing(),
+            self._herald,
+            self._senders,
         )
+
+    @property
+    def _senders(self) -> Mapping[str, Sender]:
+        """What sends to each endpoint; read when they are first needed. Raises ``ConfigError``."""
+        if self._known_senders is None:
+            given = self.config.endpoints
+            senders = {name: one for name, one in given.items() if not isinstance(one, Mapping)}
+            check_targets(self._notify, senders, "notify.default")
+            self._known_senders = senders
+        return self._known_senders
 
     def _tracing(self) -> Callable[[], Any] | None:
         """What answers the provider of tracers, None for the one of the process; None itself: no tracing."""
@@ -727,6 +807,7 @@ class BackgroundJobsPlugin:
             if plan is None:
                 self._log.info(f"not {word}: {job.name} ({job_id}) is {job.status}", job_id=job_id)
                 return False
+            plan = self._herald.plan(plan)
             if (await store.commit([plan]))[0]:
                 await self._follow(plan)
                 self._wake()
@@ -737,7 +818,8 @@ class BackgroundJobsPlugin:
         raise ConflictError(f"job {job_id} is changed by others all the time; try again")
 
     async def _follow(self, plan: Plan) -> None:
-        """What a committed plan asks of running and waiting executions."""
+        """What a committed plan asks of running and waiting executions, and of those who send letters."""
+        self._herald.sound(plan)
         if plan.to_cancel is not ToCancel.NONE and plan.job_after is not None:
             waiting = await self.storage.open_executions(plan.job_id)
             await self._cancel([execution for execution in waiting if execution.cancel_requested is not None])

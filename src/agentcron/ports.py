@@ -14,6 +14,7 @@ from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
@@ -63,7 +64,37 @@ class SystemClock:
 # --- store --------------------------------------------------------------------------------------------------------
 
 
-class JobStore(Protocol):
+class Outbox(Protocol):
+    """Keeps letters until they are sent. They are written with the plans and settlements that bear news, in the same
+    transaction; a letter of an id that is there is not written again."""
+
+    async def letters_due(self) -> Mapping[str, datetime]:
+        """The endpoints that letters wait for, each with when the first of them may be tried."""
+        ...
+
+    async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
+        """At most ``limit`` letters that may be tried, the oldest first. They are the caller's ``until`` then: nobody
+        else is given them before. Each try counts from here."""
+        ...
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        """Keep what became of it. False: it is not as it was ``before``, so somebody else has taken it meanwhile."""
+        ...
+
+    async def get_letter(self, letter_id: str) -> Letter | None:
+        """The letter of this id, or of this unique beginning of one."""
+        ...
+
+    async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
+        """Newest first."""
+        ...
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        """How many letters there are of each status."""
+        ...
+
+
+class JobStore(Outbox, Protocol):
     """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
 
     Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.

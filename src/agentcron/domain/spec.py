@@ -16,6 +16,7 @@ from typing import Any, Final
 from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
+from agentcron.domain.notify import Notify
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
     INPUT_TIMEOUT,
@@ -101,6 +102,11 @@ class JobSpec:
     )
     silent: str | None = _field(
         "An answer whose first or last line this is, or in which regex:EXPRESSION is found, has nothing to tell.", None
+    )
+    notify: tuple[Notify, ...] | None = _field(
+        "Who is told of what, as 'ENDPOINT: EVENT, ...; after N; cooldown DURATION'; 'off': nobody "
+        "(default: what the configuration says).",
+        None,
     )
     failure_marker: str | None = _field(
         "A first line of the answer that begins so says that the work was not done.", FAILURE_MARKER

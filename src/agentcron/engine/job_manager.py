@@ -15,6 +15,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan, ToCancel
 from agentcron.engine.alarm import Alarm
+from agentcron.engine.herald import Herald
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -37,6 +38,7 @@ class JobManager:
         on_planned: Callable[[Plan], Awaitable[None]],
         on_look: Callable[[], None],
         commit: Callable[[Sequence[Plan]], Awaitable[list[bool]]],
+        herald: Herald | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,6 +48,7 @@ class JobManager:
         self._on_planned = on_planned
         self._on_look = on_look
         self._commit = commit
+        self._herald = herald or Herald()
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +106,8 @@ class JobManager:
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
             if made is not None:
-                plans.append(made)
+                # Whatever others may be told of has a notice: a usual tick has none, and is not looked at.
+                plans.append(self._herald.plan(made) if made.notices else made)
         applied = await self._commit(plans) if plans else []
         debugging = self._log.debugging
         for made, ok in zip(plans, applied, strict=True):

@@ -10,14 +10,17 @@ from typing import Any
 from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.checks.checker import Checker
+from agentcron.delivery.message import Sender
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
 from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
 from agentcron.engine.choosing import MakeEngine
+from agentcron.engine.herald import Herald
 from agentcron.engine.job_manager import JobManager
 from agentcron.engine.local import LocalEngine
+from agentcron.engine.postman import Postman
 from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
 from agentcron.engine.upkeep import Upkeep
@@ -46,22 +49,28 @@ class Scheduler:
         checker: Checker | None = None,
         make_engine: MakeEngine = LocalEngine,
         tracing: Callable[[], Any] | None = None,
+        herald: Herald | None = None,
+        senders: Mapping[str, Sender] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
         shared = budgets or {}
-        bounds = Bounds(store, clock, log, shared)
+        herald = herald or Herald()
+        bounds = Bounds(store, clock, log, shared, herald)
         kind: Callable[..., Runner] = Runner
         if tracing is not None:
             from agentcron.engine.tracing import TracedRunner
 
             kind = partial(TracedRunner, provider=tracing())
         runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
-        settler = Settler(store, clock, log)
+        settler = Settler(store, clock, log, herald=herald)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
-        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, herald)
+        self._postman = Postman(store, senders, clock, log, redactor.text) if senders else None
+        if self._postman is not None:
+            herald.on_news = self._postman.wake
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     @property
@@ -84,12 +93,16 @@ class Scheduler:
             raise
         self.manager.start()
         self._upkeep.start()
+        if self._postman is not None:
+            self._postman.start()
 
     async def stop(self, grace: timedelta) -> None:
         """Plan and claim nothing more, let running agents end, and leave."""
         await self.manager.stop()
         await self.engine.stop(grace)
         await self._upkeep.stop()
+        if self._postman is not None:
+            await self._postman.stop()
         await self._leave()
 
     async def run_one(self, execution_id: str) -> None:
@@ -101,6 +114,7 @@ class Scheduler:
             await self._upkeep.settle_lapsed()
             if await self.engine.claim([execution_id]):
                 await self.engine.finished([execution_id])
+            await self._deliver()
         finally:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
@@ -115,6 +129,7 @@ class Scheduler:
             await self.manager.evaluate()
             while await self.engine.claim() or self.engine.running:
                 await self.engine.finished([execution_id for execution_id, _ in self.engine.running])
+            await self._deliver()
         finally:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
@@ -124,6 +139,11 @@ class Scheduler:
         while await self._upkeep.settle_lapsed():
             pass
         await self._upkeep.give_up_late()
+
+    async def _deliver(self) -> None:
+        """Send what is due: nobody else may be there to do it."""
+        if self._postman is not None:
+            await self._postman.deliver_due()
 
     async def _leave(self) -> None:
         try:
@@ -140,6 +160,7 @@ def make_manager(
     log: Log,
     on_planned: Callable[[Plan], Awaitable[None]],
     engine: LocalEngine | None = None,
+    herald: Herald | None = None,
 ) -> JobManager:
     """A job manager on the system's ids; with an engine, what it plans begins there."""
     return JobManager(
@@ -151,4 +172,5 @@ def make_manager(
         on_planned,
         engine.wake if engine is not None else lambda: None,
         engine.commit if engine is not None else store.commit,
+        herald,
     )

@@ -33,6 +33,7 @@ from agentcron.errors import StoreError
 from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.storage.filters import matches
+from agentcron.storage.memory_outbox import MemoryOutbox
 
 PRUNED_AT_ONCE: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
@@ -66,10 +67,11 @@ class Tally:
             self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
 
 
-class MemoryStorage:
+class MemoryStorage(MemoryOutbox):
     """Jobs and executions of this process alone, lost with it: for tests and trials."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._jobs: dict[str, Job] = {}
         self._specs: dict[tuple[str, int], JobSpec] = {}
         self._executions: dict[str, Execution] = {}
@@ -171,6 +173,8 @@ class MemoryStorage:
             self._insert(row, after, plan.now)
         if plan.to_cancel is ToCancel.ALL:
             self._cancel_job(after.id, plan.now)
+        if plan.news:
+            self._post(plan.news)
         return True
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -264,6 +268,8 @@ class MemoryStorage:
                 self._drop_inputs(key)
         for version in [key for key in self._specs if key[0] == job_id]:
             del self._specs[version]
+        if self._letters or self._told_at:
+            self._drop_letters(job_id)
 
     def _change_job(self, job_id: str, **changes: object) -> None:
         self._jobs[job_id] = self._jobs[job_id].evolve(**changes)
@@ -455,7 +461,14 @@ class MemoryStorage:
         self._count(settlement)
         if (settlement.ended or settlement.inputs) and before.lane is not None:
             self._pull(before.lane, settlement.now)
+        if settlement.news is not None:
+            self._post([settlement.news])
         return True
+
+    def _failing(self, job_id: str, most: int) -> Sequence[ExecutionStatus]:
+        rows = (self._executions[key] for key in self._history.get(job_id, []))
+        ran = sorted((row for row in rows if row.ran and row.reason != "canceled"), key=lambda row: row.at)
+        return [row.status for row in ran[::-1][:most]]
 
     def _pull(self, lane: str, now: datetime) -> None:
         """Make the next waiting row of the lane ready; one that waits for its retry keeps its time."""
@@ -668,6 +681,8 @@ class MemoryStorage:
             self._attempts.pop(key, None)
             if self._inputs:
                 self._drop_inputs(key)
+        if self._letters:
+            self._prune_letters(batch, now - retention.max_age if retention.max_age is not None else None)
         for job_id in {row.job_id for row in batch.values()}:
             self._history[job_id] = [key for key in self._history[job_id] if key not in batch]
             # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.

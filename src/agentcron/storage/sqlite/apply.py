@@ -24,7 +24,7 @@ from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
-from agentcron.storage.sqlite import inputs
+from agentcron.storage.sqlite import inputs, outbox
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
@@ -42,6 +42,8 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     """Write the plan. False: the job has moved since the plan was made."""
     if plan.before is None and plan.job_after is not None and not plan.rows:
         tx.created.append(plan.job_after)
+        if plan.news:
+            outbox.post(tx, plan.news)
         return True
     # What follows may be about a job of the same group.
     insert_created(tx)
@@ -68,6 +70,8 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
         _insert_execution(tx, seq, row, plan.job_after, plan.now)
     if plan.to_cancel is ToCancel.ALL:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
+    if plan.news:
+        outbox.post(tx, plan.news)
     return True
 
 
