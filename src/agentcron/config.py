@@ -67,6 +67,7 @@ class Config:
     evaluation_interval: Setting
     stop_grace: Setting
     log_format: Setting
+    heartbeat: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
@@ -137,6 +138,7 @@ def load_config(
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         log_format=setting("log_format", Setting(value="text")),
+        heartbeat=setting("heartbeat", Setting(value=None)),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         budgets=_read_as(read_shared, "budgets", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),

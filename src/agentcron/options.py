@@ -63,6 +63,8 @@ class BackgroundJobsConfig:
     list of them."""
     endpoints: Mapping[str, Sender | Mapping[str, Any]] = field(default_factory=dict)
     """Where letters go, by the names that ``notify`` uses: each a ``Sender``, or a table as in ``[endpoints.NAME]``."""
+    heartbeat: str | None = None
+    """The endpoint of kind ``heartbeat`` that is pinged each minute while the scheduler works."""
     notify: Any = ()
     """The rules of jobs that have none of their own: what the field ``notify`` of a job takes."""
 

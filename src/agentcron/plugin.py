@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.checks.checker import Checker
 from agentcron.delivery.message import Sender
+from agentcron.delivery.pulse import Pulse
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
@@ -40,6 +41,7 @@ from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
 from agentcron.engine.choosing import MakeEngine, engine_of
+from agentcron.engine.heart import Heart
 from agentcron.engine.herald import Herald
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.postman import try_out
@@ -55,6 +57,7 @@ from agentcron.storage.urls import open_storage
 
 if TYPE_CHECKING:
     from agentcron.agent_core import Agent
+    from agentcron.delivery.endpoints import Endpoints
 
 __all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "next_slots"]
 
@@ -64,6 +67,8 @@ TRIES: Final = 20
 
 # The fields of a job that are free text.
 _WRITTEN: Final = frozenset({"name", "prompt", "metadata", "tags"})
+# Those that name what has to be there.
+_CHECKED: Final = ("agent", "limits", "budgets", "heartbeat")
 _READ_ONLY: Final = frozenset(
     {
         "id",
@@ -117,7 +122,7 @@ class BackgroundJobsPlugin:
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
         self._notify = read_notify(config.notify, "notify.default") or ()
         self._herald = Herald(self._notify, self._redactor.text)
-        self._known_senders: Mapping[str, Sender] | None = None
+        self._known_endpoints: Endpoints | None = None
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
         self._switching = asyncio.Lock()
@@ -345,7 +350,7 @@ class BackgroundJobsPlugin:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
             if "prompt" in values or "metadata" in values:
                 check_prompt(spec)
-            if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
+            if any(getattr(spec, name) != getattr(job.spec, name) for name in _CHECKED):
                 self._check_agents(spec)
             if spec.notify and spec.notify != job.spec.notify:
                 check_targets(spec.notify, self._senders)
@@ -616,9 +621,9 @@ class BackgroundJobsPlugin:
 
     def endpoints(self) -> dict[str, str]:
         """The names of all endpoints, each with its kind. Raises ``ConfigError`` where one cannot work."""
-        given = self.config.endpoints
+        given, senders = self.config.endpoints, self._senders
         kinds = {name: str(one.get("kind")) for name, one in given.items() if isinstance(one, Mapping)}
-        return {name: kinds.get(name, type(self._senders[name]).__name__) for name in given if name in self._senders}
+        return {name: kinds.get(name) or type(senders[name]).__name__ for name in given}
 
     async def send_test(self, endpoint: str) -> None:
         """Send a letter that says that it is a trial, at once and once. Raises ``NotFoundError`` for an endpoint that
@@ -733,17 +738,30 @@ class BackgroundJobsPlugin:
             self._tracing(),
             self._herald,
             self._senders,
+            Heart(Pulse(self._endpoints.heartbeats, self._clock, self._log), self._clock, self.config.heartbeat),
         )
 
     @property
     def _senders(self) -> Mapping[str, Sender]:
-        """What sends to each endpoint; read when they are first needed. Raises ``ConfigError``."""
-        if self._known_senders is None:
-            given = self.config.endpoints
-            senders = {name: one for name, one in given.items() if not isinstance(one, Mapping)}
+        """What sends to each endpoint. Raises ``ConfigError``."""
+        return self._endpoints.senders
+
+    @property
+    def _endpoints(self) -> Endpoints:
+        """Senders and heartbeats; read when they are first needed. Raises ``ConfigError``."""
+        if self._known_endpoints is None:
+            from agentcron.delivery.endpoints import read_all
+
+            given, config = self.config.endpoints, self.config
+            tables = {name: one for name, one in given.items() if isinstance(one, Mapping)}
+            found = read_all(tables, base_dir=config.base_dir, redactor=self._redactor, clock=self._clock)
+            senders: dict[str, Any] = {name: found.senders.get(name, one) for name, one in given.items()}
+            senders = {name: one for name, one in senders.items() if not isinstance(one, Mapping)}
             check_targets(self._notify, senders, "notify.default")
-            self._known_senders = senders
-        return self._known_senders
+            if config.heartbeat is not None and config.heartbeat not in found.heartbeats:
+                raise ConfigError(f"scheduler.heartbeat: {_no_heartbeat(config.heartbeat, found.heartbeats)}")
+            self._known_endpoints = replace(found, senders=senders)
+        return self._known_endpoints
 
     def _tracing(self) -> Callable[[], Any] | None:
         """What answers the provider of tracers, None for the one of the process; None itself: no tracing."""
@@ -767,11 +785,14 @@ class BackgroundJobsPlugin:
         return values
 
     def _check_agents(self, spec: JobSpec) -> None:
-        """Refuse an agent that cannot work, and limits that its runs could not be held to."""
+        """Refuse an agent that cannot work, limits that its runs could not be held to, an unknown heartbeat."""
         self.agent_factory.check(spec.agent)
         check_limits = getattr(self.agent_factory, "check_limits", None)
         if check_limits is not None and spec.limits != NO_LIMITS:
             check_limits(spec.agent, spec.limits)
+        if spec.heartbeat is not None and spec.heartbeat not in self._endpoints.heartbeats:
+            told = _no_heartbeat(spec.heartbeat, self._endpoints.heartbeats)
+            raise InvalidJobError(f"heartbeat: {told}", field="heartbeat")
         for budget in spec.budgets:
             if budget.fallback_agent is not None:
                 self.agent_factory.check(budget.fallback_agent)
@@ -838,6 +859,11 @@ class BackgroundJobsPlugin:
             running = [execution.id for execution in asked if execution.status is ExecutionStatus.RUNNING]
             await self._scheduler.engine.cancel(running)
         self._wake()
+
+
+def _no_heartbeat(name: str, known: Iterable[str]) -> str:
+    have = ", ".join(sorted(known)) or 'none; write [endpoints.NAME] with kind = "heartbeat"'
+    return f"there is no endpoint {name!r} of kind heartbeat; known are {have}"
 
 
 def _check_edition(job: Job, edition: str | None) -> None:

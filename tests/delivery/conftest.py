@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +56,19 @@ class Receiver:
     scheme: str = "http"
     got: list[Got] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    # While it is cleared, nobody is answered.
+    answering: threading.Event = field(default_factory=threading.Event)
+    heard: threading.Condition = field(default_factory=threading.Condition)
+
+    async def paths(self, count: int) -> list[str]:
+        """What was asked for, once it was that often."""
+
+        def wait() -> None:
+            with self.heard:
+                assert self.heard.wait_for(lambda: len(self.got) >= count, 30), [got.path for got in self.got]
+
+        await asyncio.to_thread(wait)
+        return [got.path for got in self.got]
 
     def url(self, path: str = "/hook", host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
@@ -63,7 +77,7 @@ class Receiver:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Receiver]]:
     """Starts receivers; with a context they speak TLS."""
-    running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+    running: list[tuple[ThreadingHTTPServer, threading.Thread, Receiver]] = []
 
     def start(context: ssl.SSLContext | None = None) -> Receiver:
         class Handler(BaseHTTPRequestHandler):
@@ -71,7 +85,11 @@ def serve() -> Iterator[Callable[..., Receiver]]:
 
             def answer(self) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
-                receiver.got.append(Got(self.command, self.path, self.headers, self.rfile.read(size)))
+                body = self.rfile.read(size)
+                with receiver.heard:
+                    receiver.got.append(Got(self.command, self.path, self.headers, body))
+                    receiver.heard.notify_all()
+                receiver.answering.wait(30)
                 status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
                 self.send_response(status)
                 for name, value in headers.items():
@@ -94,13 +112,15 @@ def serve() -> Iterator[Callable[..., Receiver]]:
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         receiver = Receiver(port=server.server_port, scheme="http" if context is None else "https")
+        receiver.answering.set()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        running.append((server, thread))
+        running.append((server, thread, receiver))
         return receiver
 
     yield start
-    for server, thread in running:
+    for server, thread, receiver in running:
+        receiver.answering.set()
         server.shutdown()
         thread.join()
         server.server_close()

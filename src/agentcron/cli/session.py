@@ -108,6 +108,8 @@ class Session:
             max_starts_everywhere=config.max_starts_everywhere.value,
             tracing=tracing_of(os.environ),
             base_dir=config.base_dir,
+            endpoints=config.endpoints,
+            heartbeat=config.heartbeat.value,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 

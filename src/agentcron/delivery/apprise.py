@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 KEYS: Final = ("url", "timeout")
 _SECONDS: Final = 30.0
-_MOST_SECONDS: Final = 120.0
 # How a service colours the message.
 _TYPES: Final = {"success": "success", "recovered": "success", "failure": "failure", "missed": "failure"}
 
@@ -29,7 +28,7 @@ class Service:
         if url is None:
             raise given.refuse("url", 'is missing; write url = "env:NAME", the variable holding the address of apprise')
         self._url = url
-        self._seconds = given.seconds(_SECONDS, _MOST_SECONDS)
+        self._seconds = given.seconds(_SECONDS)
 
     def check(self) -> None:
         """Raise ``ConfigError`` where it could not send as things are now."""

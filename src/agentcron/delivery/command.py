@@ -15,8 +15,7 @@ from agentcron.delivery.reading import Around, Given
 from agentcron.errors import AgentcronError, AgentDefinitionError, ConfigError
 
 KEYS: Final = ("command", "cwd", "env", "grace", "timeout")
-_SECONDS: Final = 60.0
-_MOST_SECONDS: Final = 3600.0
+_SECONDS: Final = 30.0
 _MOST_OUTPUT: Final = 64 << 10
 _GRACE: Final = timedelta(seconds=2)
 
@@ -31,7 +30,7 @@ class Command:
         settings = settings_of(given, argv=self._argv, most_output=_MOST_OUTPUT)
         settings["grace"] = given.duration("grace", _GRACE)
         self._recipe = CommandRecipe(given.where, around, **settings)
-        self._seconds = given.seconds(_SECONDS, _MOST_SECONDS)
+        self._seconds = given.seconds(_SECONDS)
 
     def check(self) -> None:
         """Raise ``ConfigError`` where it could not run as things are now."""

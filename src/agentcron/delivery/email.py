@@ -24,7 +24,6 @@ from agentcron.sockets import Sockets, within
 
 KEYS: Final = ("host", "port", "tls", "username", "password", "from", "to", "timeout")
 _SECONDS: Final = 30.0
-_MOST_SECONDS: Final = 120.0
 _STILL: Final = 20.0
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _ADDRESS: Final = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"
@@ -68,7 +67,7 @@ class Email:
             raise given.refuse("tls", '"none" would send the password in clear; write "starttls" or "tls"')
         self._from = _address(given, "from", given.needed("from", '"agentcron <cron@example.com>"'))
         self._to = _recipients(given)
-        self._seconds = given.seconds(_SECONDS, _MOST_SECONDS)
+        self._seconds = given.seconds(_SECONDS)
 
     def check(self) -> None:
         """Raise ``ConfigError`` where it could not send as things are now."""

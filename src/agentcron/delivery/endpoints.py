@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.recipes import nearest, shown
 from agentcron.delivery.addresses import Resolver, resolve
@@ -17,13 +18,24 @@ from agentcron.errors import ConfigError
 from agentcron.ports import Clock, SystemClock
 from agentcron.redaction import Redactor
 
+if TYPE_CHECKING:
+    from agentcron.delivery.heartbeat import Heartbeat
+
 # Each kind's module is imported when an endpoint is of it.
-KINDS: Final = ("webhook", "email", "file", "command", "apprise")
 HEARTBEAT: Final = "heartbeat"
+KINDS: Final = ("webhook", "email", "file", "command", "apprise", HEARTBEAT)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
-def read_endpoints(
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """What sends to each endpoint that takes messages, and what pings each heartbeat, by their names."""
+
+    senders: Mapping[str, Sender]
+    heartbeats: Mapping[str, Heartbeat]
+
+
+def read_all(
     written: Mapping[str, Any],
     *,
     base_dir: Path | None = None,
@@ -31,12 +43,12 @@ def read_endpoints(
     environ: Callable[[], Mapping[str, str]] = lambda: os.environ,
     clock: Clock | None = None,
     resolver: Resolver = resolve,
-) -> Mapping[str, Sender]:
-    """What sends to each endpoint that takes messages, by its name; heartbeats take none.
+) -> Endpoints:
+    """Every endpoint of these tables.
 
-    ``written`` are tables by name, relative paths start at ``base_dir``. What references point to is read at each
-    sending, and ``redactor`` is told of it. Raises ``ConfigError`` in one line for what can never work: a wrong key, an
-    address that is none, a secret in clear.
+    Relative paths start at ``base_dir``. What references point to is read at each sending, and ``redactor`` is told of
+    it. Raises ``ConfigError`` in one line for what can never work: a wrong key, an address that is none, a secret in
+    clear.
     """
     kept = redactor if redactor is not None else Redactor(environ())
     around = Around(
@@ -47,16 +59,21 @@ def read_endpoints(
         resolver=resolver,
     )
     senders: dict[str, Sender] = {}
-    for name, kind, values in tables(written):
-        if kind != HEARTBEAT:
-            module = importlib.import_module(f"agentcron.delivery.{kind}")
-            senders[name] = module.read(Given(name, values, module.KEYS), around)
-    return senders
+    heartbeats: dict[str, Heartbeat] = {}
+    for name, kind, values in _tables(written):
+        module = importlib.import_module(f"agentcron.delivery.{kind}")
+        into: dict[str, Any] = heartbeats if kind == HEARTBEAT else senders
+        into[name] = module.read(Given(name, values, module.KEYS), around)
+    return Endpoints(senders=senders, heartbeats=heartbeats)
 
 
-def tables(written: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+def read_endpoints(written: Mapping[str, Any], **options: Any) -> Mapping[str, Sender]:
+    """What sends to each endpoint that takes messages, by its name; the rest is as in ``read_all``."""
+    return read_all(written, **options).senders
+
+
+def _tables(written: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Name, kind and values of each endpoint. Raises ``ConfigError``."""
-    found = []
     for name, values in written.items():
         if not _NAME.fullmatch(name):
             raise ConfigError(f"endpoint {shown(name)}: is not a name; use letters, digits and _ . - (at most 64)")
@@ -64,10 +81,7 @@ def tables(written: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]
             raise ConfigError(f"endpoint {name}: must be a table; write [endpoints.{name}]")
         kind = values.get("kind")
         if kind is None:
-            raise ConfigError(f"endpoint {name}: kind: is missing; it is one of {', '.join((*KINDS, HEARTBEAT))}")
-        if kind not in (*KINDS, HEARTBEAT):
-            raise ConfigError(
-                f"endpoint {name}: kind: {shown(kind)} is not a kind; {nearest(str(kind), (*KINDS, HEARTBEAT))}"
-            )
-        found.append((name, kind, values))
-    return found
+            raise ConfigError(f"endpoint {name}: kind: is missing; it is one of {', '.join(KINDS)}")
+        if kind not in KINDS:
+            raise ConfigError(f"endpoint {name}: kind: {shown(kind)} is not a kind; {nearest(str(kind), KINDS)}")
+        yield name, kind, values

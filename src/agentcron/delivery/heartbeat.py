@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 from typing import Final
 
 from agentcron.agents.recipes import shown
 from agentcron.delivery.addresses import Url
 from agentcron.delivery.calls import Call, call
 from agentcron.delivery.message import DeliveryError
+from agentcron.delivery.pulse import Signal
 from agentcron.delivery.reading import Around, Given
 from agentcron.errors import ConfigError
 
@@ -22,14 +22,6 @@ KEYS: Final = ("url", "start", "success", "fail", "timeout", "allow_private")
 _SECONDS: Final = 10.0
 _MOST_SECONDS: Final = 30.0
 _SUFFIX: Final = re.compile(r"|[/?][A-Za-z0-9/?&=._~%+-]{0,200}", re.ASCII)
-
-
-class Signal(StrEnum):
-    """What a ping says."""
-
-    START = "start"
-    SUCCESS = "success"
-    FAIL = "fail"
 
 
 _ENDS: Final = {Signal.START: "/start", Signal.SUCCESS: "", Signal.FAIL: "/fail"}

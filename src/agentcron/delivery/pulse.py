@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-from agentcron.delivery.heartbeat import Heartbeat, Signal
 from agentcron.delivery.message import DeliveryError
 from agentcron.observability import Log
 from agentcron.ports import Clock
+
+if TYPE_CHECKING:
+    from agentcron.delivery.heartbeat import Heartbeat
 
 # What waited longer would tell of a moment that has passed as if it were now.
 LATE: Final = 60.0
@@ -20,6 +23,14 @@ MOST_WAITING: Final = 16
 AT_ONCE: Final = 2
 # How long a process that ends waits for its last pings.
 LAST: Final = 3.0
+
+
+class Signal(StrEnum):
+    """What a ping says."""
+
+    START = "start"
+    SUCCESS = "success"
+    FAIL = "fail"
 
 
 class Pulse:

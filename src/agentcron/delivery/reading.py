@@ -13,6 +13,8 @@ from agentcron.errors import AgentcronError, AgentDefinitionError, ConfigError
 from agentcron.ports import Clock, SystemClock
 from agentcron.redaction import is_reference
 
+# Whoever sends cuts a try after 60 s; what ends by itself says better what was wrong.
+MOST_SECONDS: Final = 50.0
 _CREDENTIAL: Final = re.compile(r"auth|cookie|key|token|secret|passw|credential|signature", re.IGNORECASE)
 _IN_CLEAR: Final = 'a secret does not belong in this file; write "env:NAME" for a variable or "file:PATH" for a file'
 
@@ -97,7 +99,7 @@ class Given(Values):
             raise self.refuse(key, f"a table of names and texts is needed, not {shown(value)}")
         return value or {}
 
-    def seconds(self, default: float, most: float) -> float:
+    def seconds(self, default: float, most: float = MOST_SECONDS) -> float:
         """The key ``timeout``."""
         length = self.duration("timeout")
         if length is None:

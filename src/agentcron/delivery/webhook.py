@@ -34,7 +34,6 @@ _OURS: Final = frozenset(
         "upgrade",
     }
 )
-_MOST_SECONDS: Final = 60.0
 
 
 class Webhook:
@@ -46,7 +45,7 @@ class Webhook:
         self._url = given.url("url")
         self._secrets = given.secrets("secret")
         self._headers = _headers(given)
-        self._seconds = given.seconds(SECONDS, _MOST_SECONDS)
+        self._seconds = given.seconds(SECONDS)
         self._allow_private = given.switch("allow_private", False)
 
     def check(self) -> None:

@@ -108,6 +108,7 @@ class JobSpec:
         "(default: what the configuration says).",
         None,
     )
+    heartbeat: str | None = _field("Endpoint of kind heartbeat that is pinged where a run begins and ends.", None)
     failure_marker: str | None = _field(
         "A first line of the answer that begins so says that the work was not done.", FAILURE_MARKER
     )

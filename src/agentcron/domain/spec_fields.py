@@ -276,6 +276,7 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "expect": lambda _name, value, _zone: read_expectations(value),
     "silent": _optional(read_text),
     "notify": lambda name, value, _zone: read_notify(value, name),
+    "heartbeat": _optional(read_text),
     "failure_marker": _optional(read_text),
     "may_schedule": read_yes_or_no,
     "metadata": read_mapping,

@@ -22,6 +22,8 @@ from agentcron.ports import Clock, JobStore
 from agentcron.schedule import format_duration
 
 BATCH: Final = 500
+# An evaluation is fresh for so long, and where they are rare for two intervals.
+FRESH: Final = timedelta(seconds=60)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -53,6 +55,7 @@ class JobManager:
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._failed_since: datetime | None = None
+        self._evaluated: float | None = None
 
     def start(self) -> None:
         """Begin to look after the calendar."""
@@ -70,6 +73,12 @@ class JobManager:
         """A job may be due sooner than was known."""
         self._alarm.ring()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what is due was looked for with success just now."""
+        most = max(FRESH, 2 * self._interval).total_seconds()
+        return self._evaluated is not None and self._clock.steady() - self._evaluated <= most
+
     async def evaluate(self) -> datetime | None:
         """Plan every job that is due; answers when the next one is. Raises ``StoreError``; the slots that could not be
         judged then are told apart at the next evaluation that succeeds."""
@@ -83,6 +92,7 @@ class JobManager:
             if self._failed_since is not None:
                 self._log.info(f"the store works again; it failed since {self._failed_since.isoformat()}")
             self._failed_since = None
+            self._evaluated = self._clock.steady()
             return next_at
 
     async def _evaluate(self) -> datetime | None:

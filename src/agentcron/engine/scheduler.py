@@ -17,8 +17,9 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
 from agentcron.engine.choosing import MakeEngine
+from agentcron.engine.heart import Heart
 from agentcron.engine.herald import Herald
-from agentcron.engine.job_manager import JobManager
+from agentcron.engine.job_manager import FRESH, JobManager
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.postman import Postman
 from agentcron.engine.runner import Runner
@@ -51,6 +52,7 @@ class Scheduler:
         tracing: Callable[[], Any] | None = None,
         herald: Herald | None = None,
         senders: Mapping[str, Sender] | None = None,
+        heart: Heart | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -64,13 +66,14 @@ class Scheduler:
             from agentcron.engine.tracing import TracedRunner
 
             kind = partial(TracedRunner, provider=tracing())
-        runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
-        settler = Settler(store, clock, log, herald=herald)
+        runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker, heart=heart)
+        settler = Settler(store, clock, log, heart.settled if heart is not None else None, herald=herald)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
         self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, herald)
         self._postman = Postman(store, senders, clock, log, redactor.text) if senders else None
         if self._postman is not None:
             herald.on_news = self._postman.wake
+        self._heart = heart
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     @property
@@ -95,6 +98,8 @@ class Scheduler:
         self._upkeep.start()
         if self._postman is not None:
             self._postman.start()
+        if self._heart is not None:
+            self._heart.start(self._works)
 
     async def stop(self, grace: timedelta) -> None:
         """Plan and claim nothing more, let running agents end, and leave."""
@@ -145,7 +150,13 @@ class Scheduler:
         if self._postman is not None:
             await self._postman.deliver_due()
 
+    def _works(self) -> bool:
+        """Whether what is due is looked for, and what runs is looked after."""
+        return self.manager.fresh and self.stalled_for < FRESH
+
     async def _leave(self) -> None:
+        if self._heart is not None:
+            await self._heart.stop()
         try:
             await self._store.leave(self._node.id, self._clock.now())
         except StoreError as error:
