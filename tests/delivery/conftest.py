@@ -18,6 +18,9 @@ import trustme
 
 from agentcron.delivery.endpoints import read_endpoints
 from agentcron.delivery.message import Message, Sender
+from tests.cli.conftest import agentcron, logger
+
+__all__ = ["agentcron", "logger"]
 
 NOW = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 NAME = "hooks.example"
@@ -60,15 +63,15 @@ class Receiver:
     answering: threading.Event = field(default_factory=threading.Event)
     heard: threading.Condition = field(default_factory=threading.Condition)
 
-    async def paths(self, count: int) -> list[str]:
+    def wait(self, count: int) -> list[str]:
         """What was asked for, once it was that often."""
+        with self.heard:
+            assert self.heard.wait_for(lambda: len(self.got) >= count, 30), [got.path for got in self.got]
+            return [got.path for got in self.got]
 
-        def wait() -> None:
-            with self.heard:
-                assert self.heard.wait_for(lambda: len(self.got) >= count, 30), [got.path for got in self.got]
-
-        await asyncio.to_thread(wait)
-        return [got.path for got in self.got]
+    async def paths(self, count: int) -> list[str]:
+        """The same, for those who have an event loop to keep going."""
+        return await asyncio.to_thread(self.wait, count)
 
     def url(self, path: str = "/hook", host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}{path}"
