@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -54,8 +56,32 @@ async def within(seconds: float, work: Callable[[Sockets], T]) -> T:
     """What ``work`` answers in a thread. Raises ``TimeoutError`` after so many seconds, and whatever ``work`` raises;
     its sockets are ended in any case."""
     sockets = Sockets()
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        told: Callable[[], None]
+        try:
+            told = partial(_tell, answer, work(sockets), None)
+        except BaseException as error:  # whoever waits gets it
+            told = partial(_tell, answer, None, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(told)
+
+    # A thread of its own: servers that do not answer would fill the loop's, which others wait for, and a name that is
+    # looked up without end would keep the process from ending.
+    threading.Thread(target=run, name="agentcron-call", daemon=True).start()
     try:
         async with asyncio.timeout(seconds):
-            return await asyncio.to_thread(work, sockets)
+            return await answer
     finally:
         sockets.end()
+
+
+def _tell(answer: asyncio.Future[Any], found: Any, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(found)

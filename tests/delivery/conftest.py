@@ -107,6 +107,7 @@ def serve() -> Iterator[Callable[..., Receiver]]:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = False
+            request_queue_size = 128
 
             def handle_error(self, request: object, client_address: object) -> None:
                 pass  # a caller that does not trust this server goes away in the middle of the handshake

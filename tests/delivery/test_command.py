@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -57,18 +58,27 @@ async def test_a_program_that_is_not_there_may_be_there_later(tmp_path: Path) ->
     assert f"there is no file {tmp_path / 'missing'}" in str(error)
 
 
-async def test_beyond_its_time_it_ends_with_all_that_it_started(tmp_path: Path) -> None:
+async def test_beyond_its_time_it_is_tried_again_later() -> None:
+    error = await refusal(program("import time; time.sleep(600)", timeout="100ms", grace="0s"))
+    assert (error.retryable, str(error)) == (True, "the program was not done within 0.1 s")
+
+
+async def test_it_ends_with_all_that_it_started(tmp_path: Path) -> None:
     text = (
         "import os, subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
-        "open('pids.new', 'w').write(f'{os.getpid()} {child.pid}')\n"
-        "os.rename('pids.new', 'pids')\n"
+        "open('pids', 'w').write(f'{os.getpid()} {child.pid}')\n"
         "time.sleep(600)\n"
     )
-    error = await refusal(program(text, timeout="1500ms", grace="0s"), base_dir=tmp_path)
-    assert (error.retryable, str(error)) == (True, "the program was not done within 1.5 s")
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    os.mkfifo(tmp_path / "pids")
+    ours = sender(program(text, timeout="50s", grace="0s"), base_dir=tmp_path)
+    sending = asyncio.create_task(ours.send(message()))
+    pids = [int(pid) for pid in (await asyncio.to_thread((tmp_path / "pids").read_text)).split()]
     assert len(pids) == 2
+    assert all(psutil.pid_exists(pid) for pid in pids)
+    # The end of its time cancels it as this does.
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentcron.delivery.endpoints import read_endpoints
 from agentcron.errors import ConfigError
+from tests.cli.conftest import Command
 
 FILE = {"kind": "file", "path": "x"}
 
@@ -48,3 +50,33 @@ def test_reading_endpoints_imports_no_service() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_doctor_tells_which_endpoints_can_be_used(
+    agentcron: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agentcron.toml").write_text(
+        "[scheduler]\nheartbeat = 'beet'\n"
+        "[endpoints.good]\nkind = 'webhook'\nurl = 'https://hooks.example/x'\nsecret = 'env:GOOD'\n"
+        "[endpoints.unset]\nkind = 'webhook'\nurl = 'https://hooks.example/x'\nsecret = 'env:UNSET'\n"
+        "[endpoints.gone]\nkind = 'command'\ncommand = ['./gone.sh']\n"
+        "[endpoints.odd]\nkind = 'file'\npaht = 'x'\n"
+        "[endpoints.mail]\nkind = 'email'\nhost = 'h'\nfrom = 'a@h'\nto = 'b@h'\n"
+        "[endpoints.beat]\nkind = 'heartbeat'\nurl = 'env:GOOD'\n"
+    )
+    monkeypatch.setenv("GOOD", "whsec_" + "bmV2ZXIgdXNlIHRoaXMga2V5IGZvciBhbnl0aGluZyE=")
+    told = agentcron("doctor", "--json")
+    found = {one["check"]: one for one in told.json if one["check"].startswith("endpoint ")}
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "endpoint good": "ok",
+        "endpoint unset": "fail",
+        "endpoint gone": "fail",
+        "endpoint odd": "fail",
+        "endpoint mail": "ok",
+        "endpoint beat": "fail",
+        "endpoint beet": "fail",
+    }
+    assert found["endpoint unset"]["detail"].startswith("secret: env:UNSET: the variable UNSET is not set")
+    assert found["endpoint beat"]["detail"] == "url: the address must begin with https:// or http://"
+    assert told.code == 1
+    assert "whsec_" not in told.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -250,6 +251,30 @@ async def test_a_body_without_end_is_not_read_to_its_end() -> None:
     thread.join(20)
     assert not thread.is_alive()
     listening.close()
+
+
+async def test_servers_that_do_not_answer_fill_no_threads_that_others_need(receiver: Receiver) -> None:
+    receiver.answering.clear()
+    sending = [asyncio.create_task(sender(hook(receiver, timeout="50s")).send(message())) for _ in range(40)]
+    # Which waits in one of the loop's own threads.
+    assert len(await receiver.paths(40)) == 40
+    receiver.answering.set()
+    await asyncio.gather(*sending)
+
+
+async def test_a_loop_that_ends_waits_for_no_name_that_is_looked_up_without_end() -> None:
+    going_on = threading.Event()
+
+    def endless(host: str, port: int) -> list[str]:
+        going_on.wait(60)
+        return []
+
+    error = await refusal({"kind": "webhook", "url": "https://hooks.example/", "timeout": "50ms"}, resolver=endless)
+    assert str(error) == "no answer within 0.05 s"
+    [left] = [one for one in threading.enumerate() if one.name == "agentcron-call"]
+    assert left.daemon
+    going_on.set()
+    left.join(10)
 
 
 # --- TLS and the pinned address -----------------------------------------------------------------------------------

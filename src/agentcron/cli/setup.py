@@ -36,6 +36,13 @@ url = "sqlite:///agentcron.sqlite"        # beside this file
 # max_bytes = "1GiB"                      # the whole store
 # keep_last = 50                          # of each job, whatever the limits say
 
+# Where messages go. 'agentcron doctor' tells whether each can be used.
+
+# [endpoints.ops]
+# kind = "webhook"                        # or email, file, command, apprise, heartbeat
+# url = "https://hooks.example.com/x"
+# secret = "env:OPS_WEBHOOK_SECRET"       # secrets are env:NAME or file:PATH, never here
+
 # Each agent is a definition that jobs name with --agent. 'agentcron agents' tells whether each can work.
 
 # [agents.writer]

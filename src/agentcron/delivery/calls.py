@@ -104,7 +104,9 @@ def _call(asked: Call, resolver: Resolver, sockets: Sockets) -> tuple[int, str, 
     try:
         connection = _Pinned(url, _judged(asked, resolver), sockets)
         try:
-            own = {"Host": url.authority, "User-Agent": f"agentcron/{__version__}", "Accept-Encoding": "identity"}
+            own = {"Host": url.authority, "Accept-Encoding": "identity"}
+            if not any(name.lower() == "user-agent" for name in asked.headers):
+                own["User-Agent"] = f"agentcron/{__version__}"
             method = "GET" if asked.body is None else "POST"
             connection.request(method, url.target, body=asked.body, headers={**own, **asked.headers})
             answer = connection.getresponse()
