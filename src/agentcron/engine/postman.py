@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from agentcron.delivery.message import DeliveryError, Message, Sender
 from agentcron.domain.letters import Letter, LetterStatus, refused, sent
@@ -189,7 +189,7 @@ async def try_out(sender: Sender, name: str, now: datetime, letter_id: str) -> N
     """Send a letter that tells of nothing. Raises ``DeliveryError``."""
     said = f"A trial of the endpoint {name}: nothing happened, and nothing is to be done."
     subject = f"agentcron: a trial of {name}"
-    data = {"id": letter_id, "job": None, "execution": None, "questions": [], "reason": None}
+    data: dict[str, Any] = {"id": letter_id, "job": None, "execution": None, "questions": [], "reason": None}
     body = {"type": "test", "timestamp": now.isoformat(), "data": {**data, "subject": subject, "text": said}}
     message = Message(id=letter_id, event="test", created=now, subject=subject, text=said, body=json.dumps(body))
     try:
