@@ -43,22 +43,22 @@ async def test_a_service_that_refuses_is_tried_again(receiver: Receiver) -> None
 
 async def test_an_address_that_apprise_does_not_know_is_told_without_it() -> None:
     error = await refusal("nosuch://user:a-password@host")
-    assert str(error) == "endpoint ops: url: what env:SERVICE points to is no address of apprise"
+    assert str(error) == "endpoints.ops: url: what env:SERVICE points to is no address of apprise"
 
 
 async def test_without_the_extra_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     error = await refusal("json://127.0.0.1/x")
-    assert str(error) == "endpoint ops: apprise is not installed; pip install 'agentcron[notify]'"
+    assert str(error) == "endpoints.ops: apprise is not installed; pip install 'agentcron[notify]'"
     assert error.retryable
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"url": "json://user:hunter2@host"}, "endpoint ops: url: a secret does not belong in this file"),
-        ({}, "endpoint ops: url: is missing"),
-        ({"url": "env:X", "urls": []}, "endpoint ops: urls is not a key of it; did you mean url?"),
+        ({"url": "json://user:hunter2@host"}, "endpoints.ops: url: a secret does not belong in this file"),
+        ({}, "endpoints.ops: url: is missing"),
+        ({"url": "env:X", "urls": []}, "endpoints.ops: urls is not a key of it; did you mean url?"),
     ],
 )
 def test_what_can_never_work_is_refused_in_one_line(values: dict[str, object], told: str) -> None:

@@ -85,12 +85,12 @@ async def test_it_ends_with_all_that_it_started(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"command": "notify-send x"}, "endpoint ops: command: a list of texts is needed"),
-        ({"command": []}, "endpoint ops: command: a list such as"),
-        ({"command": ["x"], "env": {"TOKEN": "plain"}}, "endpoint ops: env: TOKEN: a secret does not belong in this"),
-        ({"command": ["x"], "timeout": "2d"}, "endpoint ops: timeout: must be more than 0 and at most 50 s"),
-        ({"command": ["x"], "shell": True}, "endpoint ops: shell is not a key of it"),
-        ({"comand": ["x"]}, "endpoint ops: comand is not a key of it; did you mean command?"),
+        ({"command": "notify-send x"}, "endpoints.ops: command: a list of texts is needed"),
+        ({"command": []}, "endpoints.ops: command: a list such as"),
+        ({"command": ["x"], "env": {"TOKEN": "plain"}}, "endpoints.ops: env: TOKEN: a secret does not belong in this"),
+        ({"command": ["x"], "timeout": "2d"}, "endpoints.ops: timeout: must be more than 0 and at most 50 s"),
+        ({"command": ["x"], "shell": True}, "endpoints.ops: shell is not a key of it"),
+        ({"comand": ["x"]}, "endpoints.ops: comand is not a key of it; did you mean command?"),
     ],
 )
 def test_what_can_never_work_is_refused_in_one_line(values: dict[str, object], told: str) -> None:

@@ -19,14 +19,17 @@ FILE = {"kind": "file", "path": "x"}
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ({"ops": {}}, "endpoint ops: kind: is missing; it is one of webhook, email, file, command, apprise, heartbeat"),
-        ({"ops": {"kind": "webhok"}}, "endpoint ops: kind: 'webhok' is not a kind; did you mean webhook?"),
-        ({"ops": {"kind": ["webhook"]}}, "endpoint ops: kind: "),
-        ({"ops": 3}, "endpoint ops: must be a table; write [endpoints.ops]"),
-        ({"a b": FILE}, "endpoint 'a b': is not a name"),
-        ({"a\n": FILE}, "endpoint 'a\\n': is not a name"),
-        ({"": FILE}, "endpoint '': is not a name"),
-        ({"x" * 65: FILE}, "endpoint "),
+        (
+            {"ops": {}},
+            "endpoints.ops: kind: is missing; it is one of webhook, email, file, command, apprise, heartbeat",
+        ),
+        ({"ops": {"kind": "webhok"}}, "endpoints.ops: kind: 'webhok' is not a kind; did you mean webhook?"),
+        ({"ops": {"kind": ["webhook"]}}, "endpoints.ops: kind: "),
+        ({"ops": 3}, "endpoints.ops: must be a table; write [endpoints.ops]"),
+        ({"a b": FILE}, "endpoints: 'a b' is not a name"),
+        ({"a\n": FILE}, "endpoints: 'a\\n' is not a name"),
+        ({"": FILE}, "endpoints: '' is not a name"),
+        ({"x" * 65: FILE}, "endpoints: "),
     ],
 )
 def test_what_is_no_endpoint_is_refused_in_one_line(written: dict[str, Any], told: str) -> None:

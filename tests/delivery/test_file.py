@@ -104,10 +104,10 @@ def test_processes_that_write_at_once_write_whole_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({}, "endpoint ops: path: is missing"),
-        ({"path": 5}, "endpoint ops: path: a text that is not empty is needed"),
-        ({"path": "a\0b"}, "endpoint ops: path: holds a NUL"),
-        ({"paht": "x"}, "endpoint ops: paht is not a key of it; did you mean path?"),
+        ({}, "endpoints.ops: path: is missing"),
+        ({"path": 5}, "endpoints.ops: path: a text that is not empty is needed"),
+        ({"path": "a\0b"}, "endpoints.ops: path: holds a NUL"),
+        ({"paht": "x"}, "endpoints.ops: paht is not a key of it; did you mean path?"),
     ],
 )
 def test_what_can_never_work_is_refused_in_one_line(values: dict[str, object], told: str) -> None:

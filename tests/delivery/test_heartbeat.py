@@ -271,11 +271,11 @@ async def test_its_address_may_be_a_reference_and_is_judged_as_any_other(receive
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"start": "start"}, 'endpoint beat: start: a text such as "/start" or "?state=run" is needed, or false'),
-        ({"fail": True}, "endpoint beat: fail: a text such as"),
-        ({"fail": "/x\r\nHost: y"}, "endpoint beat: fail: a text such as"),
-        ({"url": "ftp://x"}, "endpoint beat: url: the address must begin with https:// or http://"),
-        ({"secret": "env:X"}, "endpoint beat: secret is not a key of it"),
+        ({"start": "start"}, 'endpoints.beat: start: a text such as "/start" or "?state=run" is needed, or false'),
+        ({"fail": True}, "endpoints.beat: fail: a text such as"),
+        ({"fail": "/x\r\nHost: y"}, "endpoints.beat: fail: a text such as"),
+        ({"url": "ftp://x"}, "endpoints.beat: url: the address must begin with https:// or http://"),
+        ({"secret": "env:X"}, "endpoints.beat: secret is not a key of it"),
     ],
 )
 def test_what_can_never_work_is_refused_in_one_line(values: dict[str, Any], told: str) -> None:

@@ -167,7 +167,7 @@ def test_at_least_forty_of_each_kind_are_tried() -> None:
 
 @pytest.mark.parametrize("url", UNREADABLE)
 async def test_an_address_that_can_be_read_in_two_ways_is_refused_in_the_file(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"^endpoint ops: url: ") as caught:
+    with pytest.raises(ConfigError, match=r"^endpoints\.ops: url: ") as caught:
         sender({"kind": "webhook", "url": url})
     assert "password" not in str(caught.value).replace("user or password", "")
 
@@ -181,7 +181,7 @@ async def test_the_same_holds_for_one_behind_a_reference(url: str, opened: list[
     if stripped != url and stripped:  # blanks around a secret are nobody's wish
         assert caught.value.retryable
     else:
-        assert str(caught.value).startswith("endpoint ops: url: ")
+        assert str(caught.value).startswith("endpoints.ops: url: ")
         assert opened == []
 
 

@@ -102,14 +102,14 @@ async def test_without_a_key_nothing_is_signed(receiver: Receiver) -> None:
 @pytest.mark.parametrize("name", ["SHORT", "BARE"])
 async def test_a_key_that_can_be_guessed_or_is_none_signs_nothing(receiver: Receiver, name: str) -> None:
     error = await refusal(hook(receiver, secret=f"env:{name}"), environ=lambda: KEYS)
-    assert "endpoint ops: secret: is no key; it is whsec_ and 24 to 64 bytes in base64" in str(error)
+    assert "endpoints.ops: secret: is no key; it is whsec_ and 24 to 64 bytes in base64" in str(error)
     assert receiver.got == []
 
 
 async def test_a_key_that_is_missing_may_be_there_at_the_next_try(receiver: Receiver) -> None:
     error = await refusal(hook(receiver, secret="env:NONE"), environ=lambda: KEYS)
     assert error.retryable
-    assert "endpoint ops: secret: env:NONE: the variable NONE is not set" in str(error)
+    assert "endpoints.ops: secret: env:NONE: the variable NONE is not set" in str(error)
 
 
 async def test_what_references_lead_to_is_secret_from_then_on(receiver: Receiver, tmp_path: Path) -> None:
@@ -337,18 +337,18 @@ async def test_where_one_address_does_not_answer_the_next_is_tried(receiver: Rec
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"secret": NEW}, 'endpoint ops: secret: a secret does not belong in this file; write "env:NAME"'),
-        ({"secret": ["env:NEW", NEW]}, "endpoint ops: secret: a secret does not belong in this file"),
-        ({"headers": {"Authorization": "Bearer x"}}, "endpoint ops: headers: Authorization: a secret does not belong"),
-        ({"headers": {"Host": "x"}}, "endpoint ops: headers: 'Host' is not a header that can be given here"),
-        ({"headers": {"webhook-id": "x"}}, "endpoint ops: headers: 'webhook-id' is not a header"),
-        ({"headers": {"X: y\r\nZ": "x"}}, "endpoint ops: headers: 'X: y\\r\\nZ' is not a header"),
-        ({"headers": ["X"]}, "endpoint ops: headers: a table of names and texts is needed"),
-        ({"urk": "x"}, "endpoint ops: urk is not a key of it; did you mean url?"),
-        ({"url": None}, "endpoint ops: url: is missing; write url = "),
-        ({"url": 5}, "endpoint ops: url: a text that is not empty is needed, not 5"),
-        ({"timeout": "2h"}, "endpoint ops: timeout: must be more than 0 and at most 50 s"),
-        ({"allow_private": "yes"}, "endpoint ops: allow_private: true or false is needed, not 'yes'"),
+        ({"secret": NEW}, 'endpoints.ops: secret: a secret does not belong in this file; write "env:NAME"'),
+        ({"secret": ["env:NEW", NEW]}, "endpoints.ops: secret: a secret does not belong in this file"),
+        ({"headers": {"Authorization": "Bearer x"}}, "endpoints.ops: headers: Authorization: a secret does not belong"),
+        ({"headers": {"Host": "x"}}, "endpoints.ops: headers: 'Host' is not a header that can be given here"),
+        ({"headers": {"webhook-id": "x"}}, "endpoints.ops: headers: 'webhook-id' is not a header"),
+        ({"headers": {"X: y\r\nZ": "x"}}, "endpoints.ops: headers: 'X: y\\r\\nZ' is not a header"),
+        ({"headers": ["X"]}, "endpoints.ops: headers: a table of names and texts is needed"),
+        ({"urk": "x"}, "endpoints.ops: urk is not a key of it; did you mean url?"),
+        ({"url": None}, "endpoints.ops: url: is missing; write url = "),
+        ({"url": 5}, "endpoints.ops: url: a text that is not empty is needed, not 5"),
+        ({"timeout": "2h"}, "endpoints.ops: timeout: must be more than 0 and at most 50 s"),
+        ({"allow_private": "yes"}, "endpoints.ops: allow_private: true or false is needed, not 'yes'"),
     ],
 )
 def test_what_can_never_work_is_refused_in_one_line(values: dict[str, object], told: str) -> None:

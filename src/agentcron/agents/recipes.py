@@ -97,12 +97,12 @@ def said(kind: str, prompt: str, answer: str, *asides: str) -> Conversation:
 class Values:
     """The values of one definition, read key by key; a refusal names definition, key and remedy."""
 
-    noun = "agent"
+    place = "agent {}"
     common: tuple[str, ...] = ("kind", "timeout", "limits")
     error: type[AgentcronError] = AgentDefinitionError
 
     def __init__(self, name: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
-        self.where = f"{self.noun} {name}"
+        self.where = self.place.format(name)
         self._values = values
         allowed = (*self.common, *known)
         for key in values:

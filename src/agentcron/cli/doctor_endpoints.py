@@ -23,7 +23,7 @@ def endpoint_findings(config: Config) -> Iterator[Finding]:
             for one in made:
                 one.check()
         except AgentcronError as error:
-            detail = str(error).removeprefix(f"endpoint {name}: ")
+            detail = str(error).removeprefix(f"endpoints.{name}: ")
             yield _finding(name, "fail", detail, "correct it, or set what it points to, where agentcron runs")
         else:
             yield _finding(name, "ok", str(table["kind"]))

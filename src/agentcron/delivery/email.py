@@ -150,6 +150,8 @@ class _Smtp(smtplib.SMTP):
         if server.tls == "starttls":
             self.starttls(context=self._encrypting)  # type: ignore[call-overload]
         if server.username is not None and server.password is not None:
+            if not isinstance(self.sock, ssl.SSLSocket):
+                raise smtplib.SMTPNotSupportedError("the connection is not encrypted")
             self.login(server.username, server.password)
         return self.send_message(letter, server.sender, server.recipients)
 

@@ -76,12 +76,12 @@ def _tables(written: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str,
     """Name, kind and values of each endpoint. Raises ``ConfigError``."""
     for name, values in written.items():
         if not _NAME.fullmatch(name):
-            raise ConfigError(f"endpoint {shown(name)}: is not a name; use letters, digits and _ . - (at most 64)")
+            raise ConfigError(f"endpoints: {shown(name)} is not a name; use letters, digits and _ . - (at most 64)")
         if not isinstance(values, Mapping):
-            raise ConfigError(f"endpoint {name}: must be a table; write [endpoints.{name}]")
+            raise ConfigError(f"endpoints.{name}: must be a table; write [endpoints.{name}]")
         kind = values.get("kind")
         if kind is None:
-            raise ConfigError(f"endpoint {name}: kind: is missing; it is one of {', '.join(KINDS)}")
+            raise ConfigError(f"endpoints.{name}: kind: is missing; it is one of {', '.join(KINDS)}")
         if kind not in KINDS:
-            raise ConfigError(f"endpoint {name}: kind: {shown(kind)} is not a kind; {nearest(str(kind), KINDS)}")
+            raise ConfigError(f"endpoints.{name}: kind: {shown(kind)} is not a kind; {nearest(str(kind), KINDS)}")
         yield name, kind, values

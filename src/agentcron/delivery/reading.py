@@ -47,7 +47,7 @@ class Around(Surroundings):
 class Given(Values):
     """The values of one endpoint; each method raises ``ConfigError``."""
 
-    noun = "endpoint"
+    place = "endpoints.{}"
     common = ("kind",)
     error: type[AgentcronError] = ConfigError
 
