@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -58,24 +57,34 @@ async def within(seconds: float, work: Callable[[Sockets], T]) -> T:
     sockets = Sockets()
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
-
-    def run() -> None:
-        told: Callable[[], None]
-        try:
-            told = partial(_tell, answer, work(sockets), None)
-        except BaseException as error:  # whoever waits gets it
-            told = partial(_tell, answer, None, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(told)
-
     # A thread of its own: servers that do not answer would fill the loop's, which others wait for, and a name that is
     # looked up without end would keep the process from ending.
-    threading.Thread(target=run, name="agentcron-call", daemon=True).start()
+    threading.Thread(target=_run, args=(work, sockets, loop, answer), name="agentcron-call", daemon=True).start()
     try:
         async with asyncio.timeout(seconds):
             return await answer
     finally:
         sockets.end()
+        # It holds the error, whose traceback holds this frame: a circle that would keep what ``work`` left open.
+        del answer
+
+
+def _run(
+    work: Callable[[Sockets], T], sockets: Sockets, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]
+) -> None:
+    try:
+        found = work(sockets)
+    except BaseException as error:  # whoever waits gets it
+        _hand_over(loop, answer, None, error)
+    else:
+        _hand_over(loop, answer, found, None)
+    finally:
+        del answer  # the same circle, by this frame
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], found: Any, error: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        loop.call_soon_threadsafe(_tell, answer, found, error)
 
 
 def _tell(answer: asyncio.Future[Any], found: Any, error: BaseException | None) -> None:
