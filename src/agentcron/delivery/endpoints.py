@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
@@ -16,7 +17,7 @@ from agentcron.delivery.message import Sender
 from agentcron.delivery.reading import Around, Given
 from agentcron.errors import ConfigError
 from agentcron.ports import Clock, SystemClock
-from agentcron.redaction import Redactor
+from agentcron.redaction import Redactor, is_reference
 
 if TYPE_CHECKING:
     from agentcron.delivery.heartbeat import Heartbeat
@@ -46,8 +47,10 @@ def read_all(
 ) -> Endpoints:
     """Every endpoint of these tables.
 
-    Relative paths start at ``base_dir``. What references point to is read at each sending, and ``redactor`` is told of
-    it. Raises ``ConfigError`` in one line for what can never work: a wrong key, an address that is none, a secret in
+    Relative paths start at ``base_dir``. What references point to is read at each sending; ``redactor`` is told of it
+    then, and of what they point to now.
+
+    Raises ``ConfigError`` in one line for what can never work: a wrong key, an address that is none, a secret in
     clear.
     """
     kept = redactor if redactor is not None else Redactor(environ())
@@ -64,12 +67,25 @@ def read_all(
         module = importlib.import_module(f"agentcron.delivery.{kind}")
         into: dict[str, Any] = heartbeats if kind == HEARTBEAT else senders
         into[name] = module.read(Given(name, values, module.KEYS), around)
+    # An agent may say such a secret long before it is first used.
+    for text in _texts(written):
+        if is_reference(text):
+            with contextlib.suppress(ConfigError):  # told where it is used
+                around.value("endpoints", text)
     return Endpoints(senders=senders, heartbeats=heartbeats)
 
 
 def read_endpoints(written: Mapping[str, Any], **options: Any) -> Mapping[str, Sender]:
     """What sends to each endpoint that takes messages, by its name; the rest is as in ``read_all``."""
     return read_all(written, **options).senders
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 def _tables(written: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
