@@ -127,6 +127,13 @@ async def test_headers_of_its_own_go_along_and_their_credentials_are_references(
     assert (headers(got)["x-team"], headers(got)["authorization"]) == ("ops", OLD)
 
 
+async def test_a_credential_does_not_travel_in_clear_over_other_peoples_networks() -> None:
+    values = {"kind": "webhook", "url": "http://hooks.example/x", "headers": {"Authorization": "env:OLD"}}
+    error = await refusal(values, environ=lambda: KEYS)
+    told = "endpoints.ops: headers: Authorization: is a secret that http would send in clear; use https"
+    assert (str(error), error.retryable) == (told, True)
+
+
 @pytest.mark.parametrize("value", ["two\nlines", "two\r\nX-More: 1", "ä"])
 async def test_a_header_cannot_bring_another_one_along(receiver: Receiver, value: str) -> None:
     error = await refusal(hook(receiver, headers={"X-Team": "env:TEAM"}), environ=lambda: {"TEAM": value})

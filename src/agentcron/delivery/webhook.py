@@ -15,6 +15,7 @@ from agentcron.delivery.calls import SECONDS, Call, call
 from agentcron.delivery.message import DeliveryError, Message
 from agentcron.delivery.reading import Around, Given
 from agentcron.errors import ConfigError
+from agentcron.redaction import is_reference
 
 KEYS: Final = ("url", "secret", "headers", "timeout", "allow_private")
 _PREFIX: Final = "whsec_"
@@ -72,7 +73,11 @@ class Webhook:
         for name, text in headers.items():
             if not text.isascii() or not text.isprintable():
                 raise ConfigError(f"{self._where}: headers: {name}: holds what no header can; use one line of ASCII")
-        return self._around.url(f"{self._where}: url", self._url), keys, headers
+        url = self._around.url(f"{self._where}: url", self._url)
+        secret = next((name for name, one in self._headers.items() if is_reference(one)), None)
+        if url.scheme == "http" and secret is not None and not self._allow_private:
+            raise ConfigError(f"{self._where}: headers: {secret}: is a secret that http would send in clear; use https")
+        return url, keys, headers
 
 
 def signed(message_id: str, now: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
