@@ -535,9 +535,9 @@ class MemoryStorage(MemoryOutbox):
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
     ) -> Sequence[Input]:
-        found = [self._as_it_stands(one) for one in self._inputs.values()]
+        found = [one for one in self._inputs.values() if closed or one.decision is None]
         found = [one for one in found if job_id in (None, one.job_id) and execution_id in (None, one.execution_id)]
-        return [one for one in found if closed or one.waiting][-limit:]
+        return [one for one in map(self._as_it_stands, found) if closed or one.waiting][-limit:]
 
     async def get_input(self, input_id: str) -> Input | None:
         found = [one for key, one in self._inputs.items() if input_id and key.startswith(input_id.lower())]
