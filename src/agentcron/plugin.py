@@ -30,14 +30,14 @@ from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
+from agentcron.domain.queues import check_queue, ranked, read_queues
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
-from agentcron.engine.choosing import MakeEngine, engine_of
-from agentcron.engine.local import LocalEngine
+from agentcron.engine.choosing import engine_of, limits_on
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConfigError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -103,6 +103,7 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._budgets = read_shared(config.budgets)
+        self._queues = read_queues(config.queues)
         # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
         self._clock: Clock = config.clock or getattr(self.storage, "clock", None) or SystemClock()
         self._checker = Checker(config.base_dir)
@@ -148,10 +149,7 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        make = engine_of(
-            self.config.engine, store, self.config.max_concurrent_everywhere, self.config.max_starts_everywhere
-        )
-        self._scheduler = scheduler = self._make_scheduler(store, make)
+        self._scheduler = scheduler = self._make_scheduler(store, self.config.engine)
         try:
             await scheduler.start()
         except BaseException:
@@ -193,7 +191,8 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             await self._scheduler.manager.evaluate()
         elif await self.scheduler_alive():
-            await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+            manager = make_manager(store, self._clock, self._interval, self._log, self._follow, queues=self._queues)
+            await manager.evaluate()
         else:
             await self._make_scheduler(store).run_due()
 
@@ -247,6 +246,7 @@ class BackgroundJobsPlugin:
                 return known, False
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by, consent=consent)
         self._check_agents(spec)
+        check_queue(spec, self._queues)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         store = await self._store()
@@ -334,6 +334,8 @@ class BackgroundJobsPlugin:
                 check_prompt(spec)
             if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
                 self._check_agents(spec)
+            if spec.queue != job.spec.queue:
+                check_queue(spec, self._queues)
             return changes.edit(job, spec, now, self._new_id, consent=consent)
 
         return await self._change(job_id, "edited", edit, edition=edition)
@@ -471,7 +473,7 @@ class BackgroundJobsPlugin:
         """
         execution_id = ids.execution_id(self._clock.now())
         done = await self._change(
-            job_id, "queued a manual run of", lambda job, now: changes.run_now(job, now, execution_id)
+            job_id, "queued a manual run of", lambda job, now: self._run_now(job, now, execution_id)
         )
         if not done:
             job = await (await self._store()).get_job(job_id)
@@ -638,8 +640,9 @@ class BackgroundJobsPlugin:
                     self._opened = True
         return self.storage
 
-    def _make_scheduler(self, store: JobStore, make_engine: MakeEngine = LocalEngine) -> Scheduler:
-        now = self._clock.now()
+    def _make_scheduler(self, store: JobStore, engine: str = "local") -> Scheduler:
+        now, config = self._clock.now(), self.config
+        limits = limits_on(store, self._queues, config.max_concurrent_everywhere, config.max_starts_everywhere)
         node = Node(
             id=ids.node_id(),
             host=socket.gethostname(),
@@ -657,12 +660,13 @@ class BackgroundJobsPlugin:
             self._redactor,
             self._log,
             self._follow,
-            self.config.agent_manager,
-            self.config.retention,
+            config.agent_manager,
+            config.retention,
             self._budgets,
             self._checker,
-            make_engine,
+            engine_of(engine, store, limits),
             self._tracing(),
+            self._queues,
         )
 
     def _tracing(self) -> Callable[[], Any] | None:
@@ -695,6 +699,10 @@ class BackgroundJobsPlugin:
         for budget in spec.budgets:
             if budget.fallback_agent is not None:
                 self.agent_factory.check(budget.fallback_agent)
+
+    def _run_now(self, job: Job, now: datetime, execution_id: str) -> Plan | None:
+        made = changes.run_now(job, now, execution_id)
+        return ranked(made, self._queues) if made is not None else None
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

@@ -206,6 +206,21 @@ def _end_connections(url: str) -> None:
         )
 
 
+@pytest.mark.parametrize(("given", "kept"), [("off", "on"), ("remote_apply", "remote_apply")])
+async def test_what_is_acknowledged_is_durable_whatever_the_server_is_set_to(
+    postgres_url: str, tmp_path: Path, given: str, kept: str
+) -> None:
+    """A server that may answer first loses, when it is killed, claims and steps that agents were begun on."""
+    url = f"{postgres_url}&options=-c%20synchronous_commit%3D{given}"
+    async with node(url, tmp_path, "one") as store:
+        found = await store._database.read(lambda connection: _shown(connection, "synchronous_commit"))
+        assert found == kept
+
+
+async def _shown(connection: Any, setting: str) -> Any:
+    return (await (await connection.execute(f"SHOW {setting}")).fetchone())[0]
+
+
 async def test_many_processes_make_the_schema_once(empty_postgres: Any) -> None:
     url = empty_postgres()
     stores = [PostgresStorage(url, schema="made_at_once") for _ in range(4)]

@@ -14,6 +14,7 @@ from typing import Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan, ToCancel
+from agentcron.domain.queues import Queues, ranked
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreError
 from agentcron.observability import Log
@@ -37,6 +38,7 @@ class JobManager:
         on_planned: Callable[[Plan], Awaitable[None]],
         on_look: Callable[[], None],
         commit: Callable[[Sequence[Plan]], Awaitable[list[bool]]],
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,6 +48,7 @@ class JobManager:
         self._on_planned = on_planned
         self._on_look = on_look
         self._commit = commit
+        self._queues = queues or {}
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -103,7 +106,7 @@ class JobManager:
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
             if made is not None:
-                plans.append(made)
+                plans.append(ranked(made, self._queues) if self._queues else made)
         applied = await self._commit(plans) if plans else []
         debugging = self._log.debugging
         for made, ok in zip(plans, applied, strict=True):

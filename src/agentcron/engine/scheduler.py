@@ -12,6 +12,7 @@ from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.checks.checker import Checker
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.queues import Queues
 from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
@@ -46,6 +47,7 @@ class Scheduler:
         checker: Checker | None = None,
         make_engine: MakeEngine = LocalEngine,
         tracing: Callable[[], Any] | None = None,
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -61,7 +63,7 @@ class Scheduler:
         runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
         settler = Settler(store, clock, log)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
-        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, queues)
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     @property
@@ -140,6 +142,7 @@ def make_manager(
     log: Log,
     on_planned: Callable[[Plan], Awaitable[None]],
     engine: LocalEngine | None = None,
+    queues: Queues | None = None,
 ) -> JobManager:
     """A job manager on the system's ids; with an engine, what it plans begins there."""
     return JobManager(
@@ -151,4 +154,5 @@ def make_manager(
         on_planned,
         engine.wake if engine is not None else lambda: None,
         engine.commit if engine is not None else store.commit,
+        queues,
     )
