@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
+from agentcron.domain.queues import Queue, read_queues
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits, read_scheduling
 from agentcron.domain.spec import DEFAULT_AGENT
@@ -28,7 +29,17 @@ T = TypeVar("T")
 FILE_NAME: Final = "agentcron.toml"
 DEFAULT: Final = "default"
 
-_SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "scheduling", "agents", "tools", "endpoints")
+_SECTIONS: Final = (
+    "store",
+    "scheduler",
+    "retention",
+    "budgets",
+    "queues",
+    "scheduling",
+    "agents",
+    "tools",
+    "endpoints",
+)
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -70,6 +81,7 @@ class Config:
     heartbeat: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
     agents: Mapping[str, Any] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
@@ -84,6 +96,10 @@ class Config:
             found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
         for name, budgets in self.budgets.items():
             found[f"budgets.{name}"] = Setting(value="; ".join(map(str, budgets)), origin=str(self.file))
+        for name, queue in self.queues.items():
+            found[f"queues.{name}"] = Setting(
+                value=f"concurrency={queue.concurrency or NONE}, priority={queue.priority}", origin=str(self.file)
+            )
         for key in (one.name for one in fields(SchedulingLimits)):
             found[f"scheduling.{key}"] = Setting(value=getattr(self.scheduling, key), origin=str(self.file or DEFAULT))
         for section, tables in (("agents", self.agents), ("endpoints", self.endpoints)):
@@ -141,6 +157,7 @@ def load_config(
         heartbeat=setting("heartbeat", Setting(value=None)),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         budgets=_read_as(read_shared, "budgets", written, path),
+        queues=_read_as(read_queues, "queues", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),
         agents=agents,
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),

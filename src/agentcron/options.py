@@ -34,12 +34,15 @@ class BackgroundJobsConfig:
     evaluation_interval_ms: int = 1000
     """Milliseconds (at least 10) until changes by others and steps of the clock are noticed."""
     engine: str = "local"
-    """What runs the agents: ``local``, this process alone, or ``dbos``, every process that is started on the store."""
+    """What runs the agents: ``local``, or ``dbos``, as workflows of DBOS on Postgres."""
     max_concurrent_everywhere: int | None = None
-    """With ``dbos``: the most agents that run at once in all processes together; default: no limit."""
+    """The most agents that run at once in all processes on the store together; default: no limit."""
     max_starts_everywhere: str | None = None
-    """With ``dbos``: the most runs that start within any such time in all processes together, such as ``30 per 1m``;
+    """The most runs that start within any such time in all processes together, such as ``30 per 1m``; on Postgres;
     default: no limit."""
+    queues: Mapping[str, Any] = field(default_factory=dict)
+    """The queues that jobs may name, by their names: each a ``Queue``, or a mapping of its fields. All processes on the
+    store are to be given the same ones."""
     timezone: str = "UTC"
     """IANA name of the zone of schedules that name none."""
     stop_grace: timedelta = timedelta(seconds=30)

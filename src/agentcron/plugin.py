@@ -34,16 +34,16 @@ from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
+from agentcron.domain.queues import check_queue, ranked, read_queues
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
-from agentcron.engine.choosing import MakeEngine, engine_of
+from agentcron.engine.choosing import engine_of, limits_on
 from agentcron.engine.heart import Heart
 from agentcron.engine.herald import Herald
-from agentcron.engine.local import LocalEngine
 from agentcron.engine.postman import try_out
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConfigError, ConflictError, InvalidJobError, NotFoundError
@@ -113,6 +113,7 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._budgets = read_shared(config.budgets)
+        self._queues = read_queues(config.queues)
         # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
         self._clock: Clock = config.clock or getattr(self.storage, "clock", None) or SystemClock()
         self._checker = Checker(config.base_dir)
@@ -161,10 +162,7 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        make = engine_of(
-            self.config.engine, store, self.config.max_concurrent_everywhere, self.config.max_starts_everywhere
-        )
-        self._scheduler = scheduler = self._make_scheduler(store, make)
+        self._scheduler = scheduler = self._make_scheduler(store, self.config.engine)
         try:
             await scheduler.start()
         except BaseException:
@@ -206,9 +204,10 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             await self._scheduler.manager.evaluate()
         elif await self.scheduler_alive():
-            await make_manager(
-                store, self._clock, self._interval, self._log, self._follow, herald=self._herald
-            ).evaluate()
+            manager = make_manager(
+                store, self._clock, self._interval, self._log, self._follow, herald=self._herald, queues=self._queues
+            )
+            await manager.evaluate()
         else:
             await self._make_scheduler(store).run_due()
 
@@ -263,6 +262,7 @@ class BackgroundJobsPlugin:
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by, consent=consent)
         self._check_agents(spec)
         check_targets(spec.notify or (), self._senders if spec.notify else ())
+        check_queue(spec, self._queues)
         plan = self._herald.plan(plan)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
@@ -354,6 +354,8 @@ class BackgroundJobsPlugin:
                 self._check_agents(spec)
             if spec.notify and spec.notify != job.spec.notify:
                 check_targets(spec.notify, self._senders)
+            if spec.queue != job.spec.queue:
+                check_queue(spec, self._queues)
             return changes.edit(job, spec, now, self._new_id, consent=consent)
 
         return await self._change(job_id, "edited", edit, edition=edition)
@@ -491,7 +493,7 @@ class BackgroundJobsPlugin:
         """
         execution_id = ids.execution_id(self._clock.now())
         done = await self._change(
-            job_id, "queued a manual run of", lambda job, now: changes.run_now(job, now, execution_id)
+            job_id, "queued a manual run of", lambda job, now: self._run_now(job, now, execution_id)
         )
         if not done:
             job = await (await self._store()).get_job(job_id)
@@ -711,8 +713,9 @@ class BackgroundJobsPlugin:
                     self._opened = True
         return self.storage
 
-    def _make_scheduler(self, store: JobStore, make_engine: MakeEngine = LocalEngine) -> Scheduler:
-        now = self._clock.now()
+    def _make_scheduler(self, store: JobStore, engine: str = "local") -> Scheduler:
+        now, config = self._clock.now(), self.config
+        limits = limits_on(store, self._queues, config.max_concurrent_everywhere, config.max_starts_everywhere)
         node = Node(
             id=ids.node_id(),
             host=socket.gethostname(),
@@ -730,15 +733,16 @@ class BackgroundJobsPlugin:
             self._redactor,
             self._log,
             self._follow,
-            self.config.agent_manager,
-            self.config.retention,
+            config.agent_manager,
+            config.retention,
             self._budgets,
             self._checker,
-            make_engine,
+            engine_of(engine, store, limits),
             self._tracing(),
             self._herald,
             self._senders,
             Heart(Pulse(self._endpoints.heartbeats, self._clock, self._log), self._clock, self.config.heartbeat),
+            self._queues,
         )
 
     @property
@@ -796,6 +800,10 @@ class BackgroundJobsPlugin:
         for budget in spec.budgets:
             if budget.fallback_agent is not None:
                 self.agent_factory.check(budget.fallback_agent)
+
+    def _run_now(self, job: Job, now: datetime, execution_id: str) -> Plan | None:
+        made = changes.run_now(job, now, execution_id)
+        return ranked(made, self._queues) if made is not None else None
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())

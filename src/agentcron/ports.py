@@ -19,6 +19,7 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -178,6 +179,7 @@ class JobStore(Outbox, Protocol):
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
         those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun, and those of jobs with
@@ -185,8 +187,9 @@ class JobStore(Outbox, Protocol):
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
-        there. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps its
-        time.
+        there, and with ``limits`` there is room in its queue and in what holds for all runs; two claims never see the
+        same room. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps
+        its time.
         """
         ...
 

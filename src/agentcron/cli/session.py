@@ -106,6 +106,7 @@ class Session:
             engine=config.engine.value,
             max_concurrent_everywhere=config.max_concurrent_everywhere.value,
             max_starts_everywhere=config.max_starts_everywhere.value,
+            queues=config.queues,
             tracing=tracing_of(os.environ),
             base_dir=config.base_dir,
             endpoints=config.endpoints,

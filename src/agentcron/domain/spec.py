@@ -90,6 +90,7 @@ class JobSpec:
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )
     priority: int = _field("Lower numbers are started first.", 0)
+    queue: str | None = _field("Configured queue whose concurrency and priority its runs are held to.", None)
     when_changed: tuple[Source, ...] = _field(
         "Run only where one of these changed since the last success: file:PATH, url:URL, git:PATH#REF, feed:URL, "
         "command:PROGRAM ARGUMENT...",

@@ -272,6 +272,7 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": read_whole,
     "priority": read_whole,
+    "queue": _optional(read_text),
     "when_changed": lambda _name, value, _zone: read_sources(value),
     "expect": lambda _name, value, _zone: read_expectations(value),
     "silent": _optional(read_text),

@@ -117,6 +117,10 @@ class Written:
         return self.spec.priority
 
     @property
+    def queue(self) -> str | None:
+        return self.spec.queue
+
+    @property
     def when_changed(self) -> tuple[Source, ...]:
         return self.spec.when_changed
 

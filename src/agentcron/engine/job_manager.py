@@ -14,6 +14,7 @@ from typing import Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan, ToCancel
+from agentcron.domain.queues import Queues, ranked
 from agentcron.engine.alarm import Alarm
 from agentcron.engine.herald import Herald
 from agentcron.errors import StoreError
@@ -41,6 +42,7 @@ class JobManager:
         on_look: Callable[[], None],
         commit: Callable[[Sequence[Plan]], Awaitable[list[bool]]],
         herald: Herald | None = None,
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -51,6 +53,7 @@ class JobManager:
         self._on_look = on_look
         self._commit = commit
         self._herald = herald or Herald()
+        self._queues = queues or {}
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -116,6 +119,8 @@ class JobManager:
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
             if made is not None:
+                if self._queues:
+                    made = ranked(made, self._queues)
                 # Whatever others may be told of has a notice: a usual tick has none, and is not looked at.
                 plans.append(self._herald.plan(made) if made.notices else made)
         applied = await self._commit(plans) if plans else []

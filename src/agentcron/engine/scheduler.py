@@ -13,6 +13,7 @@ from agentcron.checks.checker import Checker
 from agentcron.delivery.message import Sender
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.queues import Queues
 from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
@@ -53,6 +54,7 @@ class Scheduler:
         herald: Herald | None = None,
         senders: Mapping[str, Sender] | None = None,
         heart: Heart | None = None,
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -69,7 +71,7 @@ class Scheduler:
         runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker, heart=heart)
         settler = Settler(store, clock, log, heart.settled if heart is not None else None, herald=herald)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
-        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, herald)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, herald, queues)
         self._postman = Postman(store, senders, clock, log, redactor.text) if senders else None
         if self._postman is not None:
             herald.on_news = self._postman.wake
@@ -172,6 +174,7 @@ def make_manager(
     on_planned: Callable[[Plan], Awaitable[None]],
     engine: LocalEngine | None = None,
     herald: Herald | None = None,
+    queues: Queues | None = None,
 ) -> JobManager:
     """A job manager on the system's ids; with an engine, what it plans begins there."""
     return JobManager(
@@ -184,4 +187,5 @@ def make_manager(
         engine.wake if engine is not None else lambda: None,
         engine.commit if engine is not None else store.commit,
         herald,
+        queues,
     )

@@ -24,6 +24,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, spared
 from agentcron.domain.spec import JobSpec, looks_first
@@ -317,6 +318,7 @@ class MemoryStorage(MemoryOutbox):
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -339,7 +341,7 @@ class MemoryStorage(MemoryOutbox):
             fresh = [row for row in ready if not row.caught_up]
             ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
-        for row in ready[:limit]:
+        for row in ready[:limit] if limits is None else self._within(limits, ready, limit):
             spec = self._specs[row.job_id, row.version]
             begins = begin and not is_bounded(spec, apart) and (row.begun or not looks_first(spec))
             taken = row.evolve(
@@ -355,6 +357,13 @@ class MemoryStorage(MemoryOutbox):
             self._change_job(job.id, running=job.running + 1, last_run=now if begins else job.last_run)
             claimed.append(_unsaid(taken))
         return claimed
+
+    def _within(self, limits: ClaimLimits, ready: Sequence[Execution], limit: int) -> list[Execution]:
+        going_on = (row for row in self._executions.values() if row.status is _E.RUNNING)
+        running = Counter(self._specs[row.job_id, row.version].queue for row in going_on)
+        room = Room(limits, running)
+        found = (row for row in ready if room.take(self._specs[row.job_id, row.version]))
+        return list(islice(found, room.within(limit)))
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         row = self._held(execution_id, fence)

@@ -20,6 +20,7 @@ from agentcron.domain.letters import Letter
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
@@ -186,9 +187,12 @@ class StorageFsPlugin(MemoryStorage):
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._change(
-            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart)
+            lambda ahead: ahead.claim(
+                owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart, limits=limits
+            )
         )
 
     async def begin_within(

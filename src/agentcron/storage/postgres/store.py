@@ -17,6 +17,7 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -58,6 +59,8 @@ class PostgresStorage:
 
     look_every: Final = timedelta(seconds=1)
     """How often a node looks for rows of lost owners."""
+    keeps_rate: Final = True
+    """Whether claims can be held to so many starts in a time."""
 
     def __init__(
         self,
@@ -223,11 +226,6 @@ class PostgresStorage:
         row = await self._database.one("executions_ready_at")
         return maybe_instant(row[0]) if row else None
 
-    async def waiting(self, now: datetime, limit: int) -> Sequence[Execution]:
-        """What a claim would find, the most urgent first, without taking it."""
-        found = await self._database.all("executions_waiting", now=to_us(now), limit=limit)
-        return [self._execution(row) for row in found]
-
     async def claim(
         self,
         owner: str,
@@ -238,9 +236,11 @@ class PostgresStorage:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         async def unit(tx: Transaction) -> list[Execution]:
-            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs.readable, apart)
+            specs_of = self._specs.readable
+            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, specs_of, apart, limits)
 
         for _ in range(_TRIES):
             try:

@@ -19,6 +19,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Held
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.settling import Settlement, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
@@ -161,10 +162,13 @@ def claim(
     caught_up: int | None,
     spec_of: SpecOf,
     apart: Collection[str] = (),
+    limits: ClaimLimits | None = None,
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     now_us = to_us(now)
-    values = {"now": now_us, "limit": limit}
+    room = Room(limits, dict(tx.execute(statement("queues_running")).fetchall())) if limits is not None else None
+    full = json.dumps(room.full) if room is not None else "[]"
+    values = {"now": now_us, "limit": limit if room is None else room.within(limit), "full": full}
     if ids is None:
         ready = tx.execute(statement("executions_claimable"), values).fetchall()
     else:
@@ -184,6 +188,8 @@ def claim(
             spec = spec_of(row[2], row[3])
         except ValueError:
             # A job that this release cannot read is left to one that can.
+            continue
+        if room is not None and not room.take(spec):
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))

@@ -21,6 +21,7 @@ from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -245,6 +246,7 @@ class SqliteStorage:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
@@ -257,6 +259,7 @@ class SqliteStorage:
                 caught_up,
                 lambda job_id, version: self._spec(tx, job_id, version),
                 apart,
+                limits,
             )
         )
 
