@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from agentcron.domain.notify import Notify, read_notify
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
 from agentcron.domain.queues import Queue, read_queues
 from agentcron.domain.retention import Retention
@@ -39,6 +40,7 @@ _SECTIONS: Final = (
     "agents",
     "tools",
     "endpoints",
+    "notify",
 )
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
@@ -83,6 +85,7 @@ class Config:
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
     queues: Mapping[str, Queue] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
+    notify: tuple[Notify, ...] = ()
     agents: Mapping[str, Any] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
     endpoints: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +103,8 @@ class Config:
             found[f"queues.{name}"] = Setting(
                 value=f"concurrency={queue.concurrency or NONE}, priority={queue.priority}", origin=str(self.file)
             )
+        if self.notify:
+            found["notify.default"] = Setting(value="; ".join(map(str, self.notify)), origin=str(self.file))
         for key in (one.name for one in fields(SchedulingLimits)):
             found[f"scheduling.{key}"] = Setting(value=getattr(self.scheduling, key), origin=str(self.file or DEFAULT))
         for section, tables in (("agents", self.agents), ("endpoints", self.endpoints)):
@@ -159,6 +164,7 @@ def load_config(
         budgets=_read_as(read_shared, "budgets", written, path),
         queues=_read_as(read_queues, "queues", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),
+        notify=_read_as(_default_rules, "notify", written, path),
         agents=agents,
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
         endpoints=endpoints,
@@ -255,6 +261,13 @@ def _read_as(read: Callable[[Mapping[str, Any]], T], section: str, written: Mapp
         return read(values)
     except InvalidJobError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _default_rules(section: Mapping[str, Any]) -> tuple[Notify, ...]:
+    for name in section:
+        if name != "default":
+            raise InvalidJobError(f"notify.{name}: is not a setting{_nearest(name, ('default',))}", field="notify")
+    return read_notify(section.get("default"), "notify.default") or ()
 
 
 def _retention(name: str, written: Mapping[str, Any], environ: Mapping[str, str], path: Path | None) -> Setting:

@@ -110,6 +110,7 @@ class Session:
             tracing=tracing_of(os.environ),
             base_dir=config.base_dir,
             endpoints=config.endpoints,
+            notify=config.notify,
             heartbeat=config.heartbeat.value,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
