@@ -29,8 +29,8 @@ _PAGES: Final = (
         "Policies",
         (
             *("Overlap", "CatchUp", "OnInterrupt", "RetryPolicy", "Limits", "ConversationMode", "OnExpiry"),
-            *("Budget", "BudgetAction", "Amount", "UsageLine", "Retention", "Source", "SourceKind", "Expectation"),
-            "CheckKind",
+            *("Budget", "BudgetAction", "Amount", "UsageLine", "Retention", "Source", "SourceKind"),
+            *("Queue", "Expectation", "CheckKind"),
         ),
     ),
     (

@@ -31,17 +31,8 @@ FILE_NAME: Final = "agentcron.toml"
 DEFAULT: Final = "default"
 
 _SECTIONS: Final = (
-    "store",
-    "scheduler",
-    "retention",
-    "budgets",
-    "queues",
-    "scheduling",
-    "agents",
-    "tools",
-    "endpoints",
-    "notify",
-)
+    "store", "scheduler", "retention", "budgets", "queues", "scheduling", "agents", "tools", "endpoints", "notify",
+)  # fmt: skip
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.

@@ -48,20 +48,15 @@ class LocalEngine:
         places: int,
         log: Log,
         apart: Collection[str] = (),
-        *,
         limits: ClaimLimits | None = None,
     ) -> None:
-        self._store = store
-        self._runner = runner
-        self._settler = settler
+        self._store, self._runner, self._settler = store, runner, settler
         self._clock = clock
         self._node = node
         self._places = places
         # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
         self._places_to_catch_up = (places + 1) // 2
-        self._log = log
-        self._apart = apart
-        self._limits = limits
+        self._log, self._apart, self._limits = log, apart, limits
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
