@@ -23,6 +23,7 @@ from agentcron.domain.queries import ExecutionFilters
 
 PATIENCE = float(os.environ.get("AGENTCRON_PATIENCE", "90"))
 LEASE = 3.0
+QUEUES = {"reports": {"concurrency": 2}}
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Field:
         for _ in range(count):
             settings = {
                 "url": self.url, "engine": engine, "places": places, "everywhere": None, "rate": None,
+                "queues": QUEUES,
                 "lease": LEASE, "grace": 20,
                 "log": str(self.folder / "log"), "locks": str(self.folder / f"host-{len(self.processes)}"), **others,
             }  # fmt: skip
@@ -117,7 +119,7 @@ async def nodes(postgres_url: str, tmp_path: Path) -> AsyncIterator[Field]:
 
     factory = AgentFactoryPlugin(definitions={"work": {"kind": "python", "callable": never}})
     storage = PostgresStorage(postgres_url, lease=LEASE, locks_dir=tmp_path / "asking")
-    plugin = BackgroundJobsPlugin(storage_plugin=storage, agent_factory=factory)
+    plugin = BackgroundJobsPlugin(storage_plugin=storage, agent_factory=factory, queues=QUEUES)
     found = Field(postgres_url, tmp_path, plugin)
     try:
         yield found

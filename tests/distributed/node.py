@@ -50,6 +50,7 @@ async def main(settings: dict[str, Any]) -> None:
         engine=settings["engine"],
         max_concurrent_everywhere=settings["everywhere"],
         max_starts_everywhere=settings["rate"],
+        queues=settings["queues"],
         stop_grace=timedelta(seconds=settings["grace"]),
         retention=None,
     )
