@@ -66,6 +66,7 @@ _PAGES: Final = (
             "StorageFsPlugin",
             "MemoryStorage",
             "ports.JobStore",
+            "ports.Outbox",
             "domain.queries.Node",
         ),
     ),

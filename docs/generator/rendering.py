@@ -84,7 +84,7 @@ def _members(what: griffe.Class, contract: griffe.Class | None) -> tuple[list[gr
     inherited = {name: one for name, one in what.inherited_members.items() if _is_private_base(one)}
     for name, one in {**what.members, **inherited}.items():
         one = one.final_target if isinstance(one, griffe.Alias) else one
-        told_there = contract is not None and name in contract.members and one.docstring is None
+        told_there = contract is not None and name in contract.all_members and one.docstring is None
         if name.startswith("_") or told_there or name.endswith("_us"):
             continue
         if isinstance(one, griffe.Function):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
     from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
+    from agentcron.domain.queues import Queue
     from agentcron.domain.retention import Retention
     from agentcron.domain.scheduling_limits import SchedulingLimits
     from agentcron.domain.spec import JobSpec
@@ -73,6 +74,7 @@ _HOMES = {
     "agentcron.domain.policies": ("CatchUp", "ConversationMode", "OnExpiry", "OnInterrupt", "Overlap", "RetryPolicy"),
     "agentcron.domain.spec": ("JobSpec",),
     "agentcron.domain.statistics": ("JobStatistics",),
+    "agentcron.domain.queues": ("Queue",),
     "agentcron.domain.spending": ("Amount", "Budget", "BudgetAction"),
     "agentcron.domain.usage": ("UsageLine",),
     "agentcron.errors": (
@@ -163,6 +165,7 @@ __all__ = [
     "Policy",
     "PostgresStorage",
     "Question",
+    "Queue",
     "Retention",
     "RetryPolicy",
     "RunContext",

@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 
 # What a job of a run does not have of the job whose run made it.
 _OWN: Final = frozenset(
-    {"name", "prompt", "may_schedule", "start_at", "end_at", "max_runs", "jitter", "when_changed", "expect"}
+    {
+        "name",
+        "prompt",
+        "may_schedule",
+        "start_at",
+        "end_at",
+        "max_runs",
+        "jitter",
+        "when_changed",
+        "expect",
+        "heartbeat",
+    }
 )
 
 

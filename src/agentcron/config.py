@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from agentcron.domain.policies import MAX_CONCURRENT_AGENTS
+from agentcron.domain.queues import Queue, read_queues
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits, read_scheduling
 from agentcron.domain.spec import DEFAULT_AGENT
@@ -28,7 +29,17 @@ T = TypeVar("T")
 FILE_NAME: Final = "agentcron.toml"
 DEFAULT: Final = "default"
 
-_SECTIONS: Final = ("store", "scheduler", "retention", "budgets", "scheduling", "agents", "tools")
+_SECTIONS: Final = (
+    "store",
+    "scheduler",
+    "retention",
+    "budgets",
+    "queues",
+    "scheduling",
+    "agents",
+    "tools",
+    "endpoints",
+)
 # Read by others: the file to use, and the model of the built-in definition.
 _OTHER_VARIABLES: Final = frozenset({"AGENTCRON_CONFIG", "AGENTCRON_MODEL"})
 # So near to a setting's name that a slip is likelier than somebody else's variable.
@@ -46,8 +57,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The settings that hold. ``agents`` are the definitions as written, ``allowed_tools`` what they may import as
-    tools; ``retention`` holds None for "none".
+    """The settings that hold. ``agents`` and ``endpoints`` are the tables as written, ``allowed_tools`` what agents may
+    import as tools; ``retention`` holds None for "none".
 
     Relative paths are read from ``base_dir``, the folder of the file, else the working folder; that of the store
     from ``store_base``, as an option or a variable is written where the command is called. ``warnings`` are lines
@@ -67,11 +78,14 @@ class Config:
     evaluation_interval: Setting
     stop_grace: Setting
     log_format: Setting
+    heartbeat: Setting
     retention: Mapping[str, Setting]
     budgets: Mapping[str, tuple[Budget, ...]] = field(default_factory=dict)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
     scheduling: SchedulingLimits = field(default_factory=SchedulingLimits)
     agents: Mapping[str, Any] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
+    endpoints: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, Setting]:
@@ -82,10 +96,15 @@ class Config:
             found[f"retention.{name}"] = limit if limit.value is not None else Setting(value=NONE, origin=limit.origin)
         for name, budgets in self.budgets.items():
             found[f"budgets.{name}"] = Setting(value="; ".join(map(str, budgets)), origin=str(self.file))
+        for name, queue in self.queues.items():
+            found[f"queues.{name}"] = Setting(
+                value=f"concurrency={queue.concurrency or NONE}, priority={queue.priority}", origin=str(self.file)
+            )
         for key in (one.name for one in fields(SchedulingLimits)):
             found[f"scheduling.{key}"] = Setting(value=getattr(self.scheduling, key), origin=str(self.file or DEFAULT))
-        for name, definition in self.agents.items():
-            found[f"agents.{name}"] = Setting(value=definition, origin=str(self.file))
+        for section, tables in (("agents", self.agents), ("endpoints", self.endpoints)):
+            for name, table in tables.items():
+                found[f"{section}.{name}"] = Setting(value=table, origin=str(self.file))
         return found
 
 
@@ -104,9 +123,7 @@ def load_config(
     base = path.parent if path is not None else here
     scheduler = _section(written, "scheduler", (*SCHEDULER_KEYS, IN_MS), path)
     storage = _section(written, "store", ("url",), path)
-    agents = written.get("agents", {})
-    if not isinstance(agents, dict):
-        raise ConfigError(f"{path}: agents: must be tables such as [agents.NAME]")
+    agents, endpoints = _tables(written, "agents", path), _tables(written, "endpoints", path)
     if IN_MS in scheduler and "evaluation_interval" in scheduler:
         raise ConfigError(f"{path}: scheduler.{IN_MS}: evaluation_interval is given too; keep one of them")
 
@@ -137,11 +154,14 @@ def load_config(
         evaluation_interval=setting("evaluation_interval", Setting(value=timedelta(seconds=1))),
         stop_grace=setting("stop_grace", Setting(value=timedelta(seconds=30))),
         log_format=setting("log_format", Setting(value="text")),
+        heartbeat=setting("heartbeat", Setting(value=None)),
         retention={name: _retention(name, kept, environ, path) for name in RETENTION_KEYS},
         budgets=_read_as(read_shared, "budgets", written, path),
+        queues=_read_as(read_queues, "queues", written, path),
         scheduling=_read_as(read_scheduling, "scheduling", written, path),
         agents=agents,
         allowed_tools=_allowed_tools(_section(written, "tools", ("allow",), path), path),
+        endpoints=endpoints,
         warnings=tuple(_odd_variables(environ)),
     )
 
@@ -191,6 +211,13 @@ def _section(written: Mapping[str, Any], section: str, keys: tuple[str, ...], pa
     for name in values:
         if name not in keys:
             raise ConfigError(f"{path}: {section}.{name}: is not a setting{_nearest(name, keys)}")
+    return values
+
+
+def _tables(written: Mapping[str, Any], section: str, path: Path | None) -> Mapping[str, Any]:
+    values = written.get(section, {})
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: {section}: must be tables such as [{section}.NAME]")
     return values
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentcron.agents.manager import AgentManagerPlugin
+from agentcron.delivery.message import Sender
 from agentcron.domain.retention import Retention
 from agentcron.domain.scheduling_limits import SchedulingLimits
 from agentcron.ports import AgentFactory, Clock, JobStore
@@ -33,12 +34,15 @@ class BackgroundJobsConfig:
     evaluation_interval_ms: int = 1000
     """Milliseconds (at least 10) until changes by others and steps of the clock are noticed."""
     engine: str = "local"
-    """What runs the agents: ``local``, this process alone, or ``dbos``, every process that is started on the store."""
+    """What runs the agents: ``local``, or ``dbos``, as workflows of DBOS on Postgres."""
     max_concurrent_everywhere: int | None = None
-    """With ``dbos``: the most agents that run at once in all processes together; default: no limit."""
+    """The most agents that run at once in all processes on the store together; default: no limit."""
     max_starts_everywhere: str | None = None
-    """With ``dbos``: the most runs that start within any such time in all processes together, such as ``30 per 1m``;
+    """The most runs that start within any such time in all processes together, such as ``30 per 1m``; on Postgres;
     default: no limit."""
+    queues: Mapping[str, Any] = field(default_factory=dict)
+    """The queues that jobs may name, by their names: each a ``Queue``, or a mapping of its fields. All processes on the
+    store are to be given the same ones."""
     timezone: str = "UTC"
     """IANA name of the zone of schedules that name none."""
     stop_grace: timedelta = timedelta(seconds=30)
@@ -60,6 +64,12 @@ class BackgroundJobsConfig:
     budgets: Mapping[str, Any] = field(default_factory=dict)
     """Budgets that jobs share: of ``all`` jobs, or of those with a tag (``tag:x``); each a ``Budget``, its text, or a
     list of them."""
+    endpoints: Mapping[str, Sender | Mapping[str, Any]] = field(default_factory=dict)
+    """Where letters go, by the names that ``notify`` uses: each a ``Sender``, or a table as in ``[endpoints.NAME]``."""
+    heartbeat: str | None = None
+    """The endpoint of kind ``heartbeat`` that is pinged each minute while the scheduler works."""
+    notify: Any = ()
+    """The rules of jobs that have none of their own: what the field ``notify`` of a job takes."""
 
 
 def default_store() -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,27 +17,34 @@ from agentcron import ids
 from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.checks.checker import Checker
+from agentcron.delivery.message import Sender
+from agentcron.delivery.pulse import Pulse
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
 from agentcron.domain.explain import Explanation, explain
 from agentcron.domain.inputs import Decision, Given, Input, check_answer
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, retried
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.notify import check_targets, read_notify
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
 from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
+from agentcron.domain.queues import check_queue, ranked, read_queues
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import read_shared
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine, usage_lines, usage_range
-from agentcron.engine.choosing import MakeEngine, engine_of
-from agentcron.engine.local import LocalEngine
+from agentcron.engine.choosing import engine_of, limits_on
+from agentcron.engine.heart import Heart
+from agentcron.engine.herald import Herald
+from agentcron.engine.postman import try_out
 from agentcron.engine.scheduler import Scheduler, make_manager
 from agentcron.errors import ChangedError, ConfigError, ConflictError, InvalidJobError, NotFoundError
 from agentcron.observability import Log, get_logger
@@ -50,6 +57,7 @@ from agentcron.storage.urls import open_storage
 
 if TYPE_CHECKING:
     from agentcron.agent_core import Agent
+    from agentcron.delivery.endpoints import Endpoints
 
 __all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "next_slots"]
 
@@ -59,6 +67,8 @@ TRIES: Final = 20
 
 # The fields of a job that are free text.
 _WRITTEN: Final = frozenset({"name", "prompt", "metadata", "tags"})
+# Those that name what has to be there.
+_CHECKED: Final = ("agent", "limits", "budgets", "heartbeat")
 _READ_ONLY: Final = frozenset(
     {
         "id",
@@ -103,6 +113,7 @@ class BackgroundJobsPlugin:
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
         self._budgets = read_shared(config.budgets)
+        self._queues = read_queues(config.queues)
         # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
         self._clock: Clock = config.clock or getattr(self.storage, "clock", None) or SystemClock()
         self._checker = Checker(config.base_dir)
@@ -110,6 +121,9 @@ class BackgroundJobsPlugin:
         # A factory that resolves secrets knows values that the environment alone does not show.
         self._redactor = getattr(self.agent_factory, "redactor", None) or Redactor(os.environ)
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
+        self._notify = read_notify(config.notify, "notify.default") or ()
+        self._herald = Herald(self._notify, self._redactor.text)
+        self._known_endpoints: Endpoints | None = None
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
         self._switching = asyncio.Lock()
@@ -148,10 +162,7 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             return
         store = await self._store()
-        make = engine_of(
-            self.config.engine, store, self.config.max_concurrent_everywhere, self.config.max_starts_everywhere
-        )
-        self._scheduler = scheduler = self._make_scheduler(store, make)
+        self._scheduler = scheduler = self._make_scheduler(store, self.config.engine)
         try:
             await scheduler.start()
         except BaseException:
@@ -193,7 +204,10 @@ class BackgroundJobsPlugin:
         if self._scheduler is not None:
             await self._scheduler.manager.evaluate()
         elif await self.scheduler_alive():
-            await make_manager(store, self._clock, self._interval, self._log, self._follow).evaluate()
+            manager = make_manager(
+                store, self._clock, self._interval, self._log, self._follow, herald=self._herald, queues=self._queues
+            )
+            await manager.evaluate()
         else:
             await self._make_scheduler(store).run_due()
 
@@ -247,6 +261,9 @@ class BackgroundJobsPlugin:
                 return known, False
         plan = changes.create(spec, job_id or ids.job_id(), self._clock.now(), made_by=made_by, consent=consent)
         self._check_agents(spec)
+        check_targets(spec.notify or (), self._senders if spec.notify else ())
+        check_queue(spec, self._queues)
+        plan = self._herald.plan(plan)
         if spec.when_changed or spec.expect:
             await self._checker.check(spec)
         store = await self._store()
@@ -255,6 +272,7 @@ class BackgroundJobsPlugin:
                 return known, False
             raise ConflictError(f"job {plan.job_id} was made and deleted by somebody else at the same time")
         self._wake()
+        self._herald.sound(plan)
         assert plan.job_after is not None
         if self._log.telling:
             self._log.info(f"created {name} ({plan.job_id}), next run {plan.job_after.next_run}", job_id=plan.job_id)
@@ -332,8 +350,12 @@ class BackgroundJobsPlugin:
             spec = read_spec(values, base=job.spec, timezone=self.config.timezone)
             if "prompt" in values or "metadata" in values:
                 check_prompt(spec)
-            if (spec.agent, spec.limits, spec.budgets) != (job.spec.agent, job.spec.limits, job.spec.budgets):
+            if any(getattr(spec, name) != getattr(job.spec, name) for name in _CHECKED):
                 self._check_agents(spec)
+            if spec.notify and spec.notify != job.spec.notify:
+                check_targets(spec.notify, self._senders)
+            if spec.queue != job.spec.queue:
+                check_queue(spec, self._queues)
             return changes.edit(job, spec, now, self._new_id, consent=consent)
 
         return await self._change(job_id, "edited", edit, edition=edition)
@@ -471,7 +493,7 @@ class BackgroundJobsPlugin:
         """
         execution_id = ids.execution_id(self._clock.now())
         done = await self._change(
-            job_id, "queued a manual run of", lambda job, now: changes.run_now(job, now, execution_id)
+            job_id, "queued a manual run of", lambda job, now: self._run_now(job, now, execution_id)
         )
         if not done:
             job = await (await self._store()).get_job(job_id)
@@ -561,6 +583,59 @@ class BackgroundJobsPlugin:
         self._log.info(f"{asked.id} was {given.decision}{by}", job_id=asked.job_id, execution_id=asked.execution_id)
         return await self.get_input(asked.id)
 
+    # --- telling others -------------------------------------------------------------------------------------------
+
+    async def outbox(
+        self,
+        *,
+        status: LetterStatus | str | None = None,
+        job_id: str | None = None,
+        execution_id: str | None = None,
+        limit: int = 100,
+    ) -> list[Letter]:
+        """What was, or is to be, told to whom, the newest first: of all jobs, of one job, or of one execution; of every
+        status or of one. ``limit`` is 1 to 10,000. Raises ``ValueError`` for a status that there is not."""
+        wanted = LetterStatus(status.upper()) if status is not None else None
+        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id)
+        return list(await (await self._store()).list_letters(filters, max(1, min(limit, 10_000))))
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        """How many letters there are of each status."""
+        return await (await self._store()).count_letters()
+
+    async def get_letter(self, letter_id: str) -> Letter:
+        """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``."""
+        found = await (await self._store()).get_letter(letter_id)
+        if found is None:
+            raise NotFoundError(f"letter {letter_id!r} is unknown or ambiguous; 'agentcron outbox' shows the letters")
+        return found
+
+    async def retry_letter(self, letter_id: str) -> Letter:
+        """Try a letter that was given up afresh, at once; it keeps its id. Raises ``NotFoundError``, and
+        ``ConflictError`` for one that was sent or that waits for its next try anyway."""
+        store, letter = await self._store(), await self.get_letter(letter_id)
+        after = retried(letter, self._clock.now())
+        if letter.status is not LetterStatus.FAILED or not await store.mark_letter(letter, after):
+            raise ConflictError(f"letter {letter.id} was not given up; 'agentcron outbox' tells what became of it")
+        self._herald.on_news()
+        self._log.info(f"letter {letter.id} to {letter.target} is tried afresh", job_id=letter.job_id)
+        return after
+
+    def endpoints(self) -> dict[str, str]:
+        """The names of all endpoints, each with its kind. Raises ``ConfigError`` where one cannot work."""
+        given, senders = self.config.endpoints, self._senders
+        kinds = {name: str(one.get("kind")) for name, one in given.items() if isinstance(one, Mapping)}
+        return {name: kinds.get(name) or type(senders[name]).__name__ for name in given}
+
+    async def send_test(self, endpoint: str) -> None:
+        """Send a letter that says that it is a trial, at once and once. Raises ``NotFoundError`` for an endpoint that
+        there is not, and ``DeliveryError`` where it was not taken."""
+        sender = self._senders.get(endpoint)
+        if sender is None:
+            known = ", ".join(sorted(self._senders)) or "none; write [endpoints.NAME]"
+            raise NotFoundError(f"endpoint {endpoint!r} is unknown; known are {known}")
+        await try_out(sender, endpoint, self._clock.now(), f"test{ids.job_id()}")
+
     # --- answers about time ---------------------------------------------------------------------------------------
 
     def preview(
@@ -638,8 +713,9 @@ class BackgroundJobsPlugin:
                     self._opened = True
         return self.storage
 
-    def _make_scheduler(self, store: JobStore, make_engine: MakeEngine = LocalEngine) -> Scheduler:
-        now = self._clock.now()
+    def _make_scheduler(self, store: JobStore, engine: str = "local") -> Scheduler:
+        now, config = self._clock.now(), self.config
+        limits = limits_on(store, self._queues, config.max_concurrent_everywhere, config.max_starts_everywhere)
         node = Node(
             id=ids.node_id(),
             host=socket.gethostname(),
@@ -657,13 +733,39 @@ class BackgroundJobsPlugin:
             self._redactor,
             self._log,
             self._follow,
-            self.config.agent_manager,
-            self.config.retention,
+            config.agent_manager,
+            config.retention,
             self._budgets,
             self._checker,
-            make_engine,
+            engine_of(engine, store, limits),
             self._tracing(),
+            self._herald,
+            self._senders,
+            Heart(Pulse(self._endpoints.heartbeats, self._clock, self._log), self._clock, self.config.heartbeat),
+            self._queues,
         )
+
+    @property
+    def _senders(self) -> Mapping[str, Sender]:
+        """What sends to each endpoint. Raises ``ConfigError``."""
+        return self._endpoints.senders
+
+    @property
+    def _endpoints(self) -> Endpoints:
+        """Senders and heartbeats; read when they are first needed. Raises ``ConfigError``."""
+        if self._known_endpoints is None:
+            from agentcron.delivery.endpoints import read_all
+
+            given, config = self.config.endpoints, self.config
+            tables = {name: one for name, one in given.items() if isinstance(one, Mapping)}
+            found = read_all(tables, base_dir=config.base_dir, redactor=self._redactor, clock=self._clock)
+            senders: dict[str, Any] = {name: found.senders.get(name, one) for name, one in given.items()}
+            senders = {name: one for name, one in senders.items() if not isinstance(one, Mapping)}
+            check_targets(self._notify, senders, "notify.default")
+            if config.heartbeat is not None and config.heartbeat not in found.heartbeats:
+                raise ConfigError(f"scheduler.heartbeat: {_no_heartbeat(config.heartbeat, found.heartbeats)}")
+            self._known_endpoints = replace(found, senders=senders)
+        return self._known_endpoints
 
     def _tracing(self) -> Callable[[], Any] | None:
         """What answers the provider of tracers, None for the one of the process; None itself: no tracing."""
@@ -687,14 +789,21 @@ class BackgroundJobsPlugin:
         return values
 
     def _check_agents(self, spec: JobSpec) -> None:
-        """Refuse an agent that cannot work, and limits that its runs could not be held to."""
+        """Refuse an agent that cannot work, limits that its runs could not be held to, an unknown heartbeat."""
         self.agent_factory.check(spec.agent)
         check_limits = getattr(self.agent_factory, "check_limits", None)
         if check_limits is not None and spec.limits != NO_LIMITS:
             check_limits(spec.agent, spec.limits)
+        if spec.heartbeat is not None and spec.heartbeat not in self._endpoints.heartbeats:
+            told = _no_heartbeat(spec.heartbeat, self._endpoints.heartbeats)
+            raise InvalidJobError(f"heartbeat: {told}", field="heartbeat")
         for budget in spec.budgets:
             if budget.fallback_agent is not None:
                 self.agent_factory.check(budget.fallback_agent)
+
+    def _run_now(self, job: Job, now: datetime, execution_id: str) -> Plan | None:
+        made = changes.run_now(job, now, execution_id)
+        return ranked(made, self._queues) if made is not None else None
 
     def _new_id(self) -> str:
         return ids.execution_id(self._clock.now())
@@ -727,6 +836,7 @@ class BackgroundJobsPlugin:
             if plan is None:
                 self._log.info(f"not {word}: {job.name} ({job_id}) is {job.status}", job_id=job_id)
                 return False
+            plan = self._herald.plan(plan)
             if (await store.commit([plan]))[0]:
                 await self._follow(plan)
                 self._wake()
@@ -737,7 +847,8 @@ class BackgroundJobsPlugin:
         raise ConflictError(f"job {job_id} is changed by others all the time; try again")
 
     async def _follow(self, plan: Plan) -> None:
-        """What a committed plan asks of running and waiting executions."""
+        """What a committed plan asks of running and waiting executions, and of those who send letters."""
+        self._herald.sound(plan)
         if plan.to_cancel is not ToCancel.NONE and plan.job_after is not None:
             waiting = await self.storage.open_executions(plan.job_id)
             await self._cancel([execution for execution in waiting if execution.cancel_requested is not None])
@@ -756,6 +867,11 @@ class BackgroundJobsPlugin:
             running = [execution.id for execution in asked if execution.status is ExecutionStatus.RUNNING]
             await self._scheduler.engine.cancel(running)
         self._wake()
+
+
+def _no_heartbeat(name: str, known: Iterable[str]) -> str:
+    have = ", ".join(sorted(known)) or 'none; write [endpoints.NAME] with kind = "heartbeat"'
+    return f"there is no endpoint {name!r} of kind heartbeat; known are {have}"
 
 
 def _check_edition(job: Job, edition: str | None) -> None:

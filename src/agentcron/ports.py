@@ -14,10 +14,12 @@ from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -63,7 +65,37 @@ class SystemClock:
 # --- store --------------------------------------------------------------------------------------------------------
 
 
-class JobStore(Protocol):
+class Outbox(Protocol):
+    """Keeps letters until they are sent. They are written with the plans and settlements that bear news, in the same
+    transaction; a letter of an id that is there is not written again."""
+
+    async def letters_due(self) -> Mapping[str, datetime]:
+        """The endpoints that letters wait for, each with when the first of them may be tried."""
+        ...
+
+    async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
+        """At most ``limit`` letters that may be tried, the oldest first. They are the caller's ``until`` then: nobody
+        else is given them before. Each try counts from here."""
+        ...
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        """Keep what became of it. False: it is not as it was ``before``, so somebody else has taken it meanwhile."""
+        ...
+
+    async def get_letter(self, letter_id: str) -> Letter | None:
+        """The letter of this id, or of this unique beginning of one."""
+        ...
+
+    async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
+        """Newest first."""
+        ...
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        """How many letters there are of each status."""
+        ...
+
+
+class JobStore(Outbox, Protocol):
     """Keeps jobs and executions. It applies what ``plan`` and ``settle`` return and decides nothing.
 
     Every write is all-or-nothing and durable when it returns; a unit that is refused never touches its neighbours.
@@ -147,6 +179,7 @@ class JobStore(Protocol):
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         """PENDING -> RUNNING for up to ``limit`` ready rows, fence + 1; with ``begin`` they are begun as well, but for
         those of jobs with ``when_changed`` or ``expect`` of ``changed:`` that were never begun, and those of jobs with
@@ -154,8 +187,9 @@ class JobStore(Protocol):
         At most ``caught_up`` of them stand for slots that passed without a scheduler.
 
         Ready is: ``wake_at`` has come, no cancel was asked for, nothing runs in its lane and nothing waits before it
-        there. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps its
-        time.
+        there, and with ``limits`` there is room in its queue and in what holds for all runs; two claims never see the
+        same room. Rows named by ``ids`` pass those that wait in their lane, and are not held up by it; a retry keeps
+        its time.
         """
         ...
 

@@ -18,6 +18,7 @@ SCHEDULER_KEYS: Final = (
     "evaluation_interval",
     "stop_grace",
     "log_format",
+    "heartbeat",
 )
 # The same setting as a number of milliseconds, as the library spells it.
 IN_MS: Final = "evaluation_interval_ms"
@@ -29,6 +30,7 @@ _WANTED: Final = {
     "stop_grace": "a duration such as '30s'",
     "max_starts_everywhere": "text such as '30 per 1m'",
     "log_format": "text or json",
+    "heartbeat": "the name of an endpoint of kind heartbeat",
 }
 _ONE_OF: Final = {"engine": ("local", "dbos"), "log_format": ("text", "json")}
 

@@ -93,7 +93,7 @@ READS: dict[str, tuple[Words, ...]] = {
 # Those that change something, that run until they are stopped, or that tell of the store itself, are tried above.
 OTHERS = {
     "init", "add", "edit", "pause", "resume", "cancel", "delete", "run", "approve", "deny", "answer", "start", "serve",
-    "mcp", "service", "token", "import", "doctor", "backup", "config", "completion", "demo", "migrate-store",
+    "mcp", "service", "token", "import", "doctor", "backup", "config", "completion", "demo", "migrate-store", "watch",
 }  # fmt: skip
 
 

@@ -182,6 +182,25 @@ def test_settings_are_shown_without_the_keys_in_them(agentcron: Command, tmp_pat
     assert "sekret" not in agentcron("config", "show", "--origin").out
 
 
+def test_endpoints_are_shown_with_references_and_hosts_alone(agentcron: Command, tmp_path: Path) -> None:
+    (tmp_path / "agentcron.toml").write_text(
+        "[endpoints.ops]\nkind = 'webhook'\nurl = 'https://hooks.example/services/sekret'\n"
+        "secret = ['env:NEW', 'sekret']\nheaders = {Authorization = 'env:A', X-Token = 'sekret'}\n"
+        "[endpoints.chat]\nkind = 'apprise'\nurl = 'file:sekret.txt'\n"
+        "[endpoints.odd]\nkind = 'webhook'\nurl = 'https://me:sekret@hooks.example'\n"
+    )
+    shown = agentcron("config", "show", "--json").json
+    assert shown["endpoints.ops"] == {
+        "kind": "webhook",
+        "url": "https://hooks.example/***",
+        "secret": ["env:NEW", "***"],
+        "headers": {"Authorization": "env:A", "X-Token": "***"},
+    }
+    assert shown["endpoints.chat"]["url"] == "file:sekret.txt"
+    assert shown["endpoints.odd"]["url"] == "https://hooks.example/***"
+    assert "sekret" not in agentcron("config", "show", "--origin").out.replace("file:sekret.txt", "")
+
+
 def test_what_an_agent_says_cannot_steer_the_terminal(agentcron: Command) -> None:
     assert plain("a\x1b]0;x\x07b\r\nc\td\u202ee") == "a\ufffd]0;x\ufffdb\nc\td\ufffde"
     assert first_line("a\x1b[31m b\n c") == "a\ufffd[31m b c"

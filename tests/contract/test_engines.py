@@ -2,11 +2,15 @@
 
 import asyncio
 import shutil
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agentcron.engine.dbos import DbosEngine, LimitedEngine
+from agentcron.domain.queues import ClaimLimits
+from agentcron.domain.rate import Rate
+from agentcron.engine.dbos import DbosEngine
 from agentcron.engine.dbos.instance import Instance
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -21,10 +25,7 @@ from agentcron.testing import EngineBench, EngineContract
 
 class TestLocal(EngineContract):
     async def make_engine(self, bench: EngineBench) -> Engine:
-        log = Log(get_logger("test"), "engine")
-        runner = Runner(bench.storage, bench.factory, bench.clock, Redactor({}), log)
-        settler = Settler(bench.storage, bench.clock, log)
-        return LocalEngine(bench.storage, runner, settler, bench.clock, bench.node, bench.places, log)
+        return LocalEngine(*_parts(bench))
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,8 @@ def dbos_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dbos") / "dbos.sqlite"
 
     async def make() -> None:
-        async def nothing(_: str) -> bool:
-            return False
-
         instance = Instance(f"sqlite:///{path}", "maker")
-        await instance.launch(nothing)
-        await instance.listen(1, None, None)
+        await instance.launch()
         await instance.leave()
 
     asyncio.run(make())
@@ -55,7 +52,7 @@ class TestDbosOnSqlite(EngineContract):
         return SqliteStorage(self.folder / "store.sqlite")
 
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(DbosEngine, bench, f"sqlite:///{self.folder / 'dbos.sqlite'}")
+        return DbosEngine(*_parts(bench), url=f"sqlite:///{self.folder / 'dbos.sqlite'}")
 
 
 class TestDbosOnPostgres(EngineContract):
@@ -67,22 +64,26 @@ class TestDbosOnPostgres(EngineContract):
         return PostgresStorage(self.url, locks_dir=self.locks)
 
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(DbosEngine, bench, self.url)
+        return DbosEngine(*_parts(bench), url=self.url)
 
 
-class TestLimitedOnPostgres(TestDbosOnPostgres):
+class TestLocalWithLimits(EngineContract):
+    """Limits that never bind change nothing of what an engine does."""
+
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(LimitedEngine, bench, self.url)
+        return LocalEngine(*_parts(bench), limits=_WIDE)
 
 
-@pytest.mark.nodes
-class TestLimitedOnSqlite(TestDbosOnSqlite):
+class TestDbosWithLimits(TestDbosOnPostgres):
     async def make_engine(self, bench: EngineBench) -> Engine:
-        return _dbos(LimitedEngine, bench, f"sqlite:///{self.folder / 'dbos.sqlite'}")
+        return DbosEngine(*_parts(bench), url=self.url, limits=_WIDE)
 
 
-def _dbos(kind: type[DbosEngine], bench: EngineBench, url: str) -> DbosEngine:
+_WIDE = ClaimLimits(queues={"reports": 100}, everywhere=100, rate=Rate(1000, timedelta(seconds=1)))
+
+
+def _parts(bench: EngineBench) -> tuple[Any, ...]:
     log = Log(get_logger("test"), "engine")
     runner = Runner(bench.storage, bench.factory, bench.clock, Redactor({}), log)
     settler = Settler(bench.storage, bench.clock, log)
-    return kind(bench.storage, runner, settler, bench.clock, bench.node, bench.places, log, url=url)
+    return bench.storage, runner, settler, bench.clock, bench.node, bench.places, log

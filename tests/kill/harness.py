@@ -22,8 +22,10 @@ from tests.kill.life import TICKING, Fault, Life, live, open_store
 # A store is judged after at most so many kills: the folder's files are read whole at each start.
 ROUND = 100
 SIDES = ("before", "within", "after")
-# The n-th write that a life dies at: all of 1 to 40 in turn, and far apart where there are only a few lives.
+# The n-th write of any kind that a life dies at: 1 to 40 in turn, and far apart where there are only a few lives.
 FAULTS, STRIDE = 40, 7
+# Kinds that others outnumber: a life dies at the first or second of its kind, or it would hardly ever die there.
+RARE = ("commit_and_claim", "claim", "settle")
 # How much a life may do before it is killed at random: agents' starts, and lines of any kind after them.
 STARTS, LINES = 8, 10
 STUCK = 30.0
@@ -81,7 +83,11 @@ def _fault(number: int) -> Fault | None:
     if number % 2:
         return None
     turn = number // 2
-    return Fault(number=turn // len(SIDES) * STRIDE % FAULTS + 1, side=SIDES[turn % len(SIDES)])
+    step, side = turn // len(SIDES), SIDES[turn % len(SIDES)]
+    if side != "within" and step % 2:
+        kind = step // 2
+        return Fault(number=kind // len(RARE) % 2 + 1, side=side, name=RARE[kind % len(RARE)])
+    return Fault(number=step * STRIDE % FAULTS + 1, side=side)
 
 
 def _one_life(life: Life, chance: random.Random) -> str:

@@ -8,7 +8,8 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,12 @@ _flush = os.fsync
 
 @dataclass(frozen=True)
 class Fault:
-    """Die at the ``number``-th write: before it, within it (not yet durable), or after it (durable, not yet told)."""
+    """Die at the ``number``-th write, of any kind or of that ``name``: before it, within it (not yet durable), or after
+    it (durable, not yet told)."""
 
     number: int
     side: str
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,21 +139,21 @@ def _watched_store(life: Life) -> JobStore:
 def watch(store: Any, life: Life) -> None:
     """Note what the store says is final, and die where the fault is."""
     finals, deaths = Notes(life.folder / "finals.log"), Notes(life.folder / "deaths.log")
-    count = 0
+    counts: Counter[str | None] = Counter()
     fault = life.fault
 
-    def die_at(side: str, number: int, name: str) -> None:
-        if fault == Fault(number, side):
+    def die_at(side: str, numbers: Mapping[str | None, int], name: str) -> None:
+        if fault is not None and fault.side == side and fault.number == numbers.get(fault.name):
             deaths.add(side=side, name=name)
             os.kill(os.getpid(), signal.SIGKILL)
 
     def wrapped(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def write(*args: Any, **options: Any) -> Any:
-            nonlocal count
-            count = number = count + 1
-            die_at("before", number, name)
+            counts.update((None, name))
+            numbers = {None: counts[None], name: counts[name]}
+            die_at("before", numbers, name)
             answer = await method(*args, **options)
-            die_at("after", number, name)
+            die_at("after", numbers, name)
             if name in ("commit", "commit_and_claim", "settle"):
                 applied = answer[0] if name == "commit_and_claim" else answer
                 for change, done in zip(args[0], applied, strict=True):

@@ -29,6 +29,10 @@ SQL = sorted((Path(sqlite_connection.__file__).parent / "sql").glob("*.sql"))
 WHOLE_TABLE = {
     "inputs_latest": "read from its end, as far as the page is long; runs that ask are few",
     "jobs_clear": "all of them are removed",
+    "letters_count": "asked for by a person; what was sent is pruned with the history",
+    "letters_due": "what waits is alone in the index",
+    "letters_list": "read from its end, as far as the page is long",
+    "prune_old_letters": "the oldest thousand alone",
     "nodes_list": "one row for each start of a scheduler, at most 1000 are shown",
     "statistics_gated": "each job with runs that a gate spared is added up, and only those are in the index",
     "statistics_jobs": "one row for each of four states, beside the runs that are under way",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from agentcron import AgentError, AgentOutcome, RunContext, Usage
+from agentcron.delivery.message import Message
 from agentcron.domain.queries import Node
 from agentcron.journal import Step
 from agentcron.ports import JobStore
@@ -28,10 +29,19 @@ async def breaks(prompt: str, context: RunContext) -> str:
     raise AgentError("broken", kind="provider", retryable=True)
 
 
+class Taker:
+    """An endpoint that takes everything."""
+
+    async def send(self, message: Message) -> None:
+        pass
+
+
 async def lived_in(store: JobStore) -> tuple[FakeClock, dict[str, str]]:
     """Fill the store with some of everything; answers the time there, and the jobs by their names."""
     factory = FakeAgentFactory()
-    world = create_test_environment(storage_plugin=store, agent_factory=factory)
+    world = create_test_environment(
+        storage_plugin=store, agent_factory=factory, endpoints={"log": Taker()}, notify="log: success, awaiting_input"
+    )
     plugin, ids = world.plugin, {}
     async with world:
         await plugin.start_background_execution()

@@ -149,6 +149,31 @@ async def test_after_a_gap_in_its_own_lease_a_node_judges_nobody(postgres_url: s
         assert [row.owner for row in await two.lapsed(NOW + MINUTE, 10)] == ["one"]
 
 
+async def test_a_node_whose_own_lease_ran_out_judges_nobody(postgres_url: str, tmp_path: Path) -> None:
+    """Its pool is back after an outage and asks before the thread that renews the lease has a connection."""
+    first, second = node(postgres_url, tmp_path / "a", "one"), node(postgres_url, tmp_path / "b", "two")
+    async with first as one, second as two:
+        await tick(one, [await add(one)])
+        await one.claim("one", NOW + MINUTE, 1, begin=True)
+        await _stop_renewing(postgres_url, one)
+        await _stop_renewing(postgres_url, two)
+        assert await two.lapsed(NOW + MINUTE, 10) == []
+
+
+async def test_half_a_lease_without_renewal_is_a_gap(postgres_url: str, tmp_path: Path) -> None:
+    """Its own lease has not run out in the outage; another one's may have, which was renewed a little earlier."""
+    async with node(postgres_url, tmp_path, "one", lease=60.0):
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("UPDATE agentcron.nodes SET lease_until = now() + interval '29 seconds'")
+            renewed = (
+                "SELECT steady_since > now() - interval '1 minute' FROM agentcron.nodes "
+                "WHERE lease_until > now() + interval '50 seconds'"
+            )
+            while (row := connection.execute(renewed).fetchone()) is None:
+                await asyncio.sleep(0.01)
+            assert row == (True,)
+
+
 async def _stop_renewing(url: str, store: PostgresStorage) -> None:
     """As if the process had died an hour ago, on a server that has been up for days."""
     assert store._membership is not None
@@ -179,6 +204,21 @@ def _end_connections(url: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@pytest.mark.parametrize(("given", "kept"), [("off", "on"), ("remote_apply", "remote_apply")])
+async def test_what_is_acknowledged_is_durable_whatever_the_server_is_set_to(
+    postgres_url: str, tmp_path: Path, given: str, kept: str
+) -> None:
+    """A server that may answer first loses, when it is killed, claims and steps that agents were begun on."""
+    url = f"{postgres_url}&options=-c%20synchronous_commit%3D{given}"
+    async with node(url, tmp_path, "one") as store:
+        found = await store._database.read(lambda connection: _shown(connection, "synchronous_commit"))
+        assert found == kept
+
+
+async def _shown(connection: Any, setting: str) -> Any:
+    return (await (await connection.execute(f"SHOW {setting}")).fetchone())[0]
 
 
 async def test_many_processes_make_the_schema_once(empty_postgres: Any) -> None:

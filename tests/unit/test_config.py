@@ -130,6 +130,7 @@ def test_a_slip_in_a_variable_is_a_warning_and_others_are_left_alone(tmp_path: P
         ("[scheduler]\ndefault_agent = ''\n", r"default_agent: '' is not text that is not empty"),
         ("[store]\nurl = 3\n", r"store\.url: must be text"),
         ("agents = 3\n", r"agents: must be tables"),
+        ("endpoints = 3\n", r"endpoints: must be tables such as \[endpoints\.NAME\]"),
         ("scheduler = 3\n", r"scheduler: must be a table; write \[scheduler\]"),
     ],
 )

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -114,7 +114,6 @@ class CommandRecipe:
 
     def command(self, prompt: str, context: RunContext) -> Command:
         """What is run for this prompt, as things are now."""
-        folder = self._folder()
         own = {
             "AGENTCRON_JOB_ID": context.job_id,
             "AGENTCRON_EXECUTION_ID": context.execution_id,
@@ -124,17 +123,35 @@ class CommandRecipe:
         if context.scheduled_for is not None:
             moment = context.scheduled_for.astimezone(UTC).isoformat()
             own["AGENTCRON_SCHEDULED_FOR"] = moment.removesuffix("+00:00") + "Z"
-        in_argument = self._way_in() == "command line"
-        return Command(
-            program=self._program(folder),
-            argv=tuple(part.replace(_PLACE, prompt) for part in self._argv),
-            environ=self._environ() | own,
-            cwd=folder,
-            stdin=None if in_argument else prompt.encode("utf-8", "surrogateescape"),
-            grace=self._grace.total_seconds(),
-            most_output=self._most_output,
+        return self.launch(
+            tuple(part.replace(_PLACE, prompt) for part in self._argv),
+            None if self._way_in() == "command line" else prompt.encode("utf-8", "surrogateescape"),
+            own,
             execution_id=context.execution_id,
             limit_output=context.limits.output_bytes,
+        )
+
+    def launch(
+        self,
+        argv: Sequence[str],
+        stdin: bytes | None,
+        own: Mapping[str, str],
+        *,
+        execution_id: str,
+        limit_output: int | None = None,
+    ) -> Command:
+        """The program with these arguments, this input and these variables besides its own, as things are now."""
+        folder = self._folder()
+        return Command(
+            program=self._program(folder),
+            argv=argv,
+            environ={**self._environ(), **own},
+            cwd=folder,
+            stdin=stdin,
+            grace=self._grace.total_seconds(),
+            most_output=self._most_output,
+            execution_id=execution_id,
+            limit_output=limit_output,
         )
 
     def _way_in(self) -> str:
@@ -185,7 +202,7 @@ def settings_of(given: Values, *, argv: tuple[str, ...], most_output: int, key: 
         "argv": argv,
         "key": key,
         "cwd": given.text("cwd"),
-        "env": _env(given),
+        "env": env_of(given),
         "grace": given.duration("grace", _GRACE) or timedelta(0),
         "most_output": given.whole("max_output_bytes", most_output),
     }
@@ -206,7 +223,7 @@ def argv_of(given: Values) -> tuple[str, ...]:
     return tuple(command)
 
 
-def _env(given: Values) -> dict[str, str]:
+def env_of(given: Values) -> dict[str, str]:
     """Variables by name: a value, or a reference to one."""
     env = given.raw("env")
     if env is None:

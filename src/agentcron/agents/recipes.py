@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agentcron.domain.limits import Limits
 from agentcron.domain.outcomes import AgentOutcome, Conversation
-from agentcron.errors import AgentDefinitionError, ConfigError, InvalidScheduleError
+from agentcron.errors import AgentcronError, AgentDefinitionError, ConfigError, InvalidScheduleError
 
 if TYPE_CHECKING:
     from agentcron.ports import BackgroundAgent, RunContext
@@ -97,13 +97,17 @@ def said(kind: str, prompt: str, answer: str, *asides: str) -> Conversation:
 class Values:
     """The values of one definition, read key by key; a refusal names definition, key and remedy."""
 
+    place = "agent {}"
+    common: tuple[str, ...] = ("kind", "timeout", "limits")
+    error: type[AgentcronError] = AgentDefinitionError
+
     def __init__(self, name: str, values: Mapping[str, Any], known: Iterable[str]) -> None:
-        self.where = f"agent {name}"
+        self.where = self.place.format(name)
         self._values = values
-        allowed = ("kind", "timeout", "limits", *known)
+        allowed = (*self.common, *known)
         for key in values:
             if key not in allowed:
-                raise AgentDefinitionError(f"{self.where}: {key} is not a key of it; {nearest(str(key), allowed)}")
+                raise self.error(f"{self.where}: {key} is not a key of it; {nearest(str(key), allowed)}")
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
@@ -111,8 +115,8 @@ class Values:
     def raw(self, key: str) -> Any:
         return self._values.get(key)
 
-    def refuse(self, key: str, problem: str) -> AgentDefinitionError:
-        return AgentDefinitionError(f"{self.where}: {key}: {problem}")
+    def refuse(self, key: str, problem: str) -> AgentcronError:
+        return self.error(f"{self.where}: {key}: {problem}")
 
     def text(self, key: str) -> str | None:
         value = self._values.get(key)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import hashlib
 import http.client
-import socket
 import ssl
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +15,7 @@ from urllib.parse import urlsplit
 
 from agentcron._version import __version__
 from agentcron.checks.place import LookFailed
+from agentcron.sockets import Sockets, within
 
 MOST_BYTES: Final = 10 << 20
 SECONDS: Final = 30.0
@@ -44,38 +42,14 @@ class Reply:
 async def fetch(url: str, *, etag: str | None = None, body: bool = True, seconds: float = SECONDS) -> Reply:
     """Ask for the address, for what is not ``etag`` where one is given. Raises ``LookFailed`` for everything but a
     status of 200 to 299, or 304."""
-    sockets = _Sockets()
     try:
-        async with asyncio.timeout(seconds):
-            return await asyncio.to_thread(_fetch, url, etag, body, sockets)
+        return await within(seconds, partial(_fetch, url, etag, body))
     except TimeoutError:
         raise LookFailed(f"no answer within {seconds:g} s", retryable=True) from None
-    finally:
-        # A server that sends a byte now and then would keep the thread for ever.
-        sockets.end()
-
-
-class _Sockets:
-    """The connections of one question, so that they can be ended from outside."""
-
-    def __init__(self) -> None:
-        self._open: list[socket.socket] = []
-        self._ended = False
-
-    def add(self, opened: socket.socket) -> None:
-        self._open.append(opened)
-        if self._ended:
-            self.end()
-
-    def end(self) -> None:
-        self._ended = True
-        for one in self._open:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
 
 
 class _Plain(http.client.HTTPConnection):
-    def __init__(self, sockets: _Sockets, *args: Any, **options: Any) -> None:
+    def __init__(self, sockets: Sockets, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._sockets = sockets
 
@@ -85,7 +59,7 @@ class _Plain(http.client.HTTPConnection):
 
 
 class _Secure(http.client.HTTPSConnection):
-    def __init__(self, sockets: _Sockets, *args: Any, **options: Any) -> None:
+    def __init__(self, sockets: Sockets, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._sockets = sockets
 
@@ -95,7 +69,7 @@ class _Secure(http.client.HTTPSConnection):
 
 
 class _Handler(urllib.request.AbstractHTTPHandler):
-    def __init__(self, sockets: _Sockets) -> None:
+    def __init__(self, sockets: Sockets) -> None:
         super().__init__()
         self._sockets = sockets
 
@@ -122,7 +96,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _fetch(url: str, etag: str | None, body: bool, sockets: _Sockets) -> Reply:
+def _fetch(url: str, etag: str | None, body: bool, sockets: Sockets) -> Reply:
     # No handler of files, FTP or data addresses is in it: what is not http has nobody to open it.
     opener = urllib.request.OpenerDirector()
     for handler in (

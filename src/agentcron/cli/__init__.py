@@ -56,6 +56,7 @@ COMMANDS: Final = {
     "export": ("transfer", "Write jobs and history as another program's files."),
     "migrate-store": ("moving", "Copy everything into a store of another kind."),
     "nodes": ("nodes", "Which processes run jobs of this store, and what they run."),
+    "watch": ("watch", "Tell when no scheduler has been seen, from outside."),
     "doctor": ("doctor", "Check store, clock, agents and settings."),
     "backup": ("backup", "Copy the store to FILE while it is in use."),
     "config": ("setup", "Show the settings that hold."),

@@ -35,7 +35,7 @@ class Finding:
 
 @command("doctor")
 def doctor_command(session: Session) -> int:
-    """Check settings, store, clock, zones and agents, changing nothing; exit code 1 where something fails.
+    """Check settings, store, clock, zones, agents and endpoints, changing nothing; exit code 1 where something fails.
 
     Example: agentcron doctor --json
     """
@@ -68,10 +68,13 @@ def _settings(session: Session) -> Finding:
 def _below(session: Session) -> Iterator[Finding]:
     """What the settings name: the store, whatever the agents are like, and the agents, whatever the store is like."""
     jobs: list[Job] = []
+    from agentcron.cli.doctor_endpoints import endpoint_findings
+
     try:
-        session.config  # noqa: B018 - told as settings
+        config = session.config
     except AgentcronError:
-        return
+        return  # told as settings
+    yield from endpoint_findings(config)
     try:
         storage = session.storage
     except AgentcronError as error:

@@ -106,8 +106,11 @@ class Session:
             engine=config.engine.value,
             max_concurrent_everywhere=config.max_concurrent_everywhere.value,
             max_starts_everywhere=config.max_starts_everywhere.value,
+            queues=config.queues,
             tracing=tracing_of(os.environ),
             base_dir=config.base_dir,
+            endpoints=config.endpoints,
+            heartbeat=config.heartbeat.value,
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 

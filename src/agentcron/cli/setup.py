@@ -36,6 +36,13 @@ url = "sqlite:///agentcron.sqlite"        # beside this file
 # max_bytes = "1GiB"                      # the whole store
 # keep_last = 50                          # of each job, whatever the limits say
 
+# Where messages go. 'agentcron doctor' tells whether each can be used.
+
+# [endpoints.ops]
+# kind = "webhook"                        # or email, file, command, apprise, heartbeat
+# url = "https://hooks.example.com/x"
+# secret = "env:OPS_WEBHOOK_SECRET"       # secrets are env:NAME or file:PATH, never here
+
 # Each agent is a definition that jobs name with --agent. 'agentcron agents' tells whether each can work.
 
 # [agents.writer]
@@ -115,25 +122,35 @@ def config_show_command(session: Session, origin: bool) -> None:
     settings = session.config.settings()
     if session.config.timezone.value is None:
         settings["scheduler.timezone"] = Setting(value=session.zone, origin="default (this machine)")
+    seen = {name: _setting(name, setting.value) for name, setting in settings.items()}
     values = {
-        name: {"value": _shown(setting.value), "origin": setting.origin} if origin else _shown(setting.value)
+        name: {"value": seen[name], "origin": setting.origin} if origin else seen[name]
         for name, setting in settings.items()
     }
 
     def text() -> str:
-        rows = [
-            (name, str(_shown(setting.value)), *([setting.origin] if origin else []))
-            for name, setting in settings.items()
-        ]
+        rows = [(name, str(seen[name]), *([setting.origin] if origin else [])) for name, setting in settings.items()]
         return session.table(("SETTING", "VALUE", "FROM") if origin else ("SETTING", "VALUE"), rows, "")
 
     session.emit(values, text)
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A setting as it may be seen by others; the address of an endpoint by its host alone, since whoever knows the rest
+    of many may send there."""
+    url = value.get("url") if isinstance(value, Mapping) else None
+    if name.startswith("endpoints.") and isinstance(url, str) and not is_reference(url):
+        scheme, mark, rest = url.partition("://")
+        value = {**value, "url": f"{scheme}{mark}{rest.partition('/')[0].rpartition('@')[2]}/***" if mark else "***"}
+    return _shown(value)
 
 
 def _shown(value: Any, name: str = "") -> Any:
     """A value as it may be seen by others: what people paste into a report must hold no key."""
     if isinstance(value, Mapping):
         return {key: _shown(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_shown(part, name) for part in value]
     if isinstance(value, str) and _SECRET.search(name) and not is_reference(value):
         return "***"
     return shown(value)

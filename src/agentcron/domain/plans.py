@@ -12,6 +12,7 @@ from agentcron.domain.calendar import INSTANT, first_fresh, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.made import Made
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.news import News
 from agentcron.domain.policies import BEHIND_FRESH
 
 NewId = Callable[[], str]
@@ -54,7 +55,7 @@ class Plan(Made):
 
     ``before`` is the job it was made from (None for a new job): the store applies it only while the job's revision
     and ``next_slot`` are still those. ``job_after`` is None where the job is deleted. ``notices`` say in a sentence
-    what was decided, for the log. ``now`` is when it was made.
+    what was decided, for the log, and ``news`` what others are told. ``now`` is when it was made.
     """
 
     before: Job | None
@@ -63,6 +64,7 @@ class Plan(Made):
     rows: tuple[Execution, ...] = ()
     to_cancel: ToCancel = ToCancel.NONE
     notices: tuple[str, ...] = ()
+    news: tuple[News, ...] = ()
 
     @property
     def job_id(self) -> str:

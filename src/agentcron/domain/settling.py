@@ -19,6 +19,7 @@ from agentcron.domain.inputs import Input
 from agentcron.domain.lifecycle import FINAL, ExecutionStatus, check_execution
 from agentcron.domain.made import Made
 from agentcron.domain.model import Execution
+from agentcron.domain.news import News
 from agentcron.domain.outcomes import (
     AgentOutcome,
     Asking,
@@ -59,7 +60,7 @@ class Settlement(Made):
     ``inputs`` are what a run that parks asks. ``closed_attempt`` is the attempt that ended where the execution itself
     goes on. ``scopes`` name the tallies that a final row is added to. ``marks`` become the job's, where there are any.
     With ``steps_end`` the journal of the execution is dropped; with ``hold`` rows of its agents are not claimed before
-    its end.
+    its end. ``spec`` is the job's, where others may want to be told of it, and ``news`` what they are told.
     """
 
     before: Execution
@@ -73,6 +74,8 @@ class Settlement(Made):
     hold: Held | None = None
     marks: tuple[Mark, ...] = ()
     inputs: tuple[Input, ...] = ()
+    spec: JobSpec | None = None
+    news: News | None = None
 
     @property
     def gated(self) -> bool:
@@ -186,7 +189,7 @@ def _park(execution: Execution, outcome: Asking, now: datetime, spec: JobSpec) -
         return _end(execution, ExecutionStatus.FAILURE, reason, now, spec, outcome.answer, error=told)
     after, inputs = park(execution, outcome, now, spec)
     drop = outcome.fresh_steps and spec.on_interrupt is OnInterrupt.RESUME
-    return Settlement(before=execution, after=after, now=now, inputs=inputs, steps_end=drop)
+    return Settlement(before=execution, after=after, now=now, inputs=inputs, steps_end=drop, spec=spec)
 
 
 def _end(
@@ -211,6 +214,7 @@ def _end(
         scopes=_spending_scopes(spec, after),
         pause_after_failures=spec.pause_after_failures,
         steps_end=spec.on_interrupt is OnInterrupt.RESUME,
+        spec=spec,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
+from agentcron.domain.notify import Notify
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
     INPUT_TIMEOUT,
@@ -89,6 +90,7 @@ class JobSpec:
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )
     priority: int = _field("Lower numbers are started first.", 0)
+    queue: str | None = _field("Configured queue whose concurrency and priority its runs are held to.", None)
     when_changed: tuple[Source, ...] = _field(
         "Run only where one of these changed since the last success: file:PATH, url:URL, git:PATH#REF, feed:URL, "
         "command:PROGRAM ARGUMENT...",
@@ -102,6 +104,12 @@ class JobSpec:
     silent: str | None = _field(
         "An answer whose first or last line this is, or in which regex:EXPRESSION is found, has nothing to tell.", None
     )
+    notify: tuple[Notify, ...] | None = _field(
+        "Who is told of what, as 'ENDPOINT: EVENT, ...; after N; cooldown DURATION'; 'off': nobody "
+        "(default: what the configuration says).",
+        None,
+    )
+    heartbeat: str | None = _field("Endpoint of kind heartbeat that is pinged where a run begins and ends.", None)
     failure_marker: str | None = _field(
         "A first line of the answer that begins so says that the work was not done.", FAILURE_MARKER
     )

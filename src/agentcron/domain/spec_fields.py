@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
+from agentcron.domain.notify import Notify, read_notify
 from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget, read_budgets, write_budget
@@ -243,7 +244,7 @@ def _write(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
-        return [str(part) if isinstance(part, Source | Expectation) else _write(part) for part in value]
+        return [str(part) if isinstance(part, Source | Expectation | Notify) else _write(part) for part in value]
     return value
 
 
@@ -271,9 +272,12 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "budgets": lambda name, value, _zone: read_budgets(name, value),
     "pause_after_failures": read_whole,
     "priority": read_whole,
+    "queue": _optional(read_text),
     "when_changed": lambda _name, value, _zone: read_sources(value),
     "expect": lambda _name, value, _zone: read_expectations(value),
     "silent": _optional(read_text),
+    "notify": lambda name, value, _zone: read_notify(value, name),
+    "heartbeat": _optional(read_text),
     "failure_marker": _optional(read_text),
     "may_schedule": read_yes_or_no,
     "metadata": read_mapping,

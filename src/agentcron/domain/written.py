@@ -8,6 +8,7 @@ from typing import Any
 
 from agentcron.domain.checks import Expectation, Source
 from agentcron.domain.limits import Limits
+from agentcron.domain.notify import Notify
 from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget
@@ -116,6 +117,10 @@ class Written:
         return self.spec.priority
 
     @property
+    def queue(self) -> str | None:
+        return self.spec.queue
+
+    @property
     def when_changed(self) -> tuple[Source, ...]:
         return self.spec.when_changed
 
@@ -126,6 +131,10 @@ class Written:
     @property
     def silent(self) -> str | None:
         return self.spec.silent
+
+    @property
+    def notify(self) -> tuple[Notify, ...] | None:
+        return self.spec.notify
 
     @property
     def failure_marker(self) -> str | None:

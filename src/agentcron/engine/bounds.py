@@ -14,6 +14,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Errored, GivenBack, Needless, Outcome, Unneeded
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Amount, Budget, BudgetAction
+from agentcron.engine.herald import Herald
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -28,11 +29,19 @@ TRIES: Final = 20
 class Bounds:
     """Keeps runs within the budgets of their jobs, and those that jobs share."""
 
-    def __init__(self, store: JobStore, clock: Clock, log: Log, shared: Mapping[str, Sequence[Budget]]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        clock: Clock,
+        log: Log,
+        shared: Mapping[str, Sequence[Budget]],
+        herald: Herald | None = None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._log = log
         self._shared = shared
+        self._herald = herald or Herald()
         self._told: dict[str, datetime] = {}
 
     def cover(self, spec: JobSpec) -> bool:
@@ -95,7 +104,11 @@ class Bounds:
             job = await self._store.get_job(job_id)
             now = self._clock.now()
             plan = changes.pause(job, now, self._new_id, "budget") if job is not None else None
-            if plan is None or (await self._store.commit([plan]))[0]:
+            if plan is None:
+                break
+            plan = self._herald.plan(plan)
+            if (await self._store.commit([plan]))[0]:
+                self._herald.sound(plan)
                 break
         self._log.warning(f"{spec.name}: paused, resume it once there is room: {told}", job_id=job_id)
 

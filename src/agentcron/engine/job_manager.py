@@ -14,13 +14,17 @@ from typing import Final
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan, ToCancel
+from agentcron.domain.queues import Queues, ranked
 from agentcron.engine.alarm import Alarm
+from agentcron.engine.herald import Herald
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 from agentcron.schedule import format_duration
 
 BATCH: Final = 500
+# An evaluation is fresh for so long, and where they are rare for two intervals.
+FRESH: Final = timedelta(seconds=60)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -37,6 +41,8 @@ class JobManager:
         on_planned: Callable[[Plan], Awaitable[None]],
         on_look: Callable[[], None],
         commit: Callable[[Sequence[Plan]], Awaitable[list[bool]]],
+        herald: Herald | None = None,
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,10 +52,13 @@ class JobManager:
         self._on_planned = on_planned
         self._on_look = on_look
         self._commit = commit
+        self._herald = herald or Herald()
+        self._queues = queues or {}
         self._alarm = Alarm(clock)
         self._evaluating = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._failed_since: datetime | None = None
+        self._evaluated: float | None = None
 
     def start(self) -> None:
         """Begin to look after the calendar."""
@@ -67,6 +76,12 @@ class JobManager:
         """A job may be due sooner than was known."""
         self._alarm.ring()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether what is due was looked for with success just now."""
+        most = max(FRESH, 2 * self._interval).total_seconds()
+        return self._evaluated is not None and self._clock.steady() - self._evaluated <= most
+
     async def evaluate(self) -> datetime | None:
         """Plan every job that is due; answers when the next one is. Raises ``StoreError``; the slots that could not be
         judged then are told apart at the next evaluation that succeeds."""
@@ -80,6 +95,7 @@ class JobManager:
             if self._failed_since is not None:
                 self._log.info(f"the store works again; it failed since {self._failed_since.isoformat()}")
             self._failed_since = None
+            self._evaluated = self._clock.steady()
             return next_at
 
     async def _evaluate(self) -> datetime | None:
@@ -103,7 +119,10 @@ class JobManager:
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
             if made is not None:
-                plans.append(made)
+                if self._queues:
+                    made = ranked(made, self._queues)
+                # Whatever others may be told of has a notice: a usual tick has none, and is not looked at.
+                plans.append(self._herald.plan(made) if made.notices else made)
         applied = await self._commit(plans) if plans else []
         debugging = self._log.debugging
         for made, ok in zip(plans, applied, strict=True):

@@ -13,6 +13,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Cut, CutCause
 from agentcron.domain.plans import Plan
 from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm, first_of
@@ -47,6 +48,8 @@ class LocalEngine:
         places: int,
         log: Log,
         apart: Collection[str] = (),
+        *,
+        limits: ClaimLimits | None = None,
     ) -> None:
         self._store = store
         self._runner = runner
@@ -58,6 +61,7 @@ class LocalEngine:
         self._places_to_catch_up = (places + 1) // 2
         self._log = log
         self._apart = apart
+        self._limits = limits
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
@@ -125,10 +129,11 @@ class LocalEngine:
         self._hurry.set()
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        """Commit the plans and start at once what they made ready, as far as there are places."""
+        """Commit the plans and start at once what they made ready, as far as there are places; where limits hold for
+        more than this process, the next look starts it."""
         async with self._claiming:
             free = self._free
-            if free <= 0 or self._stopping:
+            if free <= 0 or self._stopping or self._limits is not None:
                 self._line_waits = True
                 return await self._store.commit(plans)
             now, behind = self._clock.now(), self._left_to_catch_up()
@@ -156,8 +161,9 @@ class LocalEngine:
                 return begun
             try:
                 claimed = await self._store.claim(
-                    self._node, self._clock.now(), free, ids=ids, begin=True, caught_up=behind, apart=self._apart
-                )
+                    self._node, self._clock.now(), free,
+                    ids=ids, begin=True, caught_up=behind, apart=self._apart, limits=self._limits,
+                )  # fmt: skip
             except StoreError:
                 # Whether the claim is durable is unknown: rows that nobody runs would count as running for ever.
                 self._unsure = True

@@ -20,6 +20,7 @@ from agentcron.engine.bounds import Bounds
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
+from agentcron.engine.heart import Heart
 from agentcron.engine.holds import Holds
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
 from agentcron.engine.steps import steps_of
@@ -112,6 +113,7 @@ class Runner:
         manager: AgentManagerPlugin | None = None,
         bounds: Bounds | None = None,
         checker: Checker | None = None,
+        heart: Heart | None = None,
     ) -> None:
         self._store = store
         self._factory = factory
@@ -120,6 +122,7 @@ class Runner:
         self._log = log
         self._manager = manager
         self._bounds = bounds
+        self._heart = heart
         self._holds = Holds(factory, log)
         self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
         self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context, bounds)
@@ -128,6 +131,8 @@ class Runner:
 
     async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
         """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
+        if self._heart is not None:
+            self._heart.begins(spec)
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
         execution, spec = run.execution, _as_begun(run, spec)

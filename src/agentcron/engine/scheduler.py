@@ -10,14 +10,19 @@ from typing import Any
 from agentcron import ids
 from agentcron.agents.manager import AgentManagerPlugin
 from agentcron.checks.checker import Checker
+from agentcron.delivery.message import Sender
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.queues import Queues
 from agentcron.domain.retention import Retention
 from agentcron.domain.spending import Budget
 from agentcron.engine.bounds import Bounds
 from agentcron.engine.choosing import MakeEngine
-from agentcron.engine.job_manager import JobManager
+from agentcron.engine.heart import Heart
+from agentcron.engine.herald import Herald
+from agentcron.engine.job_manager import FRESH, JobManager
 from agentcron.engine.local import LocalEngine
+from agentcron.engine.postman import Postman
 from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
 from agentcron.engine.upkeep import Upkeep
@@ -46,22 +51,31 @@ class Scheduler:
         checker: Checker | None = None,
         make_engine: MakeEngine = LocalEngine,
         tracing: Callable[[], Any] | None = None,
+        herald: Herald | None = None,
+        senders: Mapping[str, Sender] | None = None,
+        heart: Heart | None = None,
+        queues: Queues | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._node = node
         self._log = log
         shared = budgets or {}
-        bounds = Bounds(store, clock, log, shared)
+        herald = herald or Herald()
+        bounds = Bounds(store, clock, log, shared, herald)
         kind: Callable[..., Runner] = Runner
         if tracing is not None:
             from agentcron.engine.tracing import TracedRunner
 
             kind = partial(TracedRunner, provider=tracing())
-        runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker)
-        settler = Settler(store, clock, log)
+        runner = kind(store, factory, clock, redactor, log, manager=agents, bounds=bounds, checker=checker, heart=heart)
+        settler = Settler(store, clock, log, heart.settled if heart is not None else None, herald=herald)
         self.engine = make_engine(store, runner, settler, clock, node.id, factory.max_concurrent_agents, log, shared)
-        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine)
+        self.manager = make_manager(store, clock, interval, log, on_planned, self.engine, herald, queues)
+        self._postman = Postman(store, senders, clock, log, redactor.text) if senders else None
+        if self._postman is not None:
+            herald.on_news = self._postman.wake
+        self._heart = heart
         self._upkeep = Upkeep(store, self.engine, settler, clock, node.id, log, retention, interval)
 
     @property
@@ -84,12 +98,18 @@ class Scheduler:
             raise
         self.manager.start()
         self._upkeep.start()
+        if self._postman is not None:
+            self._postman.start()
+        if self._heart is not None:
+            self._heart.start(self._works)
 
     async def stop(self, grace: timedelta) -> None:
         """Plan and claim nothing more, let running agents end, and leave."""
         await self.manager.stop()
         await self.engine.stop(grace)
         await self._upkeep.stop()
+        if self._postman is not None:
+            await self._postman.stop()
         await self._leave()
 
     async def run_one(self, execution_id: str) -> None:
@@ -101,6 +121,7 @@ class Scheduler:
             await self._upkeep.settle_lapsed()
             if await self.engine.claim([execution_id]):
                 await self.engine.finished([execution_id])
+            await self._deliver()
         finally:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
@@ -115,6 +136,7 @@ class Scheduler:
             await self.manager.evaluate()
             while await self.engine.claim() or self.engine.running:
                 await self.engine.finished([execution_id for execution_id, _ in self.engine.running])
+            await self._deliver()
         finally:
             await self.engine.stop(timedelta(0))
             await self._upkeep.stop()
@@ -125,7 +147,18 @@ class Scheduler:
             pass
         await self._upkeep.give_up_late()
 
+    async def _deliver(self) -> None:
+        """Send what is due: nobody else may be there to do it."""
+        if self._postman is not None:
+            await self._postman.deliver_due()
+
+    def _works(self) -> bool:
+        """Whether what is due is looked for, and what runs is looked after."""
+        return self.manager.fresh and self.stalled_for < FRESH
+
     async def _leave(self) -> None:
+        if self._heart is not None:
+            await self._heart.stop()
         try:
             await self._store.leave(self._node.id, self._clock.now())
         except StoreError as error:
@@ -140,6 +173,8 @@ def make_manager(
     log: Log,
     on_planned: Callable[[Plan], Awaitable[None]],
     engine: LocalEngine | None = None,
+    herald: Herald | None = None,
+    queues: Queues | None = None,
 ) -> JobManager:
     """A job manager on the system's ids; with an engine, what it plans begins there."""
     return JobManager(
@@ -151,4 +186,6 @@ def make_manager(
         on_planned,
         engine.wake if engine is not None else lambda: None,
         engine.commit if engine is not None else store.commit,
+        herald,
+        queues,
     )

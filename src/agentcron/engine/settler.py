@@ -12,6 +12,7 @@ from typing import Final
 from agentcron.domain.model import Execution
 from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
+from agentcron.engine.herald import Herald
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -37,12 +38,18 @@ class Settler:
     """Writes settlements in groups: what ends while one group is written goes with the next."""
 
     def __init__(
-        self, store: JobStore, clock: Clock, log: Log, on_settled: Callable[[Settlement], None] | None = None
+        self,
+        store: JobStore,
+        clock: Clock,
+        log: Log,
+        on_settled: Callable[[Settlement], None] | None = None,
+        herald: Herald | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._log = log
         self._on_settled = on_settled
+        self._herald = herald or Herald()
         self._waiting: list[Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._given_up = False
@@ -56,7 +63,7 @@ class Settler:
 
     def add(self, settlement: Settlement, name: str, heard: Heard) -> None:
         """Keep the settlement; ``heard`` is told once. ``name`` is the job's, for the log."""
-        self._waiting.append(Waiting(settlement, name, heard))
+        self._waiting.append(Waiting(self._herald.settlement(settlement), name, heard))
         if self._task is None:
             self._task = asyncio.create_task(self._drain(), name="agentcron-settler")
             self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -64,7 +71,7 @@ class Settler:
     async def settle(self, settlement: Settlement, name: str) -> bool:
         """Keep the settlement; False where the row belongs to somebody else. Raises what no store can keep."""
         heard: list[Exception | None] = []
-        waiting = Waiting(settlement, name, heard.append)
+        waiting = Waiting(self._herald.settlement(settlement), name, heard.append)
         await self._keep([waiting])
         if heard[0] is not None:
             raise heard[0]
@@ -74,7 +81,8 @@ class Settler:
         """Keep the settlements, each with the name of its job, in one write; answers how many rows did not belong to
         somebody else. Raises what no store can keep, when all others are kept."""
         heard: list[Exception | None] = []
-        group = [Waiting(settlement, name, heard.append) for settlement, name in settlements]
+        herald = self._herald
+        group = [Waiting(herald.settlement(settlement), name, heard.append) for settlement, name in settlements]
         await self._keep(group, told_together=len(group) > TOLD_ONE_BY_ONE)
         errors = [error for error in heard if error is not None]
         if errors:
@@ -153,6 +161,7 @@ class Settler:
         )  # fmt: skip
 
     def _hear(self, waiting: Waiting, *, aloud: bool, telling: bool) -> None:
+        self._herald.sound(waiting.settlement)
         if self._on_settled is not None:
             self._on_settled(waiting.settlement)
         if aloud:

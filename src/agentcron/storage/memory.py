@@ -24,6 +24,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, spared
 from agentcron.domain.spec import JobSpec, looks_first
@@ -33,6 +34,7 @@ from agentcron.errors import StoreError
 from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.storage.filters import matches
+from agentcron.storage.memory_outbox import MemoryOutbox
 
 PRUNED_AT_ONCE: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
@@ -66,10 +68,11 @@ class Tally:
             self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
 
 
-class MemoryStorage:
+class MemoryStorage(MemoryOutbox):
     """Jobs and executions of this process alone, lost with it: for tests and trials."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._jobs: dict[str, Job] = {}
         self._specs: dict[tuple[str, int], JobSpec] = {}
         self._executions: dict[str, Execution] = {}
@@ -171,6 +174,8 @@ class MemoryStorage:
             self._insert(row, after, plan.now)
         if plan.to_cancel is ToCancel.ALL:
             self._cancel_job(after.id, plan.now)
+        if plan.news:
+            self._post(plan.news)
         return True
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -264,6 +269,8 @@ class MemoryStorage:
                 self._drop_inputs(key)
         for version in [key for key in self._specs if key[0] == job_id]:
             del self._specs[version]
+        if self._letters or self._told_at:
+            self._drop_letters(job_id)
 
     def _change_job(self, job_id: str, **changes: object) -> None:
         self._jobs[job_id] = self._jobs[job_id].evolve(**changes)
@@ -311,6 +318,7 @@ class MemoryStorage:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         heads: dict[str, str] = {}
         running = {row.lane for row in self._line() if row.status is _E.RUNNING}
@@ -333,7 +341,7 @@ class MemoryStorage:
             fresh = [row for row in ready if not row.caught_up]
             ready = fresh + [row for row in ready if row.caught_up][:caught_up]
         claimed = []
-        for row in ready[:limit]:
+        for row in ready[:limit] if limits is None else self._within(limits, ready, limit):
             spec = self._specs[row.job_id, row.version]
             begins = begin and not is_bounded(spec, apart) and (row.begun or not looks_first(spec))
             taken = row.evolve(
@@ -349,6 +357,13 @@ class MemoryStorage:
             self._change_job(job.id, running=job.running + 1, last_run=now if begins else job.last_run)
             claimed.append(_unsaid(taken))
         return claimed
+
+    def _within(self, limits: ClaimLimits, ready: Sequence[Execution], limit: int) -> list[Execution]:
+        going_on = (row for row in self._executions.values() if row.status is _E.RUNNING)
+        running = Counter(self._specs[row.job_id, row.version].queue for row in going_on)
+        room = Room(limits, running)
+        found = (row for row in ready if room.take(self._specs[row.job_id, row.version]))
+        return list(islice(found, room.within(limit)))
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
         row = self._held(execution_id, fence)
@@ -455,7 +470,14 @@ class MemoryStorage:
         self._count(settlement)
         if (settlement.ended or settlement.inputs) and before.lane is not None:
             self._pull(before.lane, settlement.now)
+        if settlement.news is not None:
+            self._post([settlement.news])
         return True
+
+    def _failing(self, job_id: str, most: int) -> Sequence[ExecutionStatus]:
+        rows = (self._executions[key] for key in self._history.get(job_id, []))
+        ran = sorted((row for row in rows if row.ran and row.reason != "canceled"), key=lambda row: row.at)
+        return [row.status for row in ran[::-1][:most]]
 
     def _pull(self, lane: str, now: datetime) -> None:
         """Make the next waiting row of the lane ready; one that waits for its retry keeps its time."""
@@ -522,9 +544,9 @@ class MemoryStorage:
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
     ) -> Sequence[Input]:
-        found = [self._as_it_stands(one) for one in self._inputs.values()]
+        found = [one for one in self._inputs.values() if closed or one.decision is None]
         found = [one for one in found if job_id in (None, one.job_id) and execution_id in (None, one.execution_id)]
-        return [one for one in found if closed or one.waiting][-limit:]
+        return [one for one in map(self._as_it_stands, found) if closed or one.waiting][-limit:]
 
     async def get_input(self, input_id: str) -> Input | None:
         found = [one for key, one in self._inputs.items() if input_id and key.startswith(input_id.lower())]
@@ -668,6 +690,8 @@ class MemoryStorage:
             self._attempts.pop(key, None)
             if self._inputs:
                 self._drop_inputs(key)
+        if self._letters:
+            self._prune_letters(batch, now - retention.max_age if retention.max_age is not None else None)
         for job_id in {row.job_id for row in batch.values()}:
             self._history[job_id] = [key for key in self._history[job_id] if key not in batch]
             # The JSON folder shows the newest runs inside the job as well: it is told that the job has changed.

@@ -15,8 +15,8 @@ Row = Sequence[Any]
 
 # Both kinds of store have these, with columns of the same names and meanings; each stands behind what it refers to.
 TABLES: Final = (
-    "jobs", "job_versions", "tombstones", "executions", "attempts", "texts", "steps", "inputs", "holds", "tallies",
-    "tally_durations", "nodes",
+    "jobs", "job_versions", "tombstones", "executions", "attempts", "texts", "steps", "inputs", "outbox", "told",
+    "holds", "tallies", "tally_durations", "nodes",
 )  # fmt: skip
 # A store that a scheduler has looked at, and nothing else, has rows in none of these.
 _USED: Final = ("jobs", "tombstones", "tallies")
@@ -63,10 +63,10 @@ class Movable(Protocol):
 async def move_store(source: JobStore, target: JobStore) -> Mapping[str, int]:
     """Copy all that ``source`` holds into ``target``, which must be empty; answers how many rows of each table.
 
-    Jobs keep their ids, versions, counters and next slots, executions their texts, attempts, steps and questions,
-    budgets what was spent of them. The source stays as it is. Raises ``ConfigError`` for a kind of store that cannot be
-    moved so, ``StoreUnavailable`` where the source is not there, and ``ConflictError`` while a scheduler runs on the
-    source, or where the target was used.
+    Jobs keep their ids, versions, counters and next slots, executions their texts, attempts, steps, questions and
+    letters, budgets what was spent of them. The source stays as it is. Raises ``ConfigError`` for a kind of store that
+    cannot be moved so, ``StoreUnavailable`` where the source is not there, and ``ConflictError`` while a scheduler runs
+    on the source, or where the target was used.
     """
     if not isinstance(source, Movable) or not isinstance(target, Movable):
         named = target if isinstance(source, Movable) else source

@@ -40,6 +40,7 @@ from agentcron.domain.outcomes import (
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
@@ -496,6 +497,35 @@ class StoreContract:
                 assert await bench.tick(job, NOW + MINUTE)
             claimed = await bench.store.claim("me", NOW + MINUTE, 10)
             assert [execution.job_id for execution in claimed] == [urgent.id, usual.id]
+
+    async def test_a_queue_runs_no_more_at_once_than_its_concurrency_and_holds_up_no_other(self) -> None:
+        limits = ClaimLimits(queues={"reports": 2, "idle": 1})
+        async with self.opened() as bench:
+            reports = [await bench.job(queue="reports", priority=-5) for _ in range(4)]
+            others = [await bench.job(queue="mails"), await bench.job()]
+            for job in (*reports, *others):
+                assert await bench.tick(job, NOW + MINUTE)
+            claimed: list[Execution] = []
+            while found := await bench.store.claim("me", NOW + MINUTE, 3, begin=True, limits=limits):
+                claimed += found
+            assert sorted(row.job_id for row in claimed) == sorted(job.id for job in (*reports[:2], *others))
+            named = [row.id for row in await bench.store.open_executions(reports[2].id)]
+            assert await bench.store.claim("me", NOW + MINUTE, 3, ids=named, limits=limits) == []
+            await bench.end(claimed[0], DONE, NOW + MINUTE)
+            freed = await bench.store.claim("other", NOW + MINUTE, 3, begin=True, limits=limits)
+            assert [row.job_id for row in freed] == [reports[2].id]
+            assert len(await bench.store.claim("me", NOW + MINUTE, 3)) == 1
+
+    async def test_no_more_runs_at_once_than_are_allowed_everywhere(self) -> None:
+        limits = ClaimLimits(queues={"reports": 1}, everywhere=3)
+        async with self.opened() as bench:
+            for queue in ("reports", "reports", None, None, None):
+                assert await bench.tick(await bench.job(queue=queue, overlap="allow_all"), NOW + MINUTE)
+            claims = [await bench.store.claim(name, NOW + MINUTE, 2, begin=True, limits=limits) for name in "abc"]
+            claimed = [row for found in claims for row in found]
+            assert len(claimed) == 3
+            await bench.end(claimed[0], DONE, NOW + MINUTE)
+            assert len(await bench.store.claim("me", NOW + MINUTE, 9, begin=True, limits=limits)) == 1
 
     async def test_what_is_caught_up_is_claimed_behind_all_that_is_on_time_and_no_more_than_allowed(self) -> None:
         async with self.opened() as bench:

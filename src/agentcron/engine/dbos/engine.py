@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from agentcron.domain.model import Execution
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.dbos.instance import Instance
 from agentcron.engine.local import LocalEngine
@@ -40,8 +41,9 @@ class DbosEngine(LocalEngine):
         apart: Collection[str] = (),
         *,
         url: str,
+        limits: ClaimLimits | None = None,
     ) -> None:
-        super().__init__(store, runner, settler, clock, node, places, log, apart)
+        super().__init__(store, runner, settler, clock, node, places, log, apart, limits=limits)
         self._instance = Instance(url, node)
         self._outside = contextvars.copy_context()
         self._in_workflows = 0
@@ -51,7 +53,7 @@ class DbosEngine(LocalEngine):
 
     async def start(self) -> None:
         self._outside = contextvars.copy_context()
-        await self._join()
+        await self._instance.launch()
         await super().start()
         self._tidying = asyncio.create_task(self._tidy(), name="agentcron-dbos-tidy")
 
@@ -64,10 +66,6 @@ class DbosEngine(LocalEngine):
         await super().stop(grace)
         await self._none_left.wait()
         await self._instance.leave()
-
-    async def _join(self) -> None:
-        """Make DBOS work here."""
-        await self._instance.launch(_leave_alone)
 
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
         # A run that asks for another one must not become its parent: what is begun has a context of its own.
@@ -121,8 +119,3 @@ class DbosEngine(LocalEngine):
                     over.append(one.workflow_id)
         if over:
             await self._instance.cancel(over)
-
-
-async def _leave_alone(_: str) -> bool:
-    """What is left in the queue from a time with limits: whoever has places claims its row."""
-    return False

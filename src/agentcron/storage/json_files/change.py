@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from agentcron.domain.inputs import Input
+from agentcron.domain.letters import Letter
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
@@ -21,6 +22,7 @@ from agentcron.domain.spending import Amount
 from agentcron.journal import Step
 from agentcron.storage.inputs import inputs_record, read_inputs
 from agentcron.storage.json_files.files import encode
+from agentcron.storage.letters import letters_record, read_letters, read_told, told_record
 from agentcron.storage.memory import MemoryStorage, Tally
 from agentcron.storage.records import (
     instant,
@@ -49,6 +51,8 @@ class Change:
     hours: dict[str, Amount] = field(default_factory=dict)
     holds: dict[str, datetime] = field(default_factory=dict)
     inputs: dict[str, Input | None] = field(default_factory=dict)
+    letters: dict[str, Letter | None] = field(default_factory=dict)
+    told: dict[str, datetime | None] = field(default_factory=dict)
     tally: Tally | None = None
     adopted: tuple[str, ...] = ()
     jobs_json: str | None = None
@@ -74,6 +78,10 @@ class Change:
             said["holds"] = {agent: until.isoformat() for agent, until in self.holds.items()}
         if self.inputs:
             said["inputs"] = inputs_record(self.inputs)
+        if self.letters:
+            said["letters"] = letters_record(self.letters)
+        if self.told:
+            said["told"] = told_record(self.told)
         if self.tally is not None:
             said["tally"] = tally_record(self.tally)
         if self.adopted:
@@ -95,6 +103,8 @@ def read_change(said: Mapping[str, Any]) -> Change:
         hours=read_hours(said.get("hours", {})),
         holds={agent: instant(until) for agent, until in said.get("holds", {}).items()},
         inputs=read_inputs(said.get("inputs", {})),
+        letters=read_letters(said.get("letters", {})),
+        told=read_told(said.get("told", {})),
         tally=read_tally(said["tally"]) if "tally" in said else None,
         adopted=tuple(said.get("adopted", ())),
         jobs_json=said.get("jobs_json"),
@@ -134,25 +144,23 @@ def apply(change: Change, to: MemoryStorage) -> None:
         to._history[job_id] = [key for key in to._history[job_id] if key in to._executions]
     to._tombstones.update(change.deleted)
     to._nodes.update(change.nodes)
-    for key, process in change.processes.items():
-        if process is None:
-            to._processes.pop(key, None)
-        else:
-            to._processes[key] = process
+    _put(change.processes, to._processes)
     to._holds.update(change.holds)
-    for key, step in change.steps.items():
-        if step is None:
-            to._steps.pop(key, None)
-        else:
-            to._steps[key] = step
-    for key, asked in change.inputs.items():
-        if asked is None:
-            to._inputs.pop(key, None)
-        else:
-            to._inputs[key] = asked
+    _put(change.steps, to._steps)
+    _put(change.inputs, to._inputs)
+    _put(change.letters, to._letters)
+    _put(change.told, to._told_at)
     to._hours.update(change.hours)
     if change.tally is not None:
         to._tally = change.tally.copy()
+
+
+def _put(changed: Mapping[str, V | None], to: dict[str, V]) -> None:
+    for key, value in changed.items():
+        if value is None:
+            to.pop(key, None)
+        else:
+            to[key] = value
 
 
 def copy(of: MemoryStorage, to: MemoryStorage) -> None:
@@ -161,6 +169,7 @@ def copy(of: MemoryStorage, to: MemoryStorage) -> None:
     to._executions, to._history = dict(of._executions), {key: list(rows) for key, rows in of._history.items()}
     to._processes, to._tombstones = dict(of._processes), dict(of._tombstones)
     to._steps, to._holds, to._inputs = dict(of._steps), dict(of._holds), dict(of._inputs)
+    to._letters, to._told_at = dict(of._letters), dict(of._told_at)
     to._nodes, to._tally, to._hours = dict(of._nodes), of._tally.copy(), dict(of._hours)
 
 
@@ -203,6 +212,8 @@ class Ahead(MemoryStorage):
     _hours: _Noting[Amount]
     _holds: _Noting[datetime]
     _inputs: _Noting[Input]
+    _letters: _Noting[Letter]
+    _told_at: _Noting[datetime]
 
     def __init__(self, of: MemoryStorage | None = None) -> None:
         super().__init__()
@@ -216,6 +227,8 @@ class Ahead(MemoryStorage):
         self._hours = _Noting(of._hours)
         self._holds = _Noting(of._holds)
         self._inputs = _Noting(of._inputs)
+        self._letters = _Noting(of._letters)
+        self._told_at = _Noting(of._told_at)
         self._specs = dict(of._specs)
         self._history = {key: list(rows) for key, rows in of._history.items()}
         self._tally = of._tally.copy()
@@ -233,6 +246,8 @@ class Ahead(MemoryStorage):
             hours={key: value for key, value in self._hours.taken().items() if value is not None},
             holds={key: value for key, value in self._holds.taken().items() if value is not None},
             inputs=self._inputs.taken(),
+            letters=self._letters.taken(),
+            told=self._told_at.taken(),
         )
         if self._tally != self._counted:
             change.tally = self._counted = self._tally.copy()
@@ -245,6 +260,8 @@ class Ahead(MemoryStorage):
             change.steps,
             change.holds,
             change.inputs,
+            change.letters,
+            change.told,
         )
         return change if any(parts) or change.tally is not None else None
 

@@ -15,6 +15,7 @@ from agentcron.storage.json_files.edits import take_edits
 from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry, kept, parse, read_bytes, set_aside
 from agentcron.storage.json_files.jobs_file import JobsFile, read_jobs
 from agentcron.storage.json_files.log import Replay, read_log, unseal
+from agentcron.storage.letters import read_letters, read_told
 from agentcron.storage.original import OWN, execution_of
 from agentcron.storage.records import instant, read_job, read_node, read_row
 
@@ -118,6 +119,12 @@ def _read_snapshot(folder: Folder, found: Loaded) -> dict[str, Any] | None:
         for key, asked in read_inputs(said.get("inputs", {})).items():
             if asked is not None:
                 state._inputs[key] = asked
+        for key, letter in read_letters(said.get("letters", {})).items():
+            if letter is not None:
+                state._letters[key] = letter
+        for key, at in read_told(said.get("told", {})).items():
+            if at is not None:
+                state._told_at[key] = at
         state._tally = read_tally(said["tally"])
         state._hours.update(read_hours(said.get("hours", {})))
         found.adopted = set(said["adopted"])

@@ -32,6 +32,7 @@ from agentcron.storage.json_files.files import (
 from agentcron.storage.json_files.jobs_file import assemble, indented
 from agentcron.storage.json_files.loading import FORMAT, Loaded
 from agentcron.storage.json_files.log import Log, seal
+from agentcron.storage.letters import letters_record, told_record
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.original import INLINE, KNOWN, execution_object, job_object, says_upper
 from agentcron.storage.records import job_record, node_record, row_record
@@ -97,6 +98,8 @@ class Projection:
                 "steps": steps_record(state._steps),
                 "holds": {agent: until.isoformat() for agent, until in state._holds.items()},
                 "inputs": inputs_record(state._inputs),
+                "letters": letters_record(state._letters),
+                "told": told_record(state._told_at),
                 "tally": tally_record(state._tally),
                 "hours": hours_record(state._hours),
                 "adopted": [key for key in adopted if key in state._executions],

@@ -16,9 +16,11 @@ from agentcron import observability
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given
+from agentcron.domain.letters import Letter
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreError, StoreUnavailable
@@ -185,9 +187,12 @@ class StorageFsPlugin(MemoryStorage):
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._change(
-            lambda ahead: ahead.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart)
+            lambda ahead: ahead.claim(
+                owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart, limits=limits
+            )
         )
 
     async def begin_within(
@@ -212,6 +217,12 @@ class StorageFsPlugin(MemoryStorage):
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         return await self._change(lambda ahead: ahead.answer_input(input_id, given, now))
+
+    async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
+        return await self._change(lambda ahead: ahead.take_letters(target, now, until, limit))
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        return await self._change(lambda ahead: ahead.mark_letter(before, after))
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = list(execution_ids)
@@ -371,5 +382,6 @@ for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
     "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "usage",
     "load_steps", "list_inputs", "get_input", "latest_runs", "runs_between", "count_since", "quarters",
+    "letters_due", "get_letter", "list_letters", "count_letters",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

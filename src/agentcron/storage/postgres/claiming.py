@@ -10,6 +10,7 @@ from agentcron.domain.findings import Findings
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text
@@ -30,9 +31,15 @@ async def claim(
     caught_up: int | None,
     specs_of: Specs,
     apart: Collection[str],
+    limits: ClaimLimits | None = None,
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
-    values = {"now": to_us(now), "limit": limit}
+    room = await _room(tx, limits) if limits is not None else None
+    values = {"now": to_us(now), "limit": limit, "full": []}
+    if room is not None:
+        values |= {"limit": room.within(limit), "full": room.full}
+        if not values["limit"]:
+            return []
     if ids is None:
         taken = await tx.all("executions_claimable", **values)
     else:
@@ -55,6 +62,8 @@ async def claim(
         if spec is None:
             # A job that this release cannot read is left to one that can.
             continue
+        if room is not None and not room.take(spec):
+            continue
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
         wake_at = now + spec.timeout + CLOSE_GRACE
         chosen.append((row[0], row[27], to_us(wake_at), begins))
@@ -70,7 +79,21 @@ async def claim(
         )
     if chosen:
         await _take(tx, chosen, owner, to_us(now))
+    if limits is not None and limits.rate is not None and chosen:
+        tx.write("starts_note", {"count": len(chosen)})
     return claimed
+
+
+async def _room(tx: Transaction, limits: ClaimLimits) -> Room:
+    """What the limits leave. Whoever asks is alone with them until what it took is committed."""
+    tx.write("scope_lock", {"scope": "limits"})
+    running = dict(await tx.all("queues_running"))
+    started = 0
+    if limits.rate is not None:
+        period = limits.rate.period.total_seconds()
+        tx.write("starts_forget", {"period": period})
+        started = (await tx.one("starts_count", period=period))[0]
+    return Room(limits, running, started)
 
 
 async def _take(tx: Transaction, chosen: Sequence[Row], owner: str, now: int) -> None:

@@ -71,7 +71,10 @@ class Server:
         """What each connection is told first."""
         return (
             f"SET search_path = {self.schema}; SET statement_timeout = '{STATEMENT}s'; SET lock_timeout = '{LOCK}s'; "
-            f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}s'; SET timezone = 'UTC'"
+            f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}s'; SET timezone = 'UTC'; "
+            # A server that answers before it has written would lose claims and finished steps when it is killed, and
+            # agents would be called again for them. A stricter setting than "on" is left alone.
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
 
     def explain(self, error: Exception) -> StoreError:

@@ -69,15 +69,17 @@ class Membership:
         while not self._stop.is_set():
             with contextlib.suppress(psycopg.Error, OSError):
                 self._stay()
-            self._stop.wait(_RECONNECT)
+            self._stop.wait(min(_RECONNECT, self._lease / 10))
 
     def _stay(self) -> None:
         with psycopg.connect(self._server.conninfo, autocommit=True) as connection:
             connection.execute(self._server.settings.encode())
+            # First of all: after an outage others ask already whether this node is alive.
+            self._renew(connection)
             connection.execute(SQL("LISTEN {}").format(Identifier(self._server.channel)))
             self._tell()
             every = min(RENEW_EVERY, self._lease / 10)
-            following = _HERE.steady()
+            following = _HERE.steady() + every
             while not self._stop.is_set():
                 if _HERE.steady() >= following:
                     following = _HERE.steady() + every

@@ -25,6 +25,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 async def prune(tx: Transaction, retention: Retention, now: datetime, after: str | None) -> Pruned:
     """One batch; ``after`` is ``jobs:SEQ``, or ``size:SEQ:EXCESS`` with the bytes that are still too many."""
     what, _, place = (after or "jobs:0").partition(":")
+    if after is None and retention.max_age is not None:
+        tx.write("prune_old_letters", {"before": to_us(now - retention.max_age)})
     if what == "jobs":
         return await _old_and_many(tx, retention, to_us(now), int(place))
     seq, _, excess = place.partition(":")
@@ -83,4 +85,5 @@ async def _too_large(tx: Transaction, retention: Retention, after: int, excess: 
 
 def _remove(tx: Transaction, seqs: list[int]) -> None:
     if seqs:
+        tx.write("prune_letters", {"seqs": seqs})
         tx.write("prune_delete", {"seqs": seqs})

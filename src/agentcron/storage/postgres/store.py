@@ -12,10 +12,12 @@ from typing import Any, Final
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -28,8 +30,9 @@ from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import given_values, input_of
+from agentcron.storage.letters import letter_of, mark_values
 from agentcron.storage.moving import Tables
-from agentcron.storage.postgres import claiming, pruning, reads, restoring, settling, spending
+from agentcron.storage.postgres import claiming, outbox, pruning, reads, restoring, settling, spending
 from agentcron.storage.postgres import plans as planning
 from agentcron.storage.postgres.clock import ServerClock
 from agentcron.storage.postgres.connection import Server
@@ -56,6 +59,8 @@ class PostgresStorage:
 
     look_every: Final = timedelta(seconds=1)
     """How often a node looks for rows of lost owners."""
+    keeps_rate: Final = True
+    """Whether claims can be held to so many starts in a time."""
 
     def __init__(
         self,
@@ -191,6 +196,8 @@ class PostgresStorage:
     ) -> tuple[list[bool], list[Execution]]:
         async def unit(tx: Transaction) -> tuple[list[bool], list[Execution]]:
             applied = await planning.commit(tx, plans)
+            if news := [one for plan, done in zip(plans, applied, strict=True) if done for one in plan.news]:
+                await outbox.post(tx, news)
             begun = await begin(tx) if begin is not None else []
             if any(done and planning.needs_word(plan) for plan, done in zip(plans, applied, strict=True)):
                 tx.write("notify", {"what": "plan"})
@@ -219,11 +226,6 @@ class PostgresStorage:
         row = await self._database.one("executions_ready_at")
         return maybe_instant(row[0]) if row else None
 
-    async def waiting(self, now: datetime, limit: int) -> Sequence[Execution]:
-        """What a claim would find, the most urgent first, without taking it."""
-        found = await self._database.all("executions_waiting", now=to_us(now), limit=limit)
-        return [self._execution(row) for row in found]
-
     async def claim(
         self,
         owner: str,
@@ -234,9 +236,11 @@ class PostgresStorage:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         async def unit(tx: Transaction) -> list[Execution]:
-            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs.readable, apart)
+            specs_of = self._specs.readable
+            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, specs_of, apart, limits)
 
         for _ in range(_TRIES):
             try:
@@ -269,7 +273,13 @@ class PostgresStorage:
         return row[0] if row else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        return await self._database.write(lambda tx: settling.settle(tx, settlements))
+        async def unit(tx: Transaction) -> list[bool]:
+            kept = await settling.settle(tx, settlements)
+            if news := [one.news for one, held in zip(settlements, kept, strict=True) if held and one.news is not None]:
+                await outbox.post(tx, news)
+            return kept
+
+        return await self._database.write(unit)
 
     async def list_inputs(
         self, *, job_id: str | None = None, execution_id: str | None = None, closed: bool = False, limit: int = 100
@@ -307,6 +317,30 @@ class PostgresStorage:
     async def record_step(self, execution_id: str, fence: int, attempt: int, step: Step) -> bool:
         values = {"id": execution_id, "fence": fence, "attempt": attempt}
         return await self._changes("step_record", **values, n=step.n, name=step.name, result=step.result)
+
+    async def letters_due(self) -> Mapping[str, datetime]:
+        return {target: rows.to_instant(at) for target, at in await self._database.all("letters_due")}
+
+    async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
+        values = {"target": target, "now": to_us(now), "until": to_us(until), "limit": limit}
+        found = await self._database.write(lambda tx: tx.all("letters_take", **values))
+        return [letter_of(row) for row in found]
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        values = {**mark_values(after), "id": after.id, "was": before.status.value, "were": before.tries}
+        return await self._changes("letter_mark", **values)
+
+    async def get_letter(self, letter_id: str) -> Letter | None:
+        if not letter_id.isalnum():
+            return None
+        found = await self._database.all("letters_by_prefix", prefix=letter_id.lower())
+        return letter_of(found[0]) if len(found) == 1 else None
+
+    async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
+        return [letter_of(row) for row in await outbox.newest(self._database, filters, limit)]
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        return {LetterStatus(status): count for status, count in await self._database.all("letters_count")}
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = list(execution_ids)

@@ -19,12 +19,13 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Held
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
+from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.settling import Settlement, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
-from agentcron.storage.sqlite import inputs
+from agentcron.storage.sqlite import inputs, outbox
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
@@ -42,6 +43,8 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     """Write the plan. False: the job has moved since the plan was made."""
     if plan.before is None and plan.job_after is not None and not plan.rows:
         tx.created.append(plan.job_after)
+        if plan.news:
+            outbox.post(tx, plan.news)
         return True
     # What follows may be about a job of the same group.
     insert_created(tx)
@@ -68,6 +71,8 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
         _insert_execution(tx, seq, row, plan.job_after, plan.now)
     if plan.to_cancel is ToCancel.ALL:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
+    if plan.news:
+        outbox.post(tx, plan.news)
     return True
 
 
@@ -157,10 +162,13 @@ def claim(
     caught_up: int | None,
     spec_of: SpecOf,
     apart: Collection[str] = (),
+    limits: ClaimLimits | None = None,
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     now_us = to_us(now)
-    values = {"now": now_us, "limit": limit}
+    room = Room(limits, dict(tx.execute(statement("queues_running")).fetchall())) if limits is not None else None
+    full = json.dumps(room.full) if room is not None else "[]"
+    values = {"now": now_us, "limit": limit if room is None else room.within(limit), "full": full}
     if ids is None:
         ready = tx.execute(statement("executions_claimable"), values).fetchall()
     else:
@@ -180,6 +188,8 @@ def claim(
             spec = spec_of(row[2], row[3])
         except ValueError:
             # A job that this release cannot read is left to one that can.
+            continue
+        if room is not None and not room.take(spec):
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))

@@ -13,7 +13,7 @@ from agentcron.domain.durations import bucket_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak
 from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
-from agentcron.storage.sqlite import apply
+from agentcron.storage.sqlite import apply, outbox
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.cutting import end_cut, is_cut
 from agentcron.storage.sqlite.writer import Transaction
@@ -51,6 +51,7 @@ class Endings:
         self.cut = {settlement.after.id: settlement for settlement in cut}
         self.endings = {settlement.after.id: _ending(settlement, self.tally) for settlement in common}
         self.ids = json.dumps(list(self.endings))
+        self.newsworthy = any(one.news is not None for one in settlements)
 
     def counted(self, kept: set[str]) -> Tally:
         """The sums of those that were kept."""
@@ -97,10 +98,14 @@ def settle(tx: Transaction, endings: Endings) -> list[bool]:
     if endings.cut:
         kept |= end_cut(tx, endings.cut)
     common = endings.endings.keys() | endings.cut.keys()
-    return [
+    done = [
         settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
         for settlement in endings.settlements
     ]
+    if endings.newsworthy:
+        told = zip(endings.settlements, done, strict=True)
+        outbox.post(tx, [one.news for one, was_kept in told if was_kept and one.news is not None])
+    return done
 
 
 def _end(tx: Transaction, endings: Endings) -> set[str]:

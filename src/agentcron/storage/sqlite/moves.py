@@ -105,7 +105,7 @@ def _is_move(plan: Plan) -> bool:
     before, after, made = plan.before, plan.job_after, plan.rows
     if before is None or after is None or before.version != after.version or before.streak != after.streak:
         return False
-    if plan.to_cancel is not _NONE or len(made) > 1:
+    if plan.to_cancel is not _NONE or plan.news or len(made) > 1:
         return False
     return not made or (before.state is after.state and made[0].status is _PENDING and not made[0].manual)
 

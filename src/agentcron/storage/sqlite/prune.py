@@ -30,6 +30,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 def prune(tx: Transaction, retention: Retention, now: datetime, after: str | None) -> Pruned:
     """One batch; ``after`` is ``jobs:SEQ``, ``size:SEQ`` or ``space:0``."""
     what, _, place = (after or "jobs:0").partition(":")
+    if after is None and retention.max_age is not None:
+        tx.execute(statement("prune_old_letters"), {"before": to_us(now - retention.max_age)})
     if what == "jobs":
         return _old_and_many(tx, retention, to_us(now), int(place))
     if what == "size":
@@ -106,7 +108,9 @@ def _give_back(tx: Transaction) -> Pruned:
 
 def _remove(tx: Transaction, seqs: Sequence[int]) -> None:
     if seqs:
-        tx.execute(statement("prune_delete"), {"seqs": json.dumps(seqs)})
+        gone = {"seqs": json.dumps(seqs)}
+        tx.execute(statement("prune_letters"), gone)
+        tx.execute(statement("prune_delete"), gone)
 
 
 def _used(tx: Transaction) -> int:

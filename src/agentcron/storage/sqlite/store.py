@@ -16,10 +16,12 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
@@ -32,10 +34,11 @@ from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import input_of
+from agentcron.storage.letters import letter_of
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
-from agentcron.storage.sqlite import apply, endings, inputs, moves, reads, spending
+from agentcron.storage.sqlite import apply, endings, inputs, moves, outbox, reads, spending
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -243,6 +246,7 @@ class SqliteStorage:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._write(
             lambda tx: apply.claim(
@@ -255,6 +259,7 @@ class SqliteStorage:
                 caught_up,
                 lambda job_id, version: self._spec(tx, job_id, version),
                 apart,
+                limits,
             )
         )
 
@@ -311,6 +316,25 @@ class SqliteStorage:
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
+
+    async def letters_due(self) -> Mapping[str, datetime]:
+        return {target: rows.to_instant(at) for target, at in self._all("letters_due")}
+
+    async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
+        return await self._write(lambda tx: outbox.take(tx, target, now, until, limit))
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        return await self._write(lambda tx: outbox.mark(tx, before, after))
+
+    async def get_letter(self, letter_id: str) -> Letter | None:
+        found = self._all("letters_by_prefix", prefix=letter_id.lower()) if letter_id.isalnum() else []
+        return letter_of(found[0]) if len(found) == 1 else None
+
+    async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
+        return [letter_of(row) for row in self._read(lambda connection: outbox.newest(connection, filters, limit))]
+
+    async def count_letters(self) -> Mapping[LetterStatus, int]:
+        return {LetterStatus(status): count for status, count in self._all("letters_count")}
 
     async def ask_cancel(self, execution_ids: Iterable[str], now: datetime) -> list[Execution]:
         ids = json.dumps(list(execution_ids))

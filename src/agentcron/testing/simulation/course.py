@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from agentcron.domain import changes
+from agentcron.domain.model import Execution
 from agentcron.testing.simulation import points
 from agentcron.testing.simulation.ground import Ground, MemoryGround
 from agentcron.testing.simulation.people import Person
@@ -24,6 +25,8 @@ _LOOKS: Final = 120
 # History is long, and is compared with itself less often than the few open rows are looked at.
 _CHANGES_EVERY: Final = 8
 _QUIET_US: Final = 600_000_000
+# What is found open past its time is looked for once more after so many seconds.
+_TAKEN: Final = 8.0
 _REST: Final = 600.0
 # Longer than any run with its retries: what does not move for so long does not move at all.
 _STANDSTILL_US: Final = 6 * 3_600_000_000
@@ -184,17 +187,30 @@ class _Course:
         pause = timedelta(days=world.scenario.days) / _LOOKS / SECOND
         while True:
             await asyncio.sleep(pause)
-            if world.processes and not world.store_down and world.loop.elapsed_us - world.troubled_us > _QUIET_US:
+            if self._quiet:
                 await self._look()
 
-    async def _look(self) -> None:
+    @property
+    def _quiet(self) -> bool:
         world = self._world
-        running = {process.name: process.running for process in world.processes}
-        stuck = await find_stuck(world.ground, world.clock.now(), running, world.scenario.places)
-        world.trace.stuck.update(stuck)
+        troubled = world.store_down or world.loop.elapsed_us - world.troubled_us <= _QUIET_US
+        return bool(world.processes) and not troubled
+
+    async def _look(self) -> None:
+        stuck = await self._stuck()
+        if stuck:
+            # A place that became free in this very moment is taken with the next commit, a thousandth later.
+            await asyncio.sleep(_TAKEN)
+            again = await self._stuck() if self._quiet else {}
+            self._world.trace.stuck.update({key: found for key, found in again.items() if key in stuck})
         self._looks += 1
         if self._looks % _CHANGES_EVERY == 0:
-            await find_changed(world.ground, world.trace)
+            await find_changed(self._world.ground, self._world.trace)
+
+    async def _stuck(self) -> dict[str, tuple[Execution, str]]:
+        world = self._world
+        running = {process.name: process.running for process in world.processes}
+        return await find_stuck(world.ground, world.clock.now(), running, world.scenario.places)
 
     async def _drain(self) -> None:
         """No further fault; people resume what is paused, then pause everything and wait until nothing is open."""

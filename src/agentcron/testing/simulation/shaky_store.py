@@ -12,6 +12,7 @@ from agentcron.domain.inputs import Given
 from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node, Orders
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.settling import Settlement
 from agentcron.errors import StoreUnavailable
 from agentcron.ports import JobStore
@@ -112,10 +113,13 @@ class ShakyStore:
         begin: bool = False,
         caught_up: int | None = None,
         apart: Collection[str] = (),
+        limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._write(
             "claim",
-            lambda: self.store.claim(owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart),
+            lambda: self.store.claim(
+                owner, now, limit, ids=ids, begin=begin, caught_up=caught_up, apart=apart, limits=limits
+            ),
         )
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:

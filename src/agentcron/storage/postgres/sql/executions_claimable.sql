@@ -10,6 +10,12 @@ WHERE r.status = 'PENDING' AND r.wake_at <= %(now)s AND r.cancel_at IS NULL
   )
   AND (r.lane IS NULL OR NOT EXISTS (SELECT 1 FROM executions AS b WHERE b.lane = r.lane AND b.status = 'RUNNING'))
   AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.agent = r.agent AND h.until > %(now)s)
+  AND (
+    %(full)s::text[] = '{}' OR NOT EXISTS (
+      SELECT 1 FROM job_versions AS v
+      WHERE v.job = r.job AND v.version = r.version AND v.spec::jsonb ->> 'queue' = ANY(%(full)s::text[])
+    )
+  )
 ORDER BY r.priority, r.wake_at, r.seq
 LIMIT %(limit)s
 FOR UPDATE OF r SKIP LOCKED

@@ -12,6 +12,12 @@ WHERE r.status = 'PENDING' AND r.cancel_at IS NULL AND (NOT r.begun OR r.wake_at
     )
   )
   AND NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.agent = r.agent AND h.until > %(now)s)
+  AND (
+    %(full)s::text[] = '{}' OR NOT EXISTS (
+      SELECT 1 FROM job_versions AS v
+      WHERE v.job = r.job AND v.version = r.version AND v.spec::jsonb ->> 'queue' = ANY(%(full)s::text[])
+    )
+  )
 ORDER BY r.priority, r.wake_at, r.seq
 LIMIT %(limit)s
 FOR UPDATE OF r SKIP LOCKED
