@@ -28,7 +28,6 @@ SQL = sorted((Path(sqlite_connection.__file__).parent / "sql").glob("*.sql"))
 # Reads that go through a whole table on purpose, and what keeps that table small or the read rare.
 WHOLE_TABLE = {
     "inputs_latest": "read from its end, as far as the page is long; runs that ask are few",
-    "inputs_waiting": "what nobody answered is alone in the index",
     "jobs_clear": "all of them are removed",
     "letters_count": "asked for by a person; what was sent is pruned with the history",
     "letters_due": "what waits is alone in the index",

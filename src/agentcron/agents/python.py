@@ -50,9 +50,12 @@ class PythonAgent(OneRun):
     async def run(self, prompt: str) -> AgentOutcome:
         given = (prompt,) if self._context is None else (prompt, self._context)
         try:
-            answer = self._call(*given) if self._is_async else await asyncio.to_thread(self._call, *given)
-            if inspect.isawaitable(answer):
-                answer = await answer
+            if self._is_async:
+                answer = await self._call(*given)
+            else:
+                answer = await asyncio.to_thread(self._call, *given)
+                if inspect.isawaitable(answer):
+                    answer = await answer
         except (AgentError, InputNeeded, KeyboardInterrupt, GeneratorExit):
             raise
         except asyncio.CancelledError as error:
@@ -158,7 +161,7 @@ def _prepared(where: str, call: Callable[..., Any]) -> tuple[Callable[..., Any],
 
 def _outcome(answer: Any) -> AgentOutcome:
     if isinstance(answer, str):
-        return AgentOutcome(output=answer)
+        return AgentOutcome.of(output=answer)
     if answer is None:
         return AgentOutcome()
     if isinstance(answer, AgentOutcome):

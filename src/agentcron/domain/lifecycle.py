@@ -50,6 +50,9 @@ class ExecutionStatus(StrEnum):
     PENDING, RUNNING and AWAITING_INPUT are open, all others final.
     """
 
+    # That of enumerations is a call of Python, and each run looks its statuses up in several tables.
+    __hash__ = str.__hash__
+
     PENDING = "PENDING"
     """In line, or waiting for its retry."""
     RUNNING = "RUNNING"

@@ -10,6 +10,7 @@ from typing import Any
 
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Question
+from agentcron.domain.made import Made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,8 @@ class Conversation:
     """The agent's own name for the conversation, where it has one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentOutcome:
+@dataclass(frozen=True, kw_only=True)
+class AgentOutcome(Made):
     """What an agent returns when it finished.
 
     With ``failed`` the execution ends as FAILURE with this text as its reason. An agent that could not do its work
@@ -101,8 +102,8 @@ class Needless(StrEnum):
     GATE = "gate"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+@dataclass(frozen=True, kw_only=True)
+class Done(Made):
     """The agent finished. ``silent``: its answer says that there is nothing to tell."""
 
     answer: AgentOutcome

@@ -27,9 +27,9 @@ def judged(answer: Any, failure_marker: str | None) -> Outcome:
     if answer.failed is not None:
         kind = LIMIT if answer.failed.startswith("limit") else "agent"
         return Failed(kind=kind, message=answer.failed, answer=answer)
-    if (why := said_failed(failure_marker, output)) is not None:
+    if failure_marker is not None and (why := said_failed(failure_marker, output)) is not None:
         return Failed(kind="agent", message=why, answer=answer)
-    return Done(answer=answer)
+    return Done.of(answer=answer)
 
 
 def errored(error: BaseException) -> Errored | Asking:

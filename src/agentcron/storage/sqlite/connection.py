@@ -30,6 +30,13 @@ def statement(name: str) -> str:
 
 
 @cache
+def insertion(name: str, rows: int) -> str:
+    """The same where it inserts one row, for so many rows at once."""
+    head, _, values = statement(name).partition("VALUES")
+    return f"{head}VALUES {', '.join([values.strip()] * rows)}"
+
+
+@cache
 def migrations() -> tuple[str, ...]:
     """The scripts that make the schema, oldest first; the schema number is how many have run."""
     return tuple(path.read_text("utf-8") for path in sorted((_HERE / "migrations").glob("*.sql")))

@@ -131,9 +131,9 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
         if is_open > 1 and lane is not None:
             lanes.append({"lane": lane, "now": now})
     tx.executemany(statement("executions_end"), executions)
+    tx.insert("text_insert", texts)
     for name, values in (
         ("jobs_succeeded", jobs),
-        ("text_insert", texts),
         ("jobs_succeeded_last", last),
         ("execution_pull", lanes),
     ):

@@ -187,6 +187,6 @@ def _write(
             executions.append((*row, _WAITS, wake_at, None, 0, 0, None, seq))
     if ticks:
         tx.executemany(statement("jobs_tick"), ticks)
-        tx.executemany(statement("executions_tick"), executions)
+        tx.insert("executions_tick", executions)
     if others:
         tx.executemany(statement("jobs_move"), others)

@@ -21,7 +21,7 @@ from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)
 # Statuses that few rows of a long history have, and the index that holds just these; the words are those of the index.
-_OPEN: Final = "r.wake_at IS NOT NULL"
+_OPEN: Final = "(r.status = 'PENDING' OR r.status = 'RUNNING' OR r.status = 'AWAITING_INPUT')"
 _FEW: Final = {
     _OPEN: frozenset({"PENDING", "RUNNING", "AWAITING_INPUT"}),
     "(r.status = 'FAILURE' OR r.status = 'ERROR' OR r.status = 'INCOMPLETE' OR r.status = 'MISSED')": frozenset(

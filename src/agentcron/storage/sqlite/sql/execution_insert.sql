@@ -6,8 +6,9 @@ INSERT INTO executions (
 VALUES (
   :id, :job, :version, :at, :last_at, :slots, :manual, :status, :reason,
   CASE
-    WHEN :lane IS NOT NULL AND EXISTS (
-      SELECT 1 FROM executions WHERE lane = :lane AND status IN ('PENDING', 'RUNNING')
+    WHEN :lane IS NOT NULL AND (
+      EXISTS (SELECT 1 FROM executions WHERE lane = :lane AND status = 'PENDING')
+      OR EXISTS (SELECT 1 FROM executions WHERE lane = :lane AND status = 'RUNNING')
     ) THEN :behind
     ELSE :wake_at
   END,

@@ -6,4 +6,4 @@ SELECT * FROM (
   ORDER BY id DESC LIMIT :limit
 )
 UNION ALL
-SELECT * FROM execution_rows WHERE wake_at IS NOT NULL AND status = 'RUNNING' AND begun = 1 AND started_at < :end
+SELECT * FROM execution_rows WHERE status = 'RUNNING' AND begun = 1 AND started_at < :end

@@ -4,7 +4,7 @@ WHERE r.status = 'PENDING' AND r.wake_at <= :now AND r.cancel_at IS NULL
   AND (
     r.lane IS NULL OR NOT EXISTS (
       SELECT 1 FROM executions AS b
-      WHERE b.lane = r.lane AND b.seq < r.seq AND b.status IN ('PENDING', 'RUNNING')
+      WHERE b.lane = r.lane AND b.seq < r.seq AND b.status = 'PENDING'
     )
   )
   AND (r.lane IS NULL OR NOT EXISTS (SELECT 1 FROM executions AS b WHERE b.lane = r.lane AND b.status = 'RUNNING'))

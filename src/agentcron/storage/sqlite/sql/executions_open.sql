@@ -1,2 +1,2 @@
-SELECT * FROM execution_rows WHERE wake_at IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'AWAITING_INPUT')
+SELECT * FROM execution_rows WHERE status = 'PENDING' OR status = 'RUNNING' OR status = 'AWAITING_INPUT'
 ORDER BY seq

@@ -1,3 +1,3 @@
 SELECT * FROM execution_rows
-WHERE wake_at IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'AWAITING_INPUT') AND job_id = :id
+WHERE (status = 'PENDING' OR status = 'RUNNING' OR status = 'AWAITING_INPUT') AND +job = (SELECT seq FROM jobs WHERE id = :id)
 ORDER BY seq

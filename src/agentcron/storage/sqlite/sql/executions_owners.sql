@@ -1,1 +1,1 @@
-SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING' AND wake_at IS NOT NULL
+SELECT DISTINCT owner FROM executions WHERE status = 'RUNNING'

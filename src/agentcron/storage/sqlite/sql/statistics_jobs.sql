@@ -2,7 +2,7 @@ WITH busy (jobs) AS (
   SELECT count(*) FROM jobs
   WHERE
     state = 'ACTIVE'
-    AND seq IN (SELECT job FROM executions WHERE wake_at IS NOT NULL AND status = 'RUNNING')
+    AND seq IN (SELECT job FROM executions WHERE status = 'RUNNING')
 )
 SELECT 'RUNNING' AS status, jobs FROM busy
 UNION ALL SELECT 'WAITING', active - (SELECT jobs FROM busy) FROM job_states WHERE id = 1

@@ -1,2 +1,3 @@
-SELECT status, count(*) FROM executions
-WHERE wake_at IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'AWAITING_INPUT') GROUP BY 1
+SELECT 'PENDING' AS status, count(*) FROM executions WHERE status = 'PENDING'
+UNION ALL SELECT 'RUNNING', count(*) FROM executions WHERE status = 'RUNNING'
+UNION ALL SELECT 'AWAITING_INPUT', count(*) FROM executions WHERE status = 'AWAITING_INPUT'
