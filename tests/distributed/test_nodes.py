@@ -157,7 +157,8 @@ async def test_the_limit_on_all_nodes_is_never_exceeded(nodes: Field, engine: st
     for _ in range(12):
         await nodes.job("1 0.2")
     await nodes.ended(12)
-    assert (most := most_at_once(nodes)) == 2
+    most = most_at_once(nodes)
+    assert most == 2
     record_property("figures", f"limit 2 over 3 nodes, {engine}: {most} at once at most")
 
 
@@ -291,7 +292,8 @@ async def test_a_run_that_is_asked_for_elsewhere_starts_soon(
     waits.sort()
     record_property(
         "figures",
-        f"asked to started, {engine} {limits or 'without limits'}: p50 {statistics.median(waits) * 1000:.0f} ms, p95 {waits[37] * 1000:.0f} ms",
+        f"asked to started, {engine} {limits or 'without limits'}:"
+        f" p50 {statistics.median(waits) * 1000:.0f} ms, p95 {waits[37] * 1000:.0f} ms",
     )
 
 
@@ -314,6 +316,6 @@ async def test_a_node_with_nothing_to_do_costs_little(
     assert found is not None
     record_property(
         "figures",
-        f"an idle node, {engine} {limits or 'without limits'}: {share:.1%} of a core, {process.memory_info().rss / 1e6:.0f} MB, "
-        f"{process.num_threads()} threads, {found[0] - 3} connections or so",
+        f"an idle node, {engine} {limits or 'without limits'}: {share:.1%} of a core, "
+        f"{process.memory_info().rss / 1e6:.0f} MB, {process.num_threads()} threads, {found[0] - 3} connections or so",
     )

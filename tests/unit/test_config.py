@@ -114,7 +114,7 @@ def test_a_slip_in_a_variable_is_a_warning_and_others_are_left_alone(tmp_path: P
     ("toml", "told"),
     [
         ("x =\n", r"is not TOML: .*line 1"),
-        ("ok = 1\n", r"ok: is not a section; known are store, scheduler, retention, budgets, queues, scheduling, agents"),
+        ("ok = 1\n", r"ok: is not a section; known are store, scheduler, retention, budgets, queues, scheduling"),
         ("[shceduler]\n", r"shceduler: is not a section; did you mean scheduler\?"),
         ("[scheduler]\ntimezon = 'UTC'\n", r"scheduler\.timezon: is not a setting; did you mean timezone\?"),
         ("[scheduler]\nstop_grace = 30\n", r"scheduler\.stop_grace: 30 is not a duration such as '30s'"),
