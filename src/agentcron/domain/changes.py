@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from agentcron.domain.calendar import INSTANT, slot_after, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, may_become
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.planner import account, skip_paused
-from agentcron.domain.plans import Draft, NewId, Plan, ToCancel
+from agentcron.domain.planner import account, let_go, skip_paused
+from agentcron.domain.plans import Draft, NewId, Plan, Reason, ToCancel
 from agentcron.domain.policies import Overlap
 from agentcron.domain.scheduling_limits import APPROVAL
 from agentcron.domain.spec import JobSpec
@@ -41,12 +41,13 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId, *, consent: bool
     """
     if job.state not in (JobState.ACTIVE, JobState.PAUSED):
         return None
-    draft, past = _past(job, now, new_id)
+    spec = _anchored(spec, now)
+    moved = _calendar(spec) != _calendar(job.spec)
+    draft, past = _past(job, now, new_id, left=Reason.LIMIT if moved else None)
     if past.state not in (JobState.ACTIVE, JobState.PAUSED):
         return None
-    spec = _anchored(spec, now)
     changed = past.evolve(spec=spec, version=job.version + 1, revision=job.revision + 1)
-    if _calendar(spec) != _calendar(job.spec):
+    if moved:
         slot = _first_slot(spec, max(now, _accounted(past) or now))
         changed = changed.evolve(next_slot=slot, next_run=start_of(changed, slot))
     elif changed.next_slot is not None:
@@ -82,7 +83,7 @@ def cancel(job: Job, now: datetime, new_id: NewId) -> Plan | None:
     """No further slot, for good; everything open is canceled."""
     if not may_become(job.state, JobState.CANCELED):
         return None
-    draft, past = _past(job, now, new_id)
+    draft, past = _past(job, now, new_id, left=Reason.CANCELED)
     canceled = past.evolve(
         state=JobState.CANCELED, state_reason="person", next_slot=None, next_run=None, revision=job.revision + 1
     )
@@ -126,12 +127,15 @@ def _awaiting(job: Job) -> Job:
     return job.evolve(state=JobState.PAUSED, state_reason=APPROVAL, next_run=None)
 
 
-def _past(job: Job, now: datetime, new_id: NewId) -> tuple[Draft, Job]:
-    """The stretch up to ``now`` judged by the job's present rules."""
+def _past(job: Job, now: datetime, new_id: NewId, *, left: Reason | None = None) -> tuple[Draft, Job]:
+    """The stretch up to ``now`` judged by the job's present rules; with ``left`` to its end, also where ``max_runs``
+    still waits for an open run."""
     if job.state is JobState.PAUSED:
         draft = skip_paused(job, now, new_id)
         return draft, job.evolve(next_slot=draft.next_slot)
     draft = account(job, now, new_id)
+    if left is not None:
+        let_go(draft, left)
     return draft, draft.job()
 
 

@@ -84,6 +84,15 @@ def account(job: Job, now: datetime, new_id: NewId, down_since: datetime | None 
     return draft
 
 
+def let_go(draft: Draft, reason: Reason) -> None:
+    """One SKIPPED range for what is due and only waits for an open run that may give its place under ``max_runs`` back.
+
+    Whoever moves the calendar, or ends it, calls this: nobody would come back to these slots.
+    """
+    if draft.next_slot is not None and start_of(draft.before, draft.next_slot) <= draft.now:
+        _set_aside(draft, draft.next_slot, reason)
+
+
 def skip_paused(job: Job, now: datetime, new_id: NewId) -> Draft:
     """What a resume owes to the slots that passed while the job was paused: one range row."""
     draft = Draft(before=job, now=now, new_id=new_id, next_slot=job.next_slot)
