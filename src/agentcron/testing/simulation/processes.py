@@ -134,8 +134,8 @@ class Process:
         until = clock.now() + _REST
         try:
             next_at = await self.manager.evaluate()
-            ready_at = await self.store.ready_at()
-            if self._failed or (ready_at is not None and ready_at <= clock.now()):
+            ready_at, looked = await self.store.ready_at(), clock.now()
+            if self._failed or (ready_at is not None and ready_at <= looked):
                 # After a failure rows may be claimed that nobody runs: the engine's next claim gives them back.
                 await self.engine.claim()
                 self._failed = False
@@ -143,7 +143,7 @@ class Process:
                 self._beat_at = None
                 await self.upkeep.beat()
                 await self.upkeep.settle_lapsed()
-            wakes = [next_at, *self._overdue(await world.ground.open_rows())]
+            wakes = [next_at, *self._overdue(await world.ground.open_rows(), looked)]
             until = min([until, *(wake for wake in wakes if wake is not None)])
         except StoreError as error:
             world.note(self.name, f"the store fails: {error}")
@@ -151,11 +151,12 @@ class Process:
             self._look_in(_INTERVAL)
         await self._wait(until)
 
-    def _overdue(self, rows: Sequence[Execution]) -> list[datetime]:
-        """When rows are ready, or past their time; what is past it is looked after at the next upkeep."""
+    def _overdue(self, rows: Sequence[Execution], looked: datetime) -> list[datetime]:
+        """When rows are ready, or past their time; what is past it is looked after at the next upkeep, and what became
+        ready after the line was ``looked`` at, during a claim that the store was slow with, at the next turn."""
         now, found = self._world.clock.now(), []
         for row in rows:
-            if row.wake_at is not None and row.wake_at > now:
+            if row.wake_at is not None and row.wake_at > (looked if row.status is ExecutionStatus.PENDING else now):
                 found.append(row.wake_at + (_NOTHING if row.status is ExecutionStatus.PENDING else _MOMENT))
             elif row.status is not ExecutionStatus.PENDING:
                 self._look_in(_UPKEEP)
