@@ -81,7 +81,7 @@ def _everything(trace: Trace) -> Found:
         if job is None:
             yield Rule.LOST, job_id, "", "was created and is not there"
             continue
-        yield from _check_rows(job, rows, targets)
+        yield from _check_rows(job, rows, targets, list(trace.kept))
         yield from _check_counters(job, rows)
         yield from check_causes(trace, job, rows, targets)
         yield from check_starts(trace, job, rows, targets)
@@ -92,7 +92,7 @@ def _everything(trace: Trace) -> Found:
 # --- P1, P2: each slot in exactly one row -----------------------------------------------------------------------------
 
 
-def _check_rows(job: Job, rows: Sequence[Execution], targets: Targets) -> Found:
+def _check_rows(job: Job, rows: Sequence[Execution], targets: Targets, ended: Sequence[str]) -> Found:
     known = set(targets.slots)
     held: Counter[datetime] = Counter()
     for row in rows:
@@ -121,7 +121,7 @@ def _check_rows(job: Job, rows: Sequence[Execution], targets: Targets) -> Found:
     for slot, count in held.items():
         if count > 1:
             yield Rule.TWICE, job.id, slot, f"{count} rows"
-    until = _owed_until(job, rows)
+    until = _owed_until(job, rows, ended)
     for slot in sorted(targets.must):
         if slot not in held and (until is None or slot + job.spec.jitter <= until):
             yield Rule.MISSING, job.id, slot, f"the job is {job.state}, its next slot is {job.next_slot}"
@@ -130,15 +130,19 @@ def _check_rows(job: Job, rows: Sequence[Execution], targets: Targets) -> Found:
         yield Rule.LOST, job.id, execution_id, "a manual run and its row do not match"
 
 
-def _owed_until(job: Job, rows: Sequence[Execution]) -> datetime | None:
+def _owed_until(job: Job, rows: Sequence[Execution], ended: Sequence[str]) -> datetime | None:
     """The last slot that needs an account; None where every target does. A job that completed by its number of runs
-    owes none for what came after the last of them."""
+    owes none for what came after the last of them. ``ended`` names executions in the order in which they ended: a clock
+    that was set back shows less at the end of the last one than at that of one before."""
     if job.state is not JobState.COMPLETED:
         return None
     ran = [row for row in rows if row.status in RAN and not row.manual]
     if job.spec.max_runs is None or len(ran) < job.spec.max_runs:
         return None
-    return max((row.end_time for row in ran if row.end_time is not None), default=None)
+    ends = {row.id: row.end_time for row in ran if row.end_time is not None}
+    last = next((ends[key] for key in reversed(ended) if key in ends), None)
+    # An end that was never acknowledged is in no order.
+    return last if ends.keys() <= set(ended) else max(ends.values(), default=None)
 
 
 def _check_counters(job: Job, rows: Sequence[Execution]) -> Found:

@@ -178,6 +178,8 @@ class _Course:
     async def _mend(self, length: timedelta) -> None:
         await asyncio.sleep(length / SECOND)
         self._world.store_down = False
+        # A clock that was set meanwhile shows another time than where the fault was foreseen to end.
+        self._world.trouble(length, _NOW, points.STORE_DOWN)
         self._world.ring_all()
 
     # --- looking on -----------------------------------------------------------------------------------------------
