@@ -83,6 +83,7 @@ READS: dict[str, tuple[Words, ...]] = {
     ),
     "logs": (lambda ids: ("logs", ids["run"]),),
     "inbox": (lambda ids: ("inbox",), lambda ids: ("inbox", "parked", "--all")),
+    "outbox": (lambda ids: ("outbox",), lambda ids: ("outbox", "--status", "FAILED")),
     "next": (lambda ids: ("next", "tried"),),
     "why": (lambda ids: ("why", "tried", "2026-01-01T01:00"), lambda ids: ("why", "gone", "2026-01-01T01:00")),
     "simulate": (lambda ids: ("simulate", "--days", "1", "--json"),),
@@ -94,6 +95,7 @@ READS: dict[str, tuple[Words, ...]] = {
 OTHERS = {
     "init", "add", "edit", "pause", "resume", "cancel", "delete", "run", "approve", "deny", "answer", "start", "serve",
     "mcp", "service", "token", "import", "doctor", "backup", "config", "completion", "demo", "migrate-store", "watch",
+    "resend", "endpoints",
 }  # fmt: skip
 
 

@@ -302,7 +302,7 @@ async def test_a_damaged_page_is_an_error_with_its_place_or_changes_no_number(
     assert whole == (30, 90)
     chance = random.Random(11)
     told = found_by_doctor = changed = missed = 0
-    for number in range(150):
+    for number in range(200):
         damaged = bytearray(data)
         place = chance.randrange(len(data) - 16)
         damaged[place : place + 16] = chance.randbytes(16)
@@ -328,6 +328,6 @@ async def test_a_damaged_page_is_an_error_with_its_place_or_changes_no_number(
         missed += hurt and not seen
         path.unlink()
     seen_all = f"{found_by_doctor} by reading or a check"
-    print(f"\n150 damages of 16 bytes: {changed} changed what is stored; {told} told by reading, {seen_all}")  # noqa: T201
+    print(f"\n200 damages of 16 bytes: {changed} changed what is stored; {told} told by reading, {seen_all}")  # noqa: T201
     assert told >= 30
     assert missed <= changed / 10
