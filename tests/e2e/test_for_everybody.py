@@ -13,6 +13,9 @@ from tests.e2e.served import Server
 NARROW: Any = {"width": 320, "height": 640}
 WIDE: Any = {"width": 1280, "height": 800}
 
+# Every page is looked at in three ways by one test, and the machine may have much else to do.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def places(server: Server) -> list[str]:
