@@ -2,6 +2,8 @@
 PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -V >/dev/null 2>&1 && echo python3.13 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+# Hundreds of tests start the command as a process of its own: where bytecode may not be kept, each compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
 # Twice the cores of a small machine: many tests wait for a process, a signal or a disk.
 WORKERS ?= 4
 # What costs over a gigabyte and only `make test-agents` needs; the folder is ignored.

@@ -54,6 +54,7 @@ class _Random:
 
     def __init__(self) -> None:
         self._drawn: list[str] = []
+        self._next = 64
         # A child of a fork would draw the very same ids.
         os.register_at_fork(after_in_child=self._drawn.clear)
 
@@ -61,7 +62,9 @@ class _Random:
         try:
             return self._drawn.pop()
         except IndexError:
-            many = os.urandom(7 * _DRAWN).hex()
+            # Few at first: a process that starts one run need not wait for thousands of ids.
+            many = os.urandom(7 * self._next).hex()
+            self._next = min(4 * self._next, _DRAWN)
             self._drawn.extend(many[at : at + 14] for at in range(14, len(many), 14))
             return many[:14]
 

@@ -17,7 +17,7 @@ from agentcron import ids
 from agentcron._version import __version__
 from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.checks.checker import Checker
-from agentcron.delivery.message import Sender
+from agentcron.delivery.message import Endpoints, Sender
 from agentcron.delivery.pulse import Pulse
 from agentcron.domain import changes
 from agentcron.domain.calendar import slot_after
@@ -57,7 +57,6 @@ from agentcron.storage.urls import open_storage
 
 if TYPE_CHECKING:
     from agentcron.agent_core import Agent
-    from agentcron.delivery.endpoints import Endpoints
 
 __all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "next_slots"]
 
@@ -754,11 +753,11 @@ class BackgroundJobsPlugin:
     def _endpoints(self) -> Endpoints:
         """Senders and heartbeats; read when they are first needed. Raises ``ConfigError``."""
         if self._known_endpoints is None:
-            from agentcron.delivery.endpoints import read_all
+            given, config, found = self.config.endpoints, self.config, Endpoints()
+            if tables := {name: one for name, one in given.items() if isinstance(one, Mapping)}:
+                from agentcron.delivery.endpoints import read_all
 
-            given, config = self.config.endpoints, self.config
-            tables = {name: one for name, one in given.items() if isinstance(one, Mapping)}
-            found = read_all(tables, base_dir=config.base_dir, redactor=self._redactor, clock=self._clock)
+                found = read_all(tables, base_dir=config.base_dir, redactor=self._redactor, clock=self._clock)
             senders: dict[str, Any] = {name: found.senders.get(name, one) for name, one in given.items()}
             senders = {name: one for name, one in senders.items() if not isinstance(one, Mapping)}
             check_targets(self._notify, senders, "notify.default")

@@ -38,6 +38,12 @@ KINDS: Final = MappingProxyType(
 ENTRY_POINTS: Final = "agentcron.agents"
 MODEL_VARIABLE: Final = "AGENTCRON_MODEL"
 _BACKGROUND: Final = "background-job"
+_BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        _BACKGROUND: {"kind": "pydantic-ai", "model": f"env:{MODEL_VARIABLE}"},
+        "echo": {"kind": "echo"},
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +117,6 @@ class AgentFactoryPlugin:
         )
         self._recipes: dict[str, Recipe] = {}
         self._definitions: dict[str, Definition] = {}
-        self._keep(_BACKGROUND, {"kind": "pydantic-ai", "model": f"env:{MODEL_VARIABLE}"}, "built-in")
-        self._keep("echo", {"kind": "echo"}, "built-in")
         for name, values in (definitions or {}).items():
             self.register(name, values)
         self._default = default_definition
@@ -136,6 +140,7 @@ class AgentFactoryPlugin:
     @property
     def definitions(self) -> Mapping[str, Definition]:
         """All definitions by name; read-only."""
+        self._read_built_in()
         return MappingProxyType(self._definitions)
 
     @property
@@ -216,6 +221,7 @@ class AgentFactoryPlugin:
 
     def sharing(self, provider: str) -> list[str]:
         """The definitions that ask this provider: where it asks one of them to wait, it asks all."""
+        self._read_built_in()
         return [name for name, recipe in self._recipes.items() if getattr(recipe, "provider", None) == provider]
 
     def fingerprint(self, name: str) -> str:
@@ -231,6 +237,7 @@ class AgentFactoryPlugin:
     def describe(self, *, check: bool = True) -> list[dict[str, Any]]:
         """One mapping per definition, for people and for JSON; ``problem`` is None where it can work, and without
         ``check``."""
+        self._read_built_in()
         return [self._describe(one, check) for one in self._sorted()]
 
     def _describe(self, one: Definition, check: bool) -> dict[str, Any]:
@@ -273,11 +280,21 @@ class AgentFactoryPlugin:
         try:
             return self._recipes[name]
         except KeyError:
+            # A built-in is read, and the module of its kind imported, where somebody asks for it.
+            self._read_built_in()
+            if name in self._recipes:
+                return self._recipes[name]
             raise AgentDefinitionError(
                 f"there is no agent {shown(name)}; {nearest(str(name), self._recipes)}"
             ) from None
 
+    def _read_built_in(self) -> None:
+        for name, values in _BUILT_IN.items():
+            if name not in self._recipes:
+                self._keep(name, values, "built-in")
+
     def _configured_names(self) -> list[str]:
+        self._read_built_in()
         return sorted(one.name for one in self._definitions.values() if one.name != _BACKGROUND)
 
     def _read_environ(self) -> Mapping[str, str]:

@@ -7,13 +7,12 @@ import importlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.recipes import nearest, shown
 from agentcron.delivery.addresses import Resolver, resolve
-from agentcron.delivery.message import Sender
+from agentcron.delivery.message import Endpoints, Sender
 from agentcron.delivery.reading import Around, Given
 from agentcron.errors import ConfigError
 from agentcron.ports import Clock, SystemClock
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 HEARTBEAT: Final = "heartbeat"
 KINDS: Final = ("webhook", "email", "file", "command", "apprise", HEARTBEAT)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoints:
-    """What sends to each endpoint that takes messages, and what pings each heartbeat, by their names."""
-
-    senders: Mapping[str, Sender]
-    heartbeats: Mapping[str, Heartbeat]
 
 
 def read_all(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agentcron.errors import AgentcronError
+
+if TYPE_CHECKING:
+    from agentcron.delivery.heartbeat import Heartbeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +47,11 @@ class Sender(Protocol):
     async def send(self, message: Message) -> None:
         """Return when the receiver has taken it. Raises ``DeliveryError``."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """What sends to each endpoint that takes messages, and what pings each heartbeat, by their names."""
+
+    senders: Mapping[str, Sender] = field(default_factory=dict)
+    heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
