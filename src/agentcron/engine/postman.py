@@ -172,7 +172,7 @@ class Postman:
         elif letter.status is LetterStatus.SENT:
             self._log.info(f"{what}: sent", **ids)
         elif letter.status is LetterStatus.FAILED:
-            hint = f"agentcron outbox retry {letter.id}"
+            hint = f"agentcron resend {letter.id}"
             told = f"{what}: given up after {letter.tries} tries: {letter.error}; once it is mended: {hint}"
             self._log.error(told, **ids)
         else:
