@@ -591,12 +591,14 @@ class BackgroundJobsPlugin:
         status: LetterStatus | str | None = None,
         job_id: str | None = None,
         execution_id: str | None = None,
+        before: str | None = None,
         limit: int = 100,
     ) -> list[Letter]:
         """What was, or is to be, told to whom, the newest first: of all jobs, of one job, or of one execution; of every
-        status or of one. ``limit`` is 1 to 10,000. Raises ``ValueError`` for a status that there is not."""
+        status or of one; with ``before``, the id of a letter, only older ones. ``limit`` is 1 to 10,000. Raises
+        ``ValueError`` for a status that there is not."""
         wanted = LetterStatus(status.upper()) if status is not None else None
-        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id)
+        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id, before=before)
         return list(await (await self._store()).list_letters(filters, max(1, min(limit, 10_000))))
 
     async def count_letters(self) -> Mapping[LetterStatus, int]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from agentcron._version import __version__
 from agentcron.access import TokenFile
 from agentcron.errors import AgentcronError
-from agentcron.http import executions, inbox, jobs, schema, system
+from agentcron.http import executions, inbox, jobs, outbox, schema, system
 from agentcron.http.events import EventRing
 from agentcron.http.guard import MAX_BODY, OPEN, Guard
 from agentcron.http.metrics import Metrics
@@ -60,7 +60,7 @@ def make_app(
         title="agentcron", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
     app.state.plugin, app.state.service, app.state.sessions = plugin, service, Sessions(tokens)
-    for router in (jobs.router, executions.router, inbox.router, system.router):
+    for router in (jobs.router, executions.router, inbox.router, outbox.router, system.router):
         app.include_router(router, prefix=API)
     if mcp is not None:
         app.router.routes.extend(mcp.routes)
