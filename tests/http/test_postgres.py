@@ -60,6 +60,7 @@ async def test_every_page_and_address_answers_on_postgres_as_on_a_file(postgres_
             [asked] = await service.plugin.inbox()
             run = (await service.plugin.get_executions(ids["paid"]))[0]
             values = {"job_id": ids["paid"], "execution_id": run.id, "input_id": asked.id, "job": ids["paid"]}
+            values["letter"] = (await service.plugin.outbox(execution_id=run.id))[0].id
             told.append(await reads_of(service, values))
     assert told[0].keys() == told[1].keys()
     for path, answer in told[0].items():
