@@ -28,7 +28,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.notify import check_targets, read_notify
+from agentcron.domain.notify import Notify, check_targets, read_notify
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
@@ -605,6 +605,10 @@ class BackgroundJobsPlugin:
         """How many letters there are of each status."""
         return await (await self._store()).count_letters()
 
+    async def letters_waiting(self) -> dict[str, int]:
+        """How many letters wait for each endpoint; those without any are left out."""
+        return {name: waiting.letters for name, waiting in (await (await self._store()).letters_due()).items()}
+
     async def get_letter(self, letter_id: str) -> Letter:
         """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``."""
         found = await (await self._store()).get_letter(letter_id)
@@ -628,6 +632,11 @@ class BackgroundJobsPlugin:
         given, senders = self.config.endpoints, self._senders
         kinds = {name: str(one.get("kind")) for name, one in given.items() if isinstance(one, Mapping)}
         return {name: kinds.get(name) or type(senders[name]).__name__ for name in given}
+
+    @property
+    def default_notify(self) -> tuple[Notify, ...]:
+        """The rules of jobs that have none of their own."""
+        return self._notify
 
     async def send_test(self, endpoint: str) -> None:
         """Send a letter that says that it is a trial, at once and once. Raises ``NotFoundError`` for an endpoint that
