@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcron.delivery.message import DeliveryError
 from agentcron.domain.letters import LetterStatus
 from tests.http.conftest import Service, serving
 from tests.outbox.conftest import Recorder
@@ -101,3 +102,40 @@ async def test_a_letter_that_was_given_up_is_sent_afresh_by_who_may_run(service:
     assert first == second
     assert (await service.plugin.get_letter(letter.id)).status is LetterStatus.SENT
     assert len(await service.plugin.get_executions(job_id)) == 1
+
+
+async def _figures(service: Service) -> dict[str, float]:
+    """The figures about letters."""
+    async with service.client("read") as client:
+        lines = (await client.get("/metrics")).text.splitlines()
+    found = [line.rpartition(" ") for line in lines if line.startswith(("agentcron_deliveries", "agentcron_letters"))]
+    return {name: float(value) for name, _, value in found if "_created" not in name}
+
+
+async def test_figures_count_what_became_of_each_try_and_what_waits(service: Service, ops: Recorder) -> None:
+    waiting = 'agentcron_letters_waiting{endpoint="ops"}'
+    tries = 'agentcron_deliveries_total{{kind="Recorder",outcome="{}"}}'.format
+    assert await _figures(service) == {waiting: 0}
+    ops.errors.extend([REFUSED, DeliveryError("busy", retryable=True)])
+    await told(service, 4)
+    counted = {waiting: 1, tries("sent"): 2, tries("given_up"): 1, tries("retried"): 1}
+    assert await _figures(service) == counted
+    [lost] = await service.plugin.outbox(status="FAILED")
+    await service.plugin.retry_letter(lost.id)
+    assert await _figures(service) == {**counted, waiting: 2}, "a person's word is no try"
+    await service.plugin.force_evaluation()
+    assert await _figures(service) == {**counted, tries("sent"): 3}
+
+
+async def test_figures_are_there_though_no_endpoint_can_be_made(tmp_path: Path) -> None:
+    async with serving(tmp_path, endpoints={"ops": {"kind": "pigeon"}}) as service:
+        assert await _figures(service) == {}
+
+
+async def test_figures_read_no_letter_that_was_sent(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scan(*given: object) -> object:
+        raise AssertionError("the whole outbox was read")
+
+    for name in ("count_letters", "list_letters"):
+        monkeypatch.setattr(type(service.plugin.storage._store), name, scan)
+    assert await _figures(service) == {'agentcron_letters_waiting{endpoint="ops"}': 0}

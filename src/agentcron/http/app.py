@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from agentcron._version import __version__
 from agentcron.access import TokenFile
-from agentcron.errors import AgentcronError
+from agentcron.errors import AgentcronError, ConfigError
 from agentcron.http import executions, inbox, jobs, outbox, schema, system
 from agentcron.http.events import EventRing
 from agentcron.http.guard import MAX_BODY, OPEN, Guard
@@ -44,7 +44,11 @@ def make_app(
     store = ObservedStore(plugin.storage)
     plugin.storage = store
     service = system.Service(
-        store=store, events=EventRing(), metrics=Metrics(store), doctor=doctor, scheduling=scheduling
+        store=store,
+        events=EventRing(),
+        metrics=Metrics(store, lambda: _kinds(plugin)),
+        doctor=doctor,
+        scheduling=scheduling,
     )
     store.listeners += [service.events.listen, service.metrics.listen]
 
@@ -76,6 +80,13 @@ def make_app(
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, tokens=tokens, sessions=app.state.sessions, hosts=hosts)
     return app
+
+
+def _kinds(plugin: BackgroundJobsPlugin) -> dict[str, str]:
+    try:
+        return plugin.endpoints()
+    except ConfigError:
+        return {}  # told by the doctor; figures of all else are wanted the more
 
 
 def _mcp(plugin: BackgroundJobsPlugin) -> Starlette | None:
