@@ -28,7 +28,7 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.limits import NO_LIMITS
 from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.notify import check_targets, read_notify
+from agentcron.domain.notify import Notify, check_targets, read_notify
 from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
@@ -590,17 +590,23 @@ class BackgroundJobsPlugin:
         status: LetterStatus | str | None = None,
         job_id: str | None = None,
         execution_id: str | None = None,
+        before: str | None = None,
         limit: int = 100,
     ) -> list[Letter]:
         """What was, or is to be, told to whom, the newest first: of all jobs, of one job, or of one execution; of every
-        status or of one. ``limit`` is 1 to 10,000. Raises ``ValueError`` for a status that there is not."""
+        status or of one; with ``before``, the id of a letter, only older ones. ``limit`` is 1 to 10,000. Raises
+        ``ValueError`` for a status that there is not."""
         wanted = LetterStatus(status.upper()) if status is not None else None
-        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id)
+        filters = LetterFilters(status=wanted, job_id=job_id, execution_id=execution_id, before=before)
         return list(await (await self._store()).list_letters(filters, max(1, min(limit, 10_000))))
 
     async def count_letters(self) -> Mapping[LetterStatus, int]:
         """How many letters there are of each status."""
         return await (await self._store()).count_letters()
+
+    async def letters_waiting(self) -> dict[str, int]:
+        """How many letters wait for each endpoint; those without any are left out."""
+        return {name: waiting.letters for name, waiting in (await (await self._store()).letters_due()).items()}
 
     async def get_letter(self, letter_id: str) -> Letter:
         """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``."""
@@ -625,6 +631,11 @@ class BackgroundJobsPlugin:
         given, senders = self.config.endpoints, self._senders
         kinds = {name: str(one.get("kind")) for name, one in given.items() if isinstance(one, Mapping)}
         return {name: kinds.get(name) or type(senders[name]).__name__ for name in given}
+
+    @property
+    def default_notify(self) -> tuple[Notify, ...]:
+        """The rules of jobs that have none of their own."""
+        return self._notify
 
     async def send_test(self, endpoint: str) -> None:
         """Send a letter that says that it is a trial, at once and once. Raises ``NotFoundError`` for an endpoint that

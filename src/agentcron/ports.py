@@ -14,7 +14,7 @@ from agentcron.agent_ports import RunContext as RunContext
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
-from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
@@ -69,8 +69,8 @@ class Outbox(Protocol):
     """Keeps letters until they are sent. They are written with the plans and settlements that bear news, in the same
     transaction; a letter of an id that is there is not written again."""
 
-    async def letters_due(self) -> Mapping[str, datetime]:
-        """The endpoints that letters wait for, each with when the first of them may be tried."""
+    async def letters_due(self) -> Mapping[str, Waiting]:
+        """The endpoints that letters wait for, each with what waits for it."""
         ...
 
     async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from agentcron.domain.explain import Explanation
 from agentcron.domain.inputs import Input
+from agentcron.domain.letters import Letter
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import Node
 from agentcron.domain.spec_fields import write_spec
@@ -153,6 +154,25 @@ def input_object(asked: Input, job_name: str | None = None) -> dict[str, Any]:
         "answer": asked.answer,
         "answered_by": asked.answered_by,
         "answered_at": instant(asked.answered_at),
+    }
+
+
+def letter_object(letter: Letter, job_name: str | None = None) -> dict[str, Any]:
+    """What was, or is to be, told to one endpoint; its whole text goes to the endpoint alone."""
+    return {
+        "id": letter.id,
+        "job_id": letter.job_id,
+        "job_name": job_name,
+        "execution_id": letter.execution_id,
+        "event": letter.event.value,
+        "target": letter.target,
+        "status": letter.status.value,
+        "tries": letter.tries,
+        "created": instant(letter.created),
+        "wake_at": instant(letter.wake_at),
+        "ended_at": instant(letter.ended_at),
+        "error": letter.error,
+        "subject": letter.subject,
     }
 
 

@@ -37,9 +37,12 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(folder: Path, *, scheduling: bool = False, storage: JobStore | None = None) -> AsyncIterator[Service]:
-    """The service over the store of that folder, or another, with a token for each scope."""
-    plugin = BackgroundJobsPlugin(storage_plugin=storage or SqliteStorage(folder / "jobs.sqlite"))
+async def serving(
+    folder: Path, *, scheduling: bool = False, storage: JobStore | None = None, **options: Any
+) -> AsyncIterator[Service]:
+    """The service over the store of that folder, or another, with a token for each scope. ``options`` are those of the
+    plugin."""
+    plugin = BackgroundJobsPlugin(storage_plugin=storage or SqliteStorage(folder / "jobs.sqlite"), **options)
     tokens = TokenFile(folder / "tokens.json")
     now = SystemClock().now()
     secrets = {scope.value: tokens.create(scope.value, scope, now) for scope in Scope} if not tokens.all() else {}

@@ -35,6 +35,9 @@ NEEDED = {
     ("GET", "/api/v1/inbox"): "read",
     ("GET", "/api/v1/inbox/{input}"): "read",
     ("POST", "/api/v1/inbox/{input}"): "run",
+    ("GET", "/api/v1/outbox"): "read",
+    ("GET", "/api/v1/outbox/{letter}"): "read",
+    ("POST", "/api/v1/outbox/{letter}/resend"): "run",
     ("GET", "/api/v1/preview"): "read",
     ("GET", "/api/v1/statistics"): "read",
     ("GET", "/api/v1/agents"): "read",
@@ -47,7 +50,9 @@ NEEDED = {
 
 
 def _place(path: str) -> str:
-    return path.replace("{job}", "nobody").replace("{execution}", "00").replace("{input}", "zz")
+    return (
+        path.replace("{job}", "nobody").replace("{execution}", "00").replace("{input}", "zz").replace("{letter}", "zz")
+    )
 
 
 async def test_the_table_names_every_route_that_is_described(service: Service) -> None:

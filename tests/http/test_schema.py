@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from tests.http.conftest import JOB, serving
+from tests.outbox.conftest import Recorder
+from tests.outbox.test_given_up import REFUSED
 
 _CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
@@ -19,10 +22,13 @@ _CHECKS = (
 
 @pytest.mark.timeout(300)
 async def test_schemathesis_finds_no_server_error_and_no_breach(tmp_path: Path) -> None:
-    async with serving(tmp_path) as service:
+    async with serving(tmp_path, endpoints={"ops": Recorder(errors=deque([REFUSED]))}) as service:
         async with service.client() as client:
             await client.post("/api/v1/jobs", json=JOB)
             await client.post("/api/v1/jobs/report/run")
+        # One letter that was given up, to be read and sent afresh.
+        job_id = await service.plugin.create_job("told", "0 9 * * *", "p", agent="echo", notify="ops: success")
+        await service.plugin.run_here(await service.plugin.run_job_now(job_id))
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("schemathesis")),
             "run",

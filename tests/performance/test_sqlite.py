@@ -31,7 +31,7 @@ WHOLE_TABLE = {
     "jobs_clear": "all of them are removed",
     "letters_count": "asked for by a person; what was sent is pruned with the history",
     "letters_due": "what waits is alone in the index",
-    "letters_list": "read from its end, as far as the page is long",
+    "letters_waiting": "what waits is alone in the index",
     "prune_old_letters": "the oldest thousand alone",
     "nodes_list": "one row for each start of a scheduler, at most 1000 are shown",
     "statistics_gated": "each job with runs that a gate spared is added up, and only those are in the index",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -121,7 +121,7 @@ def _store(session: Session, storage: JobStore, jobs: list[Job]) -> Iterator[Fin
             if any(finding.check == "store" and finding.verdict != "ok" for finding in outside):
                 return
         session.log(logging.DEBUG if session.debug else level)
-        yield from asyncio.run(_inside(storage, jobs))
+        yield from asyncio.run(_inside(storage, jobs, session.config.endpoints))
     except AgentcronError as error:
         yield Finding(check="store", verdict="fail", detail=str(error), fix="see the message")
     except OSError as error:
@@ -133,9 +133,11 @@ def _unreachable(error: OSError) -> Finding:
     return Finding(check="store", verdict="fail", detail=detail, fix="check the place and its permissions")
 
 
-async def _inside(storage: JobStore, jobs: list[Job]) -> list[Finding]:
+async def _inside(storage: JobStore, jobs: list[Job], endpoints: Collection[str]) -> list[Finding]:
     from agentcron.cli.doctor_folder import damage_findings
     from agentcron.cli.doctor_jobs import job_findings, run_findings
+    from agentcron.cli.doctor_letters import letter_findings
+    from agentcron.ports import SystemClock
 
     await storage.open()
     try:
@@ -144,6 +146,7 @@ async def _inside(storage: JobStore, jobs: list[Job]) -> list[Finding]:
         found += damage_findings(storage)
         found += job_findings(jobs)
         found += [finding async for finding in run_findings(storage)]
+        found += [finding async for finding in letter_findings(storage, endpoints, SystemClock().now())]
     finally:
         await storage.close()
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from agentcron.cli.session import Session, command
 from agentcron.cli.words import first_line, when
 from agentcron.domain.letters import Letter, LetterStatus
 from agentcron.domain.model import Job
+from agentcron.wire import letter_object
 
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
@@ -39,7 +40,7 @@ def outbox_command(session: Session, job: str | None, status: LetterStatus | Non
         lost = next((letter for letter in found if letter.status is LetterStatus.FAILED), None)
         return f"{table}\n\nagentcron resend {lost.id}" if lost else table
 
-    session.emit([_object(letter, jobs[letter.job_id].name) for letter in found], text)
+    session.emit([letter_object(letter, jobs[letter.job_id].name) for letter in found], text)
 
 
 @command("resend")
@@ -56,7 +57,7 @@ def resend_command(session: Session, letter_id: str) -> None:
 
     letter, name, alive = session.call(work)
     then = "is sent at once" if alive else "is sent by the next 'agentcron start'"
-    session.emit(_object(letter, name), lambda: f"{letter.id} to {letter.target} {then}")
+    session.emit(letter_object(letter, name), lambda: f"{letter.id} to {letter.target} {then}")
 
 
 @command("endpoints")
@@ -88,21 +89,3 @@ def _row(letter: Letter, job: Job) -> tuple[str, ...]:
         letter.id, job.name, letter.event.value, letter.target, when(letter.created, job.timezone), letter.status.value,
         str(letter.tries), first_line(letter.error or "", 80),
     )  # fmt: skip
-
-
-def _object(letter: Letter, name: str) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "job_id": letter.job_id,
-        "job_name": name,
-        "execution_id": letter.execution_id,
-        "event": letter.event.value,
-        "target": letter.target,
-        "status": letter.status.value,
-        "tries": letter.tries,
-        "created": letter.created.isoformat(),
-        "wake_at": letter.wake_at.isoformat() if letter.wake_at else None,
-        "ended_at": letter.ended_at.isoformat() if letter.ended_at else None,
-        "error": letter.error,
-        "subject": letter.subject,
-    }

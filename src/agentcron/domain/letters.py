@@ -70,12 +70,22 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits for one endpoint: how many letters, and when the first of them may be tried."""
+
+    letters: int
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilters:
     """Which letters are asked for."""
 
     status: LetterStatus | None = None
     job_id: str | None = None
     execution_id: str | None = None
+    before: str | None = None
+    """A letter's id: only older ones."""
 
 
 def sent(letter: Letter, now: datetime) -> Letter:

@@ -107,14 +107,14 @@ class Postman:
         """Begin to send what is due, as far as there are places; answers when the next letter is."""
         now = self._clock.now()
         next_at: datetime | None = None
-        for target, due_at in (await self._store.letters_due()).items():
+        for target, waiting in (await self._store.letters_due()).items():
             sender = self._senders.get(target)
             if sender is None:
                 self._tell_unknown(target)
                 continue
             free = PLACES - sum(busy == target for busy in self._sending.values())
-            if due_at > now:
-                next_at = due_at if next_at is None else min(next_at, due_at)
+            if waiting.next_at > now:
+                next_at = waiting.next_at if next_at is None else min(next_at, waiting.next_at)
             elif free > 0:
                 for letter in await self._store.take_letters(target, now, now + LEASE, free):
                     task = asyncio.create_task(self._send(sender, letter), name=f"agentcron-letter-{letter.id}")
@@ -172,7 +172,7 @@ class Postman:
         elif letter.status is LetterStatus.SENT:
             self._log.info(f"{what}: sent", **ids)
         elif letter.status is LetterStatus.FAILED:
-            hint = f"agentcron outbox retry {letter.id}"
+            hint = f"agentcron resend {letter.id}"
             told = f"{what}: given up after {letter.tries} tries: {letter.error}; once it is mended: {hint}"
             self._log.error(told, **ids)
         else:

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from agentcron._version import __version__
 from agentcron.access import TokenFile
-from agentcron.errors import AgentcronError
-from agentcron.http import executions, inbox, jobs, schema, system
+from agentcron.errors import AgentcronError, ConfigError
+from agentcron.http import executions, inbox, jobs, outbox, schema, system
 from agentcron.http.events import EventRing
 from agentcron.http.guard import MAX_BODY, OPEN, Guard
 from agentcron.http.metrics import Metrics
@@ -44,7 +44,11 @@ def make_app(
     store = ObservedStore(plugin.storage)
     plugin.storage = store
     service = system.Service(
-        store=store, events=EventRing(), metrics=Metrics(store), doctor=doctor, scheduling=scheduling
+        store=store,
+        events=EventRing(),
+        metrics=Metrics(store, lambda: _kinds(plugin)),
+        doctor=doctor,
+        scheduling=scheduling,
     )
     store.listeners += [service.events.listen, service.metrics.listen]
 
@@ -60,7 +64,7 @@ def make_app(
         title="agentcron", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan, redirect_slashes=False
     )
     app.state.plugin, app.state.service, app.state.sessions = plugin, service, Sessions(tokens)
-    for router in (jobs.router, executions.router, inbox.router, system.router):
+    for router in (jobs.router, executions.router, inbox.router, outbox.router, system.router):
         app.include_router(router, prefix=API)
     if mcp is not None:
         app.router.routes.extend(mcp.routes)
@@ -76,6 +80,13 @@ def make_app(
     app.add_exception_handler(Exception, _unexpected)
     app.add_middleware(Guard, tokens=tokens, sessions=app.state.sessions, hosts=hosts)
     return app
+
+
+def _kinds(plugin: BackgroundJobsPlugin) -> dict[str, str]:
+    try:
+        return plugin.endpoints()
+    except ConfigError:
+        return {}  # told by the doctor; figures of all else are wanted the more
 
 
 def _mcp(plugin: BackgroundJobsPlugin) -> Starlette | None:

@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from agentcron.http.observed import Happening
 from agentcron.http.problems import Problem
-from agentcron.wire import input_object
+from agentcron.wire import input_object, letter_object
 
 KEPT: Final = 2000
 HEARTBEAT: Final = 15.0
 MOST_STREAMS: Final = 200
 HINT_EVERY: Final = 0.2
+_LETTER: Final = ("id", "job_id", "execution_id", "event", "target", "status")
 
 
 class EventRing:
@@ -129,6 +130,9 @@ class EventRing:
 
 
 def _words(one: Happening) -> tuple[str, dict[str, Any]]:
+    if one.letter is not None:
+        shown = letter_object(one.letter)
+        return "letter", {name: shown[name] for name in _LETTER}
     if one.execution is not None:
         run = one.execution
         return "execution", {"id": run.id, "job_id": run.job_id, "status": run.status.value, "reason": run.reason}

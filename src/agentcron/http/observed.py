@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from agentcron.domain.inputs import Given, Input
+from agentcron.domain.letters import Letter
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due
@@ -22,13 +23,14 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
     """One thing that was made durable: a job as it stands (None: deleted), or an execution as it stands, with what it
-    asks of people where it was parked just then."""
+    asks of people where it was parked just then, or a letter as it stands after a try, or before it is tried afresh."""
 
     job_id: str
     job: Job | None = None
     execution: Execution | None = None
     ended: bool = False
     asked: tuple[Input, ...] = ()
+    letter: Letter | None = None
 
 
 Listener = Callable[[Sequence[Happening]], None]
@@ -90,6 +92,11 @@ class ObservedStore:
         row = await self._store.get_execution(asked.execution_id) if asked is not None else None
         if row is not None:
             self._tell([Happening(job_id=row.job_id, execution=row)])
+        return done
+
+    async def mark_letter(self, before: Letter, after: Letter) -> bool:
+        done = await self._counted("mark_letter", self._store.mark_letter(before, after))
+        self._tell([Happening(job_id=after.job_id, letter=after)] if done else [])
         return done
 
     async def _counted(self, name: str, call: Awaitable[T]) -> T:

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from agentcron.domain.explain import Explanation
 from agentcron.domain.inputs import InputKind
+from agentcron.domain.letters import LetterStatus
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.notify import Event
 from agentcron.domain.outcomes import Usage
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import SCHEDULE_KEYS
@@ -42,6 +44,7 @@ _NULLABLE: Final = frozenset(
         "prompt",
         "result",
         "error",
+        "failure_marker",
         "agent",
         "policy",
     }
@@ -143,6 +146,21 @@ def components() -> dict[str, Schema]:
             answer=_TEXT_OR_NULL,
             answered_by=_TEXT_OR_NULL,
             answered_at=_WHEN_OR_NULL,
+        ),
+        "Letter": _plain(
+            id=_TEXT,
+            job_id=_TEXT,
+            job_name=_TEXT_OR_NULL,
+            execution_id=_TEXT_OR_NULL,
+            event={"type": "string", "enum": [event.value for event in Event]},
+            target=_TEXT,
+            status={"type": "string", "enum": [status.value for status in LetterStatus]},
+            tries=_WHOLE,
+            created=_WHEN,
+            wake_at=_WHEN_OR_NULL,
+            ended_at=_WHEN_OR_NULL,
+            error=_TEXT_OR_NULL,
+            subject=_TEXT,
         ),
         "Answer": {
             "type": "object",

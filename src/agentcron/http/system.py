@@ -157,5 +157,6 @@ async def metrics(request: Request) -> Response:
     await asyncio.sleep(0)
     lag = time.monotonic() - begun
     now = SystemClock().now().timestamp()
-    text = service.metrics.text(await plugin_of(request).get_statistics(), now, lag)
+    plugin = plugin_of(request)
+    text = service.metrics.text(await plugin.get_statistics(), await plugin.letters_waiting(), now, lag)
     return Response(text, media_type=MEDIA_TYPE)

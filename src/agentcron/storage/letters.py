@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from agentcron.domain.letters import Letter, LetterStatus
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
 from agentcron.domain.notify import Event
 from agentcron.storage.records import instant
 from agentcron.storage.rows import Row, maybe_instant, maybe_us, to_instant, to_us
@@ -54,6 +54,22 @@ def letter_of(row: Row) -> Letter:
         error=row[10],
         ended_at=maybe_instant(row[11]),
     )
+
+
+def waiting_of(row: Row) -> Waiting:
+    """What waits for one endpoint, of a row of ``letters_due``."""
+    return Waiting(letters=row[1], next_at=to_instant(row[2]))
+
+
+def list_statement(filters: LetterFilters) -> str:
+    """The statement that finds such letters by an index: what waits and what was given up is looked for among itself,
+    not along everything that was sent."""
+    if filters.execution_id is not None:
+        return "letters_of_execution"
+    if filters.job_id is not None:
+        return "letters_of_job"
+    few = {LetterStatus.PENDING: "letters_waiting", LetterStatus.FAILED: "letters_failed"}
+    return few.get(filters.status, "letters_list") if filters.status is not None else "letters_list"
 
 
 def letters_record(letters: Mapping[str, Letter | None]) -> dict[str, Any]:

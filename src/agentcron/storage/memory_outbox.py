@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.news import News, in_a_row, judge
 from agentcron.domain.notify import Event
@@ -56,12 +56,12 @@ class MemoryOutbox:
             if old or (letter.execution_id in gone and letter.status is not LetterStatus.PENDING):
                 self._letters.pop(key)
 
-    async def letters_due(self) -> Mapping[str, datetime]:
-        due: dict[str, datetime] = {}
+    async def letters_due(self) -> Mapping[str, Waiting]:
+        due: dict[str, list[datetime]] = {}
         for letter in self._letters.values():
             if letter.wake_at is not None:
-                due[letter.target] = min(letter.wake_at, due.get(letter.target, letter.wake_at))
-        return due
+                due.setdefault(letter.target, []).append(letter.wake_at)
+        return {target: Waiting(letters=len(times), next_at=min(times)) for target, times in due.items()}
 
     async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
         ready = [
@@ -87,14 +87,18 @@ class MemoryOutbox:
         return found[0] if len(found) == 1 else None
 
     async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
+        newest = list(self._letters.values())[::-1]
+        if filters.before is not None:
+            places = [number for number, one in enumerate(newest) if one.id == filters.before]
+            newest = newest[places[0] + 1 :] if places else []
         found = [
             one
-            for one in self._letters.values()
+            for one in newest
             if filters.status in (None, one.status)
             and filters.job_id in (None, one.job_id)
             and filters.execution_id in (None, one.execution_id)
         ]
-        return found[::-1][:limit]
+        return found[:limit]
 
     async def count_letters(self) -> Mapping[LetterStatus, int]:
         return Counter(one.status for one in self._letters.values())

@@ -50,6 +50,7 @@ from agentcron.ids import execution_id
 from agentcron.journal import Step
 from agentcron.ports import JobStore
 from agentcron.storage.memory import MemoryStorage
+from agentcron.testing.outbox_contract import OutboxContract
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -58,7 +59,7 @@ _YES_OR_NO = Question(key="c1", kind=InputKind.APPROVAL, question="mail", tool="
 _WHICH = Question(key="q", kind=InputKind.QUESTION, question="Which?\nOf two.", options=("a", "b"))
 
 
-class StoreContract:
+class StoreContract(OutboxContract):
     """The behaviour that the engine relies on, whatever keeps the data."""
 
     async def make_store(self) -> JobStore:
@@ -1152,6 +1153,9 @@ class _Bench:
     async def commit(self, change: Plan | None) -> bool:
         assert change is not None
         return (await self.store.commit([change]))[0]
+
+    async def delete(self, job: Job) -> bool:
+        return await self.commit(changes.delete(await self.read(job), NOW))
 
     async def tick(self, job: Job, now: datetime) -> bool:
         return await self.commit(plan(job, now, self.new_id))

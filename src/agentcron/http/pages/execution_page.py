@@ -1,4 +1,4 @@
-"""One execution: when, what was asked, what was answered, what was said, what it cost."""
+"""One execution: when, what was asked, what was answered, what was said, what it cost, who was told."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from agentcron.http.routing import plugin_of
 from agentcron.ports import SystemClock
 
 MESSAGES: Final = 200
-LETTERS: Final = 20_000
+CHARACTERS: Final = 20_000
+TOLD: Final = 50
 
 router = pages()
 
@@ -44,11 +45,12 @@ async def show_execution(request: Request, execution_id: str) -> Response:
         job=job,
         running=run.status is ExecutionStatus.RUNNING,
         asks=[one for one in await plugin.inbox(run.job_id) if one.execution_id == run.id],
+        letters=await plugin.outbox(execution_id=run.id, limit=TOLD),
         picture=_picture(run, now),
         waited=_waited(run, now),
         messages=[_shown(one, whole) for one in (messages if whole else messages[:MESSAGES])],
         left=0 if whole else max(len(messages) - MESSAGES, 0),
-        cut=not whole and any(len(one.text) > LETTERS for one in messages),
+        cut=not whole and any(len(one.text) > CHARACTERS for one in messages),
     )
 
 
@@ -62,7 +64,7 @@ def _picture(run: Execution, now: datetime) -> Any:
 
 
 def _shown(message: Message, whole: bool) -> dict[str, Any]:
-    text = message.text if whole or len(message.text) <= LETTERS else f"{message.text[:LETTERS]}…"
+    text = message.text if whole or len(message.text) <= CHARACTERS else f"{message.text[:CHARACTERS]}…"
     return {
         "role": message.role,
         "text": text,
@@ -93,3 +95,10 @@ async def run_again(request: Request, execution_id: str) -> Response:
     if run is None:
         raise NotFoundError(f"execution {execution_id!r} is unknown")
     return RedirectResponse(f"/executions/{await plugin.run_job_now(run.job_id)}?said=queued", 303)
+
+
+@router.post("/outbox/{letter_id}/resend", **needs(Scope.RUN))
+async def resend_letter(request: Request, letter_id: str) -> Response:
+    """Try a letter that was given up afresh."""
+    letter = await plugin_of(request).retry_letter(letter_id)
+    return back(request, "resent", f"/jobs/{letter.job_id}")

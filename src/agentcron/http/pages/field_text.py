@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from agentcron.domain.notify import OFF
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import write_schedule, write_spec
 
+# Of these there may be several, one a line; an example of each.
+LINES: Final = {"budgets": "tokens=100000,window=1d", "notify": "ops: failure, recovered; after 3"}
+
 
 def field_text(spec: JobSpec, name: str) -> str:
-    """The field's text; empty for none. Budgets stand one a line."""
-    return _text(write_spec(spec).get(name))
+    """The field's text; empty for none."""
+    value = write_spec(spec).get(name)
+    if name not in LINES:
+        return _text(value)
+    # No rule at all is a choice, which an empty field would not show.
+    return OFF if name == "notify" and value == [] else "\n".join(_text(one) for one in value or ())
 
 
 def schedule_text(spec: JobSpec) -> str:
@@ -28,5 +36,5 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={part}" for name, part in value.items() if part is not None)
     if isinstance(value, list | tuple):
-        return ("\n" if any(isinstance(part, Mapping) for part in value) else ", ").join(_text(part) for part in value)
+        return ", ".join(_text(part) for part in value)
     return str(value)

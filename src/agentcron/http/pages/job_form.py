@@ -17,7 +17,7 @@ from agentcron.access import Scope
 from agentcron.domain.model import Job
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import AgentcronError, ConflictError, StoreError
-from agentcron.http.pages.field_text import field_text, schedule_text
+from agentcron.http.pages.field_text import LINES, field_text, schedule_text
 from agentcron.http.pages.preview import preview
 from agentcron.http.pages.rendering import render, viewer_zone
 from agentcron.http.pages.routing import Form, needs, one, pages
@@ -30,8 +30,6 @@ from agentcron.schedule import CronSchedule
 
 _MAIN: Final = ("name", "schedule", "prompt", "agent")
 _APART: Final = frozenset({*_MAIN, "metadata", *LOCAL})
-# Several lines, each read by itself.
-_LINES: Final = frozenset({"budgets"})
 _EXAMPLE: Final = {
     "name": "hello",
     "schedule": "every 1m",
@@ -159,7 +157,8 @@ def _more(texts: Mapping[str, str]) -> list[dict[str, Any]]:
                 "help": field.metadata["help"],
                 "default": field_text(_DEFAULTS, field.name),
                 "choices": [choice.value for choice in type(default)] if isinstance(default, StrEnum) else [],
-                "lines": field.name in _LINES,
+                "lines": field.name in LINES,
+                "example": LINES.get(field.name, ""),
                 "text": texts.get(field.name, ""),
             }
         )
@@ -197,9 +196,9 @@ def _given(form: Form, stored: Mapping[str, str] | None) -> dict[str, Any]:
 def _value(name: str, text: str) -> Any:
     if name == "prompt":
         return text
-    if name in _LINES:
-        return [line.strip() for line in text.splitlines() if line.strip()]
     text = text.strip()
+    if text and name in LINES:
+        return [line.strip() for line in text.splitlines() if line.strip()]
     if text or name in _MAIN:
         return text
     # An emptied field goes back to what it is without anybody's choice.

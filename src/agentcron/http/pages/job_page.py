@@ -29,6 +29,7 @@ from agentcron.schedule import EverySchedule, parse_instant
 
 COMING: Final = 10
 HISTORY: Final = 25
+TOLD: Final = 5
 WEEKS: Final = 13
 _OVER: Final = (JobState.CANCELED, JobState.COMPLETED)
 # Shown elsewhere on the page.
@@ -62,6 +63,7 @@ async def show_job(request: Request, job_id: str) -> Response:
         mean=job.totals.duration / job.totals.executions if job.totals.executions else None,
         spark=drawing.sparkline([(run.status, run.duration) for run in reversed(runs)]),
         heat=drawing.heatmap(_by_day(await plugin.quarters(job.id, since), zone), _day(now, zone), WEEKS),
+        letters=await plugin.outbox(job_id=job.id, limit=TOLD),
         policies=_policies(job),
         why=await _why(request, job),
         asked=request.query_params.get("why", ""),

@@ -37,6 +37,7 @@ SAID: Final = {
     "batch": "Done for every job that you chose.",
     "some": "Done, but not for those that are over.",
     "none": "Choose at least one job first.",
+    "resent": "It is sent again, as the same; no agent runs for it.",
     "answered": "Your answer is kept; the run goes on.",
     "approved": "Approved: the job is on its schedule.",
     "denied": "Denied.",

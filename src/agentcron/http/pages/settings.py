@@ -9,17 +9,19 @@ from typing import Any
 from fastapi import Request, Response
 
 from agentcron.access import Scope
+from agentcron.errors import ConfigError
 from agentcron.http.pages.rendering import render
 from agentcron.http.pages.routing import needs, pages, session_of
 from agentcron.http.routing import plugin_of
 from agentcron.http.system import Service
+from agentcron.plugin import BackgroundJobsPlugin
 
 router = pages()
 
 
 @router.get("/settings", **needs(Scope.READ))
 async def settings(request: Request) -> Response:
-    """Version, store, agents, processes; tokens by name for who may do everything."""
+    """Version, store, agents, endpoints, processes; tokens by name for who may do everything."""
     plugin, service = plugin_of(request), request.app.state.service
     describe = getattr(plugin.agent_factory, "describe", None)
     agents: list[dict[str, Any]] = await asyncio.to_thread(describe) if describe is not None else []
@@ -36,11 +38,22 @@ async def settings(request: Request) -> Response:
         retention=plugin.config.retention,
         scheduling=service.scheduling,
         agents=agents,
+        **_endpoints(plugin),
+        waiting=await plugin.letters_waiting(),
+        rules=plugin.default_notify,
         nodes=(await plugin.get_nodes())[:10],
         tokens=request.app.state.sessions.tokens() if admin else None,
         figures=await plugin.get_statistics(),
         findings=await _findings(service) if admin and "doctor" in request.query_params else None,
     )  # fmt: skip
+
+
+def _endpoints(plugin: BackgroundJobsPlugin) -> dict[str, Any]:
+    """Names and kinds alone: an address may be a secret."""
+    try:
+        return {"endpoints": plugin.endpoints(), "no_endpoints": None}
+    except ConfigError as error:
+        return {"endpoints": {}, "no_endpoints": str(error)}
 
 
 async def _findings(service: Service) -> list[dict[str, Any]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from agentcron.domain.letters import LetterFilters
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.news import News, in_a_row, judge
 from agentcron.domain.notify import Event
-from agentcron.storage.letters import letter_values
+from agentcron.storage.letters import letter_values, list_statement
 from agentcron.storage.postgres.database import Database, Row, Transaction
 from agentcron.storage.rows import to_instant
 
@@ -35,10 +34,5 @@ async def post(tx: Transaction, news: Sequence[News]) -> None:
 
 async def newest(database: Database, filters: LetterFilters, limit: int) -> Sequence[Row]:
     """The newest letters that the filters let through."""
-    wanted: dict[str, Any] = {"status": filters.status, "limit": limit}
-    if filters.execution_id is not None:
-        wanted |= {"job": filters.job_id, "execution": filters.execution_id}
-        return await database.all("letters_of_execution", **wanted)
-    if filters.job_id is not None:
-        return await database.all("letters_of_job", **wanted, job=filters.job_id)
-    return await database.all("letters_list", **wanted)
+    values = {"status": filters.status, "job": filters.job_id, "execution": filters.execution_id, "limit": limit}
+    return await database.all(list_statement(filters), **values, before=filters.before)

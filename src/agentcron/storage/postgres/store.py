@@ -12,7 +12,7 @@ from typing import Any, Final
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
-from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
@@ -30,7 +30,7 @@ from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import given_values, input_of
-from agentcron.storage.letters import letter_of, mark_values
+from agentcron.storage.letters import letter_of, mark_values, waiting_of
 from agentcron.storage.moving import Tables
 from agentcron.storage.postgres import claiming, outbox, pruning, reads, restoring, settling, spending
 from agentcron.storage.postgres import plans as planning
@@ -318,8 +318,8 @@ class PostgresStorage:
         values = {"id": execution_id, "fence": fence, "attempt": attempt}
         return await self._changes("step_record", **values, n=step.n, name=step.name, result=step.result)
 
-    async def letters_due(self) -> Mapping[str, datetime]:
-        return {target: rows.to_instant(at) for target, at in await self._database.all("letters_due")}
+    async def letters_due(self) -> Mapping[str, Waiting]:
+        return {row[0]: waiting_of(row) for row in await self._database.all("letters_due")}
 
     async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
         values = {"target": target, "now": to_us(now), "until": to_us(until), "limit": limit}

@@ -11,7 +11,7 @@ from agentcron.domain.letters import Letter, LetterFilters
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.news import News, in_a_row, judge
 from agentcron.domain.notify import Event
-from agentcron.storage.letters import letter_of, letter_values, mark_values
+from agentcron.storage.letters import letter_of, letter_values, list_statement, mark_values
 from agentcron.storage.rows import Row, to_instant, to_us
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created
@@ -54,8 +54,5 @@ def mark(tx: Transaction, before: Letter, after: Letter) -> bool:
 def newest(connection: sqlite3.Connection, filters: LetterFilters, limit: int) -> list[Row]:
     """The newest letters that the filters let through."""
     values = {"status": filters.status, "job": filters.job_id, "execution": filters.execution_id, "limit": limit}
-    if filters.execution_id is not None:
-        name = "letters_of_execution"
-    else:
-        name = "letters_list" if filters.job_id is None else "letters_of_job"
-    return connection.execute(statement(name), values).fetchall()
+    values["before"] = filters.before
+    return connection.execute(statement(list_statement(filters)), values).fetchall()

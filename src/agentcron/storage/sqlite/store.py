@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
-from agentcron.domain.letters import Letter, LetterFilters, LetterStatus
+from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
@@ -34,7 +34,7 @@ from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
 from agentcron.storage.filters import matches
 from agentcron.storage.input_rows import input_of
-from agentcron.storage.letters import letter_of
+from agentcron.storage.letters import letter_of, waiting_of
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
@@ -317,8 +317,8 @@ class SqliteStorage:
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
 
-    async def letters_due(self) -> Mapping[str, datetime]:
-        return {target: rows.to_instant(at) for target, at in self._all("letters_due")}
+    async def letters_due(self) -> Mapping[str, Waiting]:
+        return {row[0]: waiting_of(row) for row in self._all("letters_due")}
 
     async def take_letters(self, target: str, now: datetime, until: datetime, limit: int) -> Sequence[Letter]:
         return await self._write(lambda tx: outbox.take(tx, target, now, until, limit))

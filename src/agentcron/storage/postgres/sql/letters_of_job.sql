@@ -1,7 +1,10 @@
 SELECT * FROM letter_rows
 WHERE seq IN (
   SELECT seq FROM outbox
-  WHERE job = (SELECT seq FROM jobs WHERE id = %(job)s) AND (%(status)s::text IS NULL OR status = %(status)s)
+  WHERE
+    job = (SELECT seq FROM jobs WHERE id = %(job)s)
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND seq < CASE WHEN %(before)s::text IS NULL THEN 9223372036854775807 ELSE (SELECT seq FROM outbox WHERE id = %(before)s) END
   ORDER BY seq DESC LIMIT %(limit)s
 )
 ORDER BY seq DESC
