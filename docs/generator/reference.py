@@ -22,7 +22,10 @@ _PAGES: Final = (
     (
         "jobs",
         "Jobs",
-        ("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobStatistics", "domain.statistics.Totals"),
+        (
+            *("JobSpec", "Job", "JobStatus", "JobFilters", "DateRange", "JobOrder", "Selection", "JobStatistics"),
+            "domain.statistics.Totals",
+        ),
     ),
     (
         "policies",

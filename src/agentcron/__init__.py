@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agentcron.domain.model import Execution, Job
     from agentcron.domain.outcomes import AgentOutcome, Conversation, CostBasis, Usage
     from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
-    from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
+    from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, JobOrder, Selection
     from agentcron.domain.queues import Queue
     from agentcron.domain.retention import Retention
     from agentcron.domain.scheduling_limits import SchedulingLimits
@@ -97,7 +97,7 @@ _HOMES = {
     "agentcron.observability": ("get_logger",),
     "agentcron.options": ("BackgroundJobsConfig",),
     "agentcron.plugin": ("BackgroundJobsPlugin",),
-    "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters"),
+    "agentcron.domain.queries": ("DateRange", "ExecutionFilters", "JobFilters", "JobOrder", "Selection"),
     "agentcron.domain.retention": ("Retention",),
     "agentcron.domain.scheduling_limits": ("SchedulingLimits",),
     "agentcron.ports": ("RunContext",),
@@ -148,6 +148,7 @@ __all__ = [
     "InvalidScheduleError",
     "Job",
     "JobFilters",
+    "JobOrder",
     "JobSpec",
     "JobStatistics",
     "JobStatus",
@@ -170,6 +171,7 @@ __all__ = [
     "RetryPolicy",
     "RunContext",
     "SchedulingLimits",
+    "Selection",
     "Source",
     "SourceKind",
     "SqliteStorage",

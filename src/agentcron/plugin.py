@@ -6,7 +6,7 @@ import asyncio
 import importlib.util
 import os
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ from agentcron.domain.outcomes import Conversation, Cut, CutCause
 from agentcron.domain.parking import why_closed
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.prompts import check_prompt
-from agentcron.domain.queries import ExecutionFilters, JobFilters, Node, Page, Quarter
+from agentcron.domain.queries import ExecutionFilters, JobFilters, JobOrder, Node, Page, Quarter, Selection
 from agentcron.domain.queues import check_queue, ranked, read_queues
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
@@ -305,6 +305,22 @@ class BackgroundJobsPlugin:
         store = await self._store()
         return await store.list_jobs(filters or JobFilters(), after=after, limit=max(1, min(limit, 1000)))
 
+    async def select_jobs(
+        self, filters: JobFilters | None = None, order: JobOrder | str = JobOrder.NEXT, limit: int = 100, skip: int = 0
+    ) -> Selection:
+        """Jobs in an order of your choice, without history, and how many there are of each status; ``limit`` is 1 to
+        1,000. The first ``skip`` are left out. Raises ``ValueError`` for an order that there is not."""
+        store, order = await self._store(), JobOrder(order)
+        return await store.select_jobs(filters or JobFilters(), order, max(1, min(limit, 1000)), skip=max(0, skip))
+
+    async def jobs_of(self, job_ids: Collection[str]) -> Mapping[str, Job]:
+        """The jobs of these ids by their id, without history; unknown ones are left out."""
+        return await (await self._store()).jobs_of(job_ids)
+
+    async def get_tags(self, limit: int = 200) -> list[str]:
+        """The tags that jobs have, sorted; the first ``limit`` (1 to 10,000) of them."""
+        return list(await (await self._store()).tags(max(1, min(limit, 10_000))))
+
     async def find_job(self, name_or_id: str) -> Job:
         """The job of this id, name, or unique beginning of an id. Raises ``NotFoundError``, and ``ConflictError`` where
         several are meant."""
@@ -429,9 +445,10 @@ class BackgroundJobsPlugin:
         definition), ``tag`` or ``day`` (UTC), the dearest first, days in order. Read from hourly sums; no history is
         gone through. Of jobs, those whose runs told tokens or a cost, or that have budgets. Raises ``ValueError``."""
         store = await self._store()
-        names = {job.id: job.name for job in await self.get_jobs()} if by == "job" else {}
         prefix, hour = usage_range(by, days, self._clock.now())
-        return usage_lines(by, await store.usage(prefix, hour), names)
+        spent = await store.usage(prefix, hour)
+        jobs = await store.jobs_of({found.scope.removeprefix(prefix) for found in spent}) if by == "job" else {}
+        return usage_lines(by, spent, {key: job.name for key, job in jobs.items()})
 
     # --- executions -----------------------------------------------------------------------------------------------
 

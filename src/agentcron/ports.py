@@ -18,7 +18,17 @@ from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waitin
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queries import (
+    Due,
+    ExecutionFilters,
+    JobFilters,
+    JobOrder,
+    Node,
+    Orders,
+    Page,
+    Quarter,
+    Selection,
+)
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
@@ -133,6 +143,18 @@ class JobStore(Outbox, Protocol):
 
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         """Jobs in the order of creation; ``after`` is what the last page answered."""
+        ...
+
+    async def select_jobs(self, filters: JobFilters, order: JobOrder, limit: int, *, skip: int = 0) -> Selection:
+        """At most ``limit`` jobs in that order, the first ``skip`` left out, and how many there are of each status."""
+        ...
+
+    async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
+        """The jobs of these ids by their id, without history; those that there are not are left out."""
+        ...
+
+    async def tags(self, limit: int) -> Sequence[str]:
+        """The tags that jobs have, each once, sorted; the first ``limit`` of them."""
         ...
 
     async def due(self, now: datetime, limit: int) -> Due:

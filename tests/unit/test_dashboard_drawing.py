@@ -121,6 +121,15 @@ def test_an_agenda_ends_where_a_job_does() -> None:
     assert agenda([paused.job_after], NOW).entries == []
 
 
+def test_an_agenda_of_more_jobs_than_were_looked_at_ends_where_the_others_begin() -> None:
+    jobs = [job("every 15m"), job("at 2026-03-01T13:30"), job("at 2026-03-01T14:10"), job("at 2026-03-01T18:00")]
+    told = agenda(jobs, NOW, known=NOW + 130 * MINUTE)
+    assert [entry.job.name for entry in told.entries] == ["every 15m", "at 2026-03-01T13:30", "at 2026-03-01T14:10"]
+    assert [*told.by_hour[1:]] == [5, 5]
+    assert len(told.by_hour) == 3
+    assert agenda(jobs, NOW, known=NOW + 24 * HOUR) == agenda(jobs, NOW)
+
+
 @pytest.mark.parametrize(
     ("offset", "told"),
     [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
@@ -43,6 +44,30 @@ class JobFilters:
     """When the job was created."""
     tag: str | None = None
     """Has this tag."""
+
+
+class JobOrder(StrEnum):
+    """In which order jobs are looked at; those that are alike stand in the order of creation."""
+
+    NEXT = "next"
+    """The one that is due soonest first, those that wait for no time last; then by name."""
+    NAME = "name"
+    """By name, in any case."""
+    LAST = "last"
+    """The one that was started last first."""
+    COST = "cost"
+    """The dearest first."""
+    NEWEST = "new"
+    """The one that was created last first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Some of the jobs that a filter lets through, and how many it lets through of each status, whatever the statuses
+    that it names."""
+
+    jobs: Sequence[Job]
+    by_status: Mapping[JobStatus, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,9 +42,9 @@ async def list_executions(
     job_id = (await plugin.find_job(job)).id if job is not None else None
     filters = ExecutionFilters(job_id=job_id, statuses=status, before=before, include_skipped=include_skipped)
     page = await plugin.list_executions(filters, limit)
-    jobs = {key: await plugin.storage.get_job(key) for key in {run.job_id for run in page.items}}
+    jobs = await plugin.jobs_of({run.job_id for run in page.items})
     # One that was deleted meanwhile has no name any more.
-    names = {key: found.name for key, found in jobs.items() if found is not None}
+    names = {key: found.name for key, found in jobs.items()}
     shown = [execution_object(run, names.get(run.job_id)) for run in page.items]
     return JsonAnswer(shown, headers=next_page(request, "before", page.after))
 

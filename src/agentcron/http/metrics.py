@@ -70,8 +70,8 @@ class Metrics:
                 self._begun(one.execution)
 
     def text(self, figures: JobStatistics, waiting: Mapping[str, int], now: float, lag: float) -> bytes:
-        """The exposition; ``waiting`` are the letters of each endpoint, ``now`` is seconds since the epoch, ``lag`` that of
-        the event loop in seconds."""
+        """The exposition; ``waiting`` are the letters of each endpoint, ``now`` is seconds since the epoch, ``lag``
+        that of the event loop in seconds."""
         for status, count in figures.jobs_by_status.items():
             self._jobs.labels(status.value).set(count)
         self._running.set(figures.executions_by_status.get(ExecutionStatus.RUNNING, 0))

@@ -1,13 +1,40 @@
-"""Which jobs a filter lets through."""
+"""Which jobs a filter lets through, and in which order they are looked at."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, Final
 
+from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
-from agentcron.domain.queries import JobFilters
+from agentcron.domain.queries import JobFilters, JobOrder, Selection
 from agentcron.errors import InvalidScheduleError
 from agentcron.schedule import CronSchedule
+
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_ORDERS: Final[dict[JobOrder, Callable[[Job], Any]]] = {
+    JobOrder.NEXT: lambda job: (job.next_run or _LATEST, job.name),
+    JobOrder.NAME: lambda job: job.name.casefold(),
+    JobOrder.LAST: lambda job: _LATEST - (job.last_run or _EARLIEST),
+    JobOrder.COST: lambda job: -job.totals.cost_usd,
+}
+
+
+def select(jobs: Iterable[Job], filters: JobFilters, order: JobOrder, limit: int, skip: int) -> Selection:
+    """Some of the jobs, which come in the order of creation."""
+    others = replace(filters, status=None)
+    named = [job for job in jobs if matches(job, others)]
+    counted = Counter(job.status for job in named)
+    found = [job for job in named if filters.status is None or job.status in filters.status]
+    if order is JobOrder.NEWEST:
+        found.reverse()
+    else:
+        found.sort(key=_ORDERS[order])
+    return Selection(jobs=found[skip : skip + limit], by_status={status: counted[status] for status in JobStatus})
 
 
 def matches(job: Job, filters: JobFilters) -> bool:
@@ -20,11 +47,14 @@ def matches(job: Job, filters: JobFilters) -> bool:
         return False
     if filters.cron_pattern is not None and not _cron_matches(job, filters.cron_pattern):
         return False
-    created = filters.date_range
-    if created is None:
-        return True
-    start, end = _instant(created.start), _instant(created.end)
+    start, end = created_between(filters)
     return (start is None or job.created >= start) and (end is None or job.created <= end)
+
+
+def created_between(filters: JobFilters) -> tuple[datetime | None, datetime | None]:
+    """From when to when a job was created at the earliest and the latest."""
+    created = filters.date_range
+    return (None, None) if created is None else (_instant(created.start), _instant(created.end))
 
 
 def _cron_matches(job: Job, pattern: str) -> bool:

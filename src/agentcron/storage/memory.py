@@ -23,7 +23,17 @@ from agentcron.domain.lifecycle import NOT_RUN, OPEN, RAN, ExecutionStatus, JobS
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queries import (
+    Due,
+    ExecutionFilters,
+    JobFilters,
+    JobOrder,
+    Node,
+    Orders,
+    Page,
+    Quarter,
+    Selection,
+)
 from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.retention import Pruned, Retention, beyond, ended_at, size_of
 from agentcron.domain.settling import Settlement, Streak, spared
@@ -33,7 +43,7 @@ from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.errors import StoreError
 from agentcron.ids import made_since
 from agentcron.journal import Step
-from agentcron.storage.filters import matches
+from agentcron.storage.filters import matches, select
 from agentcron.storage.memory_outbox import MemoryOutbox
 
 PRUNED_AT_ONCE: Final = 1000
@@ -127,6 +137,15 @@ class MemoryStorage(MemoryOutbox):
                 if len(found) == limit:
                     return Page(items=found, after=str(number))
         return Page(items=found)
+
+    async def select_jobs(self, filters: JobFilters, order: JobOrder, limit: int, *, skip: int = 0) -> Selection:
+        return select(self._jobs.values(), filters, order, limit, skip)
+
+    async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
+        return {key: self._jobs[key] for key in ids if key in self._jobs}
+
+    async def tags(self, limit: int) -> Sequence[str]:
+        return sorted({tag for job in self._jobs.values() for tag in job.tags})[:limit]
 
     async def due(self, now: datetime, limit: int) -> Due:
         due: list[Job] = []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting, refused, retried, sent
@@ -16,19 +14,14 @@ from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.herald import Herald
 from agentcron.ports import JobStore
+from agentcron.testing.store_bench import MINUTE, NOW, Benched
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 HERALD = Herald()
 _S = LetterStatus
 
 
-class OutboxContract:
+class OutboxContract(Benched):
     """Letters are written with what they tell of, lent to one sender at a time, and found again."""
-
-    def opened(self) -> AbstractAsyncContextManager[Any]:
-        """A store with what a test does with it."""
-        raise NotImplementedError("a subclass opens the store")
 
     async def test_a_letter_is_written_with_the_end_that_it_tells_of_or_not_at_all(self) -> None:
         async with self.opened() as bench:

@@ -9,12 +9,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import itertools
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,113 +35,25 @@ from agentcron.domain.outcomes import (
     Usage,
 )
 from agentcron.domain.planner import plan
-from agentcron.domain.plans import Plan
-from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters, Node
+from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
-from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.statistics import Totals
-from agentcron.ids import execution_id
 from agentcron.journal import Step
-from agentcron.ports import JobStore
 from agentcron.storage.memory import MemoryStorage
+from agentcron.testing.glance_contract import GlanceContract
 from agentcron.testing.outbox_contract import OutboxContract
+from agentcron.testing.store_bench import MINUTE, NOW, Bench, node
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
 _E = ExecutionStatus
 _YES_OR_NO = Question(key="c1", kind=InputKind.APPROVAL, question="mail", tool="mail", args={"to": "ü"})
 _WHICH = Question(key="q", kind=InputKind.QUESTION, question="Which?\nOf two.", options=("a", "b"))
 
 
-class StoreContract(OutboxContract):
+class StoreContract(GlanceContract, OutboxContract):
     """The behaviour that the engine relies on, whatever keeps the data."""
-
-    async def make_store(self) -> JobStore:
-        """A new, empty store that is not opened yet."""
-        raise NotImplementedError("a subclass makes the store")
-
-    @contextlib.asynccontextmanager
-    async def opened(self) -> AsyncIterator[_Bench]:
-        """A store with a node that is alive, closed at the end."""
-        store = await self.make_store()
-        await store.open()
-        try:
-            await store.join(_node("me"))
-            yield _Bench(store)
-        finally:
-            await store.close()
-
-    # --- many at a glance -----------------------------------------------------------------------------------------
-
-    async def test_the_newest_runs_of_many_jobs_come_in_one_read(self) -> None:
-        async with self.opened() as bench:
-            first, second, idle = await bench.history(3), await bench.history(2), await bench.job()
-            runs = await bench.store.latest_runs([second.id, first.id, idle.id, "nobody"], 2)
-            for job, minutes in ((first, [3, 2]), (second, [2, 1])):
-                assert [(run.at - NOW) // MINUTE for run in runs if run.job_id == job.id] == minutes
-            assert len(runs) == 4
-            assert {(run.status, run.prompt, run.result) for run in runs} == {(_E.SUCCESS, None, None)}
-
-    async def test_what_ran_in_a_stretch_of_time_is_found_and_counted(self) -> None:
-        async with self.opened() as bench:
-            job = await bench.job()
-            copy = job.evolve(id="c" * 16)
-            day = timedelta(days=1)
-
-            def row(start: datetime, took: timedelta, status: ExecutionStatus, **values: Any) -> Execution:
-                known = {"version": 1, "status": status, "attempt": 1, "begun": True, "agent": "echo", **values}
-                return Execution(
-                    id=execution_id(start), job_id=copy.id, at=start, start_time=start, end_time=start + took, **known
-                )
-
-            rows = [
-                row(NOW - 3 * day, timedelta(0), _E.SUCCESS),
-                row(NOW - 90 * MINUTE, 31 * MINUTE, _E.FAILURE),
-                row(NOW - 60 * MINUTE, MINUTE, _E.SUCCESS),
-                row(NOW - 46 * MINUTE, MINUTE, _E.MISSED, begun=False, slots=5, attempt=0),
-                row(NOW - 45 * MINUTE, MINUTE, _E.SUCCESS),
-                row(NOW - 30 * MINUTE, MINUTE, _E.SUCCESS),
-            ]
-            assert await bench.store.restore([copy], rows) == 1
-            found = await bench.store.runs_between(NOW - 60 * MINUTE, NOW - 30 * MINUTE, 10)
-            assert [run.at for run in found] == [rows[4].at, rows[2].at, rows[1].at]
-            assert len(await bench.store.runs_between(NOW - 60 * MINUTE, NOW, 2)) == 2
-            counts = await bench.store.count_since(NOW - 60 * MINUTE)
-            assert dict(counts) == {_E.SUCCESS: 3, _E.FAILURE: 1, _E.MISSED: 5}
-            quarters = await bench.store.quarters(copy.id, NOW - 90 * MINUTE)
-            assert sorted((one.at - NOW, one.status.value, one.slots) for one in quarters) == [
-                (-90 * MINUTE, "FAILURE", 1),
-                (-60 * MINUTE, "MISSED", 5),
-                (-60 * MINUTE, "SUCCESS", 1),
-                (-45 * MINUTE, "SUCCESS", 1),
-                (-30 * MINUTE, "SUCCESS", 1),
-            ]
-
-    async def test_what_runs_is_in_every_stretch_that_it_reaches(self) -> None:
-        async with self.opened() as bench:
-            job = await bench.job()
-            [run] = await bench.run_due(job, NOW + MINUTE)
-            later = NOW + timedelta(days=30)
-            assert [found.id for found in await bench.store.runs_between(later, later + MINUTE, 10)] == [run.id]
-            assert await bench.store.runs_between(NOW, NOW + MINUTE, 10) == []
-
-    async def test_few_among_many_are_found_by_their_status(self) -> None:
-        async with self.opened() as bench:
-            job = await bench.history(3)
-            [bad] = await bench.run_due(job, NOW + 4 * MINUTE)
-            await bench.end(bad, Failed(kind="agent", message="no", answer=AgentOutcome()), NOW + 4 * MINUTE)
-            [open_] = await bench.run_due(await bench.read(job), NOW + 5 * MINUTE)
-            for statuses, wanted in (
-                ([_E.FAILURE, _E.MISSED], [bad.id]),
-                ([_E.RUNNING, _E.PENDING], [open_.id]),
-                ([_E.RUNNING, _E.FAILURE], [open_.id, bad.id]),
-                ([], []),
-            ):
-                page = await bench.store.list_executions(ExecutionFilters(statuses=statuses), 10)
-                assert [row.id for row in page.items] == wanted
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
@@ -1063,8 +972,8 @@ class StoreContract(OutboxContract):
 
     async def test_many_changes_at_once_come_to_what_they_come_to_one_by_one(self) -> None:
         plain = MemoryStorage()
-        await plain.join(_node("me"))
-        alone = _Bench(plain)
+        await plain.join(node("me"))
+        alone = Bench(plain)
         async with self.opened() as bench:
             for limit in (0, 3, 50):
                 together = await _live_through(bench, together=True, limit=limit)
@@ -1128,87 +1037,7 @@ FINDINGS = Findings(
 DONE = Done(answer=AgentOutcome(output="done"))
 
 
-class _Bench:
-    """A store and the few moves that every test makes with it."""
-
-    def __init__(self, store: JobStore) -> None:
-        self.store = store
-        self._numbers = itertools.count(1)
-
-    def new_id(self) -> str:
-        return f"{next(self._numbers):026x}"
-
-    async def job(self, schedule: str = "every 1m", **fields: Any) -> Job:
-        values = {"name": "job", "prompt": "do it", "schedule": schedule, **fields}
-        made = changes.create(read_spec(values), f"{next(self._numbers) * 0x9E3779B97F4A7C15 % 2**64:016x}", NOW)
-        assert await self.commit(made)
-        assert made.job_after is not None
-        return made.job_after
-
-    async def read(self, job: Job) -> Job:
-        stored = await self.store.get_job(job.id)
-        assert stored is not None
-        return stored
-
-    async def commit(self, change: Plan | None) -> bool:
-        assert change is not None
-        return (await self.store.commit([change]))[0]
-
-    async def delete(self, job: Job) -> bool:
-        return await self.commit(changes.delete(await self.read(job), NOW))
-
-    async def tick(self, job: Job, now: datetime) -> bool:
-        return await self.commit(plan(job, now, self.new_id))
-
-    async def run_due(self, job: Job, now: datetime) -> list[Execution]:
-        assert await self.tick(job, now)
-        return await self.store.claim("me", now, 1, begin=True)
-
-    async def history(self, count: int, text: int = 4) -> Job:
-        """A job that ran so many times, one minute after another, with answers of that length."""
-        job = await self.job()
-        for minute in range(1, count + 1):
-            [row] = await self.run_due(await self.read(job), NOW + minute * MINUTE)
-            answer = hashlib.shake_256(row.id.encode()).hexdigest(text // 2)
-            await self.end(row, Done(answer=AgentOutcome(output=answer)), NOW + minute * MINUTE)
-        return await self.read(job)
-
-    async def longer(self, job: Job, count: int) -> Job:
-        """A copy of the job with so many executions that ended."""
-        copy = job.evolve(id=f"{job.id}-copy", totals=replace(job.totals, success=count), runs=count)
-        ended = [
-            Execution(
-                id=self.new_id(), job_id=copy.id, version=1, at=NOW + number * MINUTE, status=_E.SUCCESS, attempt=1,
-                begun=True, start_time=NOW + number * MINUTE, end_time=NOW + number * MINUTE, agent="echo",
-            )
-            for number in range(count)
-        ]  # fmt: skip
-        assert await self.store.restore([copy], ended) == 1
-        return copy
-
-    async def prune(self, retention: Retention, now: datetime) -> int:
-        rows, after = 0, None
-        while True:
-            batch = await self.store.prune(retention, now, after=after)
-            rows, after = rows + batch.rows, batch.after
-            if after is None:
-                return rows
-
-    async def slots(self, job: Job) -> list[int]:
-        """The minutes of the rows that are kept, oldest first."""
-        page = await self.store.list_executions(ExecutionFilters(job_id=job.id, include_skipped=True), 5000)
-        return [(row.at - NOW) // MINUTE for row in page.items][::-1]
-
-    async def spec(self, execution: Execution) -> JobSpec:
-        spec = await self.store.get_spec(execution.job_id, execution.version)
-        assert spec is not None
-        return spec
-
-    async def end(self, execution: Execution, outcome: Any, now: datetime) -> None:
-        assert await self.store.settle([settle(execution, outcome, now, await self.spec(execution))]) == [True]
-
-
-async def _live_through(bench: _Bench, *, together: bool, limit: int) -> tuple[Any, ...]:
+async def _live_through(bench: Bench, *, together: bool, limit: int) -> tuple[Any, ...]:
     """Two minutes of some jobs of every kind; what a store tells of them then."""
     store, answers = bench.store, []
     jobs = [
@@ -1249,7 +1078,3 @@ async def _live_through(bench: _Bench, *, together: bool, limit: int) -> tuple[A
         answers += [applied, rows, kept]
     history = await store.list_executions(ExecutionFilters(include_skipped=True), 1000)
     return answers, (await store.list_jobs(JobFilters())).items, history.items, await store.statistics()
-
-
-def _node(node_id: str) -> Node:
-    return Node(id=node_id, host="here", pid=1, version="0", started_at=NOW, seen_at=NOW)

@@ -30,15 +30,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agenda:
-    """Entries in the order of time, and how many slots lie in each hour from now on."""
+    """Entries in the order of time, and how many slots lie in each hour from now on. Of more jobs than were looked at
+    it is known until ``known`` alone."""
 
     entries: Sequence[Entry]
     by_hour: Sequence[int]
+    known: datetime | None = None
 
 
-def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS) -> Agenda:
-    """What is due from now on, for so many hours."""
+def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS, known: datetime | None = None) -> Agenda:
+    """What is due from now on, for so many hours. ``known``: there are other jobs, which are due then or later."""
     end = now + timedelta(hours=hours)
+    if known is not None and known >= end:
+        known = None
     entries: list[Entry] = []
     by_hour = [0] * hours
     # Many jobs share a schedule; what it has in each hour is counted once.
@@ -56,11 +60,18 @@ def agenda(jobs: Iterable[Job], now: datetime, hours: int = HOURS) -> Agenda:
             continue
         while slot is not None and slot < end and times:
             entries.append(Entry(at=slot, job=job))
-            by_hour[max(0, int((slot - now).total_seconds() // 3600))] += 1
+            by_hour[_hour(slot, now)] += 1
             times -= 1
             slot = slot_after(job.spec, slot)
     entries.sort(key=lambda entry: entry.at)
-    return Agenda(entries=entries, by_hour=by_hour)
+    if known is not None:
+        entries = [entry for entry in entries if entry.at <= known]
+        by_hour = by_hour[: _hour(known, now) + 1]
+    return Agenda(entries=entries, by_hour=by_hour, known=known)
+
+
+def _hour(slot: datetime, now: datetime) -> int:
+    return max(0, int((slot - now).total_seconds() // 3600))
 
 
 def _by_hour(schedule: Schedule, now: datetime, hours: int) -> list[int]:

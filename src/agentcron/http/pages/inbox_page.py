@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from agentcron.access import Scope
 from agentcron.domain.inputs import Input
 from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.queries import JobFilters, JobOrder
 from agentcron.http.pages.rendering import render
 from agentcron.http.pages.routing import back, needs, one, pages, session_of
 from agentcron.http.problems import Problem
@@ -17,6 +18,8 @@ from agentcron.http.routing import plugin_of
 
 MOST: Final = 100
 _ANSWERED: Final = 20
+# So many paused jobs are looked through for those that were not paused by a person.
+_PAUSED: Final = 1000
 
 router = pages()
 
@@ -26,9 +29,10 @@ async def show_inbox(request: Request) -> Response:
     """Open questions first, then jobs that were paused by themselves, then what was answered lately."""
     plugin = plugin_of(request)
     found = await plugin.inbox(closed=True, limit=MOST)
-    jobs = await plugin.get_jobs()
-    names = {job.id: job.name for job in jobs}
-    paused = [job for job in jobs if job.status is JobStatus.PAUSED and job.state_reason not in (None, "person")]
+    jobs = await plugin.jobs_of({asked.job_id for asked in found})
+    names = {key: job.name for key, job in jobs.items()}
+    at_rest = await plugin.select_jobs(JobFilters(status=[JobStatus.PAUSED]), JobOrder.NEWEST, _PAUSED)
+    paused = [job for job in at_rest.jobs if job.state_reason not in (None, "person")]
     closed = [asked for asked in reversed(found) if not _is_open(asked)]
     return await render(
         request,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from statistics import median_low
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
@@ -16,7 +15,7 @@ from markupsafe import Markup
 from agentcron.access import Scope
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.queries import JobFilters
+from agentcron.domain.queries import JobFilters, JobOrder
 from agentcron.errors import ConflictError, NotFoundError
 from agentcron.http.pages import drawing
 from agentcron.http.pages.overview import agents_of
@@ -25,17 +24,16 @@ from agentcron.http.pages.routing import back, needs, one, pages, session_of
 from agentcron.http.problems import Problem
 from agentcron.http.routing import plugin_of
 from agentcron.plugin import BackgroundJobsPlugin
-from agentcron.storage.filters import matches
 
 PAGE: Final = 50
 RUNS: Final = 20
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-_ORDERS: Final[dict[str, tuple[str, Callable[[Job], Any]]]] = {
-    "next": ("next run", lambda job: (job.next_run or _NEVER, job.name)),
-    "name": ("name", lambda job: job.name.casefold()),
-    "last": ("last run", lambda job: -(job.last_run or datetime(1970, 1, 1, tzinfo=UTC)).timestamp()),
-    "cost": ("cost", lambda job: -job.totals.cost_usd),
-    "new": ("newest", lambda job: -job.created.timestamp()),
+TAGS: Final = 200
+_ORDERS: Final = {
+    JobOrder.NEXT: "next run",
+    JobOrder.NAME: "name",
+    JobOrder.LAST: "last run",
+    JobOrder.COST: "cost",
+    JobOrder.NEWEST: "newest",
 }
 
 router = pages()
@@ -56,32 +54,34 @@ class Line:
 async def list_jobs(request: Request) -> Response:
     """Jobs that the filters let through, a page of them."""
     plugin, asked = plugin_of(request), request.query_params
-    jobs = await plugin.get_jobs()
-    order = asked.get("sort", "next") if asked.get("sort") in _ORDERS else "next"
-    status = asked.get("status", "") if asked.get("status") in set(JobStatus) else ""
+    order = JobOrder(asked["sort"]) if asked.get("sort") in set(JobOrder) else JobOrder.NEXT
+    status = JobStatus(asked["status"]) if asked.get("status") in set(JobStatus) else None
     name, tag = asked.get("q", "").strip(), asked.get("tag", "").strip()
-    filters = JobFilters(name_contains=name or None, tag=tag or None)
-    named = [job for job in jobs if matches(job, filters)]
-    counted = Counter(job.status for job in named)
-    found = sorted((job for job in named if not status or job.status == status), key=_ORDERS[order][1])
+    filters = JobFilters(status=None if status is None else [status], name_contains=name or None, tag=tag or None)
     number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 6 else 1
-    number = min(max(number, 1), max(-(-len(found) // PAGE), 1))
-    shown = found[(number - 1) * PAGE : number * PAGE]
-    runs = await plugin.latest_runs([job.id for job in shown], RUNS)
+    number = max(number, 1)
+    chosen = await plugin.select_jobs(filters, order, PAGE, (number - 1) * PAGE)
+    named = sum(chosen.by_status.values())
+    found = named if status is None else chosen.by_status[status]
+    last = max(-(-found // PAGE), 1)
+    if number > last:
+        number = last
+        chosen = await plugin.select_jobs(filters, order, PAGE, (number - 1) * PAGE)
+    runs = await plugin.latest_runs([job.id for job in chosen.jobs], RUNS)
     kept = {key: value for key, value in (("q", name), ("tag", tag), ("status", status), ("sort", order)) if value}
     return await render(
         request,
         "jobs.html",
-        lines=[_line(job, runs[job.id]) for job in shown],
-        total=len(jobs),
-        found=len(found),
-        by_status={one.value: counted[one] for one in JobStatus},
-        named=len(named),
-        name=name, tag=tag, only=status, order=order,
-        orders={key: words for key, (words, _) in _ORDERS.items()},
-        tags=sorted({tag for job in jobs for tag in job.tags})[:200],
+        lines=[_line(job, runs[job.id]) for job in chosen.jobs],
+        total=(await plugin.get_statistics()).total_jobs,
+        found=found,
+        by_status={one.value: chosen.by_status[one] for one in JobStatus},
+        named=named,
+        name=name, tag=tag, only=status or "", order=order,
+        orders=_ORDERS,
+        tags=await plugin.get_tags(TAGS),
         number=number,
-        pages=max(-(-len(found) // PAGE), 1),
+        pages=last,
         link=lambda **more: f"/jobs?{urlencode({k: v for k, v in {**kept, **more}.items() if v})}",
         agents=agents_of(request),
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,10 +12,10 @@ from fastapi import Request, Response
 from markupsafe import Markup
 
 from agentcron.access import Scope
-from agentcron.domain.lifecycle import ExecutionStatus
-from agentcron.domain.queries import ExecutionFilters
+from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+from agentcron.domain.queries import ExecutionFilters, JobFilters, JobOrder
 from agentcron.http.pages import drawing
-from agentcron.http.pages.agenda import agenda
+from agentcron.http.pages.agenda import HOURS, agenda
 from agentcron.http.pages.rendering import render, viewer_zone
 from agentcron.http.pages.routing import needs, pages
 from agentcron.http.routing import plugin_of
@@ -27,6 +26,9 @@ OPEN: Final = (_E.RUNNING, _E.PENDING, _E.AWAITING_INPUT)
 TROUBLE: Final = (_E.FAILURE, _E.ERROR, _E.INCOMPLETE, _E.MISSED)
 _LINES: Final = 8
 _AGENDA: Final = 30
+# So many jobs are looked at for what comes: those that are due soonest.
+JOBS: Final = 1000
+_ACTIVE: Final = JobFilters(status=[JobStatus.WAITING, JobStatus.RUNNING])
 
 router = pages()
 
@@ -35,26 +37,26 @@ router = pages()
 async def overview(request: Request) -> Response:
     """The whole at a glance."""
     plugin, now = plugin_of(request), SystemClock().now()
-    jobs = await plugin.get_jobs()
-    names = {job.id: job.name for job in jobs}
+    figures = await plugin.get_statistics()
     counts = await plugin.count_since(now - timedelta(hours=24))
     running = (await plugin.list_executions(ExecutionFilters(statuses=OPEN), _LINES + 1)).items
     trouble = (await plugin.list_executions(ExecutionFilters(statuses=TROUBLE), _LINES)).items
     latest = (await plugin.list_executions(ExecutionFilters(), _LINES)).items
     today = await plugin.get_usage("day", 1)
-    # Beside the event loop: of very many jobs it takes long, and others read meanwhile.
-    coming = await asyncio.to_thread(agenda, jobs, now)
+    jobs = await plugin.jobs_of({run.job_id for run in (*running, *trouble, *latest)})
+    due = (await plugin.select_jobs(_ACTIVE, JobOrder.NEXT, JOBS)).jobs
+    coming = agenda(due, now, known=due[-1].next_slot if len(due) == JOBS else None)
     service = request.app.state.service
     evaluated = service.store.evaluated
     return await render(
         request,
         "overview.html",
-        total=len(jobs),
-        names=names,
+        total=figures.total_jobs,
+        names={key: job.name for key, job in jobs.items()},
         nodes=[node for node in await plugin.get_nodes() if node.alive],
         tick=time.monotonic() - evaluated if evaluated is not None else None,
-        open_count=sum(job.open for job in jobs),
-        running_count=sum(job.running for job in jobs),
+        open_count=sum(figures.executions_by_status[status] for status in OPEN),
+        running_count=figures.executions_by_status[_E.RUNNING],
         running=running[:_LINES],
         failed=sum(counts.get(status, 0) for status in (_E.FAILURE, _E.ERROR, _E.INCOMPLETE)),
         missed=counts.get(_E.MISSED, 0),
@@ -64,16 +66,22 @@ async def overview(request: Request) -> Response:
         spent=today[0].amount if today else None,
         entries=coming.entries[:_AGENDA],
         more=max(len(coming.entries) - _AGENDA, 0),
+        whole=coming.known is None,
         density=_density(coming.by_hour, now, viewer_zone(request)),
         agents=agents_of(request),
     )
 
 
 def _density(by_hour: Sequence[int], now: datetime, zone: str) -> Markup:
+    """A column for each hour; those of which nothing is known are empty."""
     place = ZoneInfo(zone)
-    hours = [(now + timedelta(hours=hour)).astimezone(place) for hour in range(len(by_hour))]
-    titles = [f"{count} due from {hour:%H:%M} on" for count, hour in zip(by_hour, hours, strict=True)]
-    return drawing.columns(by_hour, titles, f"{sum(by_hour)} slots in the next {len(by_hour)} hours")
+    hours = [(now + timedelta(hours=hour)).astimezone(place) for hour in range(HOURS)]
+    counts = [*by_hour, *[0] * (HOURS - len(by_hour))]
+    titles = [
+        f"{count} due from {hour:%H:%M} on" if number < len(by_hour) else f"not counted from {hour:%H:%M} on"
+        for number, (count, hour) in enumerate(zip(counts, hours, strict=True))
+    ]
+    return drawing.columns(counts, titles, f"{sum(by_hour)} slots in the next {len(by_hour)} hours")
 
 
 def agents_of(request: Request) -> list[dict[str, object]]:

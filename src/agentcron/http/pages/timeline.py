@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -44,13 +44,14 @@ async def timeline(request: Request) -> Response:
     only = (await plugin.find_job(asked["job"])) if asked.get("job") else None
     runs = await plugin.runs_between(start, end, MOST)
     shown = [run for run in runs if only is None or run.job_id == only.id]
-    names = {job.id: job.name for job in await plugin.get_jobs()}
-    lanes, left_out = _lanes(shown, names, start, end, now, zone)
+    of_job = _longest(shown, now)
+    names = {key: job.name for key, job in (await plugin.jobs_of(of_job)).items()}
+    lanes = _lanes(of_job, names, start, end, now, zone)
     return await render(
         request,
         "timeline.html",
         lanes=lanes,
-        left_out=left_out,
+        left_out=len({run.job_id for run in shown}) - len(of_job),
         cut=len(runs) == MOST,
         total=len(shown),
         busiest=_busiest(shown, now),
@@ -75,21 +76,30 @@ def _ends(text: str, now: datetime) -> datetime:
     return min(asked, now) if asked.tzinfo is not None and asked.year > 1970 else now
 
 
-def _lanes(
-    runs: Sequence[Execution], names: dict[str, str], start: datetime, end: datetime, now: datetime, zone: str
-) -> tuple[list[dict[str, Any]], int]:
-    """The jobs that ran the longest, by name, and how many are left out."""
+def _longest(runs: Sequence[Execution], now: datetime) -> dict[str, list[Execution]]:
+    """The jobs that ran the longest, each with its runs."""
     of_job: dict[str, list[Execution]] = {}
     for run in runs:
         of_job.setdefault(run.job_id, []).append(run)
     longest = sorted(of_job, key=lambda job_id: sum((_ran(run, now) for run in of_job[job_id]), timedelta(0)))
-    chosen = {job_id: of_job[job_id] for job_id in longest[-LANES:]}
+    return {job_id: of_job[job_id] for job_id in longest[-LANES:]}
+
+
+def _lanes(
+    of_job: Mapping[str, Sequence[Execution]],
+    names: Mapping[str, str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    zone: str,
+) -> list[dict[str, Any]]:
+    """A lane for each job, by name."""
     lanes = []
-    for job_id, mine in chosen.items():
+    for job_id, mine in of_job.items():
         name = names.get(job_id)
         picture, most = drawing.lanes([_bar(run, name or "a deleted job", now, zone) for run in mine], start, end)
         lanes.append({"id": job_id, "name": name, "picture": picture, "collisions": most})
-    return sorted(lanes, key=lambda lane: str(lane["name"] or "").casefold()), len(of_job) - len(chosen)
+    return sorted(lanes, key=lambda lane: str(lane["name"] or "").casefold())
 
 
 def _bar(run: Execution, name: str, now: datetime, zone: str) -> Bar:

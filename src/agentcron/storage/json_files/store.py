@@ -382,6 +382,7 @@ for _name in (
     "get_job", "get_spec", "find_jobs", "deleted_at", "list_jobs", "due", "ready_at", "process_of", "open_executions",
     "lapsed", "get_execution", "list_executions", "slot_at", "history_begins", "statistics", "usage",
     "load_steps", "list_inputs", "get_input", "latest_runs", "runs_between", "count_since", "quarters",
+    "select_jobs", "jobs_of", "tags",
     "letters_due", "get_letter", "list_letters", "count_letters",
 ):  # fmt: skip
     setattr(StorageFsPlugin, _name, _refreshed(_name))

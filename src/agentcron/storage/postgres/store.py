@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +18,17 @@ from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waitin
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queries import (
+    Due,
+    ExecutionFilters,
+    JobFilters,
+    JobOrder,
+    Node,
+    Orders,
+    Page,
+    Quarter,
+    Selection,
+)
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
@@ -28,7 +40,7 @@ from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
-from agentcron.storage.filters import matches
+from agentcron.storage.filters import matches, select
 from agentcron.storage.input_rows import given_values, input_of
 from agentcron.storage.letters import letter_of, mark_values, waiting_of
 from agentcron.storage.moving import Tables
@@ -36,7 +48,7 @@ from agentcron.storage.postgres import claiming, outbox, pruning, reads, restori
 from agentcron.storage.postgres import plans as planning
 from agentcron.storage.postgres.clock import ServerClock
 from agentcron.storage.postgres.connection import Server
-from agentcron.storage.postgres.database import Database, Transaction, drawer_of
+from agentcron.storage.postgres.database import Connection, Database, Transaction, drawer_of
 from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
 from agentcron.storage.postgres.specs import Specs
 from agentcron.storage.postgres.tables import tables
@@ -154,7 +166,7 @@ class PostgresStorage:
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         found: list[Job] = []
         seq = int(after or 0)
-        while page := await self._database.all("jobs_page", after=seq, limit=min(limit, 1000)):
+        while page := await reads.jobs(self._ask, filters, seq, min(limit, 1000)):
             jobs = await self._readable(page)
             for row in page:
                 seq = row[0]
@@ -164,6 +176,22 @@ class PostgresStorage:
                     if len(found) == limit:
                         return Page(items=found, after=str(seq))
         return Page(items=found)
+
+    async def select_jobs(self, filters: JobFilters, order: JobOrder, limit: int, *, skip: int = 0) -> Selection:
+        if filters != JobFilters(status=filters.status, date_range=filters.date_range):
+            others = await self.list_jobs(replace(filters, status=None), limit=sys.maxsize)
+            return select(others.items, filters, order, limit, skip)
+        found = await reads.WORDS.rows(self._ask, filters, order, limit, skip)
+        return Selection(
+            jobs=list((await self._readable(found)).values()),
+            by_status=await reads.WORDS.counts(self._ask, filters),
+        )
+
+    async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
+        return await self._readable(await self._database.all("jobs_by_ids", ids=list(ids)))
+
+    async def tags(self, limit: int) -> Sequence[str]:
+        return [row[0] for row in await self._database.all("jobs_tags", limit=limit)]
 
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
@@ -568,6 +596,12 @@ class PostgresStorage:
                 )
             )
         return executions
+
+    async def _ask(self, query: str, values: dict[str, Any]) -> Sequence[Any]:
+        async def ask(connection: Connection) -> Sequence[Any]:
+            return await (await connection.execute(query.encode(), values)).fetchall()
+
+        return await self._database.read(ask)
 
     async def _changes(self, name: str, /, **values: Any) -> bool:
         """Whether the statement changed anything."""

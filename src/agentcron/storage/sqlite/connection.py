@@ -56,6 +56,7 @@ def connect(path: Path, *, write: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         if not write:
             connection.execute("PRAGMA query_only = ON")
+            connection.create_function("casefold", 1, str.casefold, deterministic=True)
     except SQLITE_ERRORS as error:
         if connection is not None:
             connection.close()

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from agentcron.domain.durations import percentile
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.queries import ExecutionFilters, Quarter
+from agentcron.domain.queries import ExecutionFilters, JobFilters, Quarter
 from agentcron.domain.settling import spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.ids import made_since
 from agentcron.storage.rows import Row, to_instant, to_us
+from agentcron.storage.selecting import Words
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.texts import unpack
 
@@ -28,8 +29,28 @@ _FEW: Final = {
         {"FAILURE", "ERROR", "INCOMPLETE", "MISSED"}
     ),
 }
+# ``casefold`` is Python's, given to each connection that reads.
+WORDS: Final = Words(
+    value=":{}",
+    named="instr(casefold(j.name), {}) > 0",
+    tagged=(
+        "EXISTS (SELECT 1 FROM job_versions AS v JOIN json_each(v.spec, '$.tags') AS t "
+        "WHERE v.job = j.seq AND v.version = j.version AND t.value = {})"
+    ),
+    name="j.name",
+    folded="casefold(j.name)",
+)
 _DAY: Final = timedelta(days=1)
 _QUARTER_US: Final = 900_000_000
+
+
+def jobs(connection: sqlite3.Connection, filters: JobFilters, after: int, limit: int) -> list[Row]:
+    """Jobs in the order of creation, as far as SQL can tell that the filters let them through."""
+    conditions, values = WORDS.conditions(filters)
+    where = " AND ".join(["j.seq > :after", *conditions])
+    query = f"SELECT j.* FROM job_rows AS j WHERE {where} ORDER BY j.seq LIMIT :limit"  # noqa: S608 - no user text
+    found: list[Row] = connection.execute(query, {**values, "after": after, "limit": limit}).fetchall()
+    return found
 
 
 def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit: int) -> list[Row]:

@@ -7,9 +7,12 @@ import contextlib
 import json
 import logging
 import sqlite3
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,10 +20,20 @@ from agentcron.domain.budgets import Claim, Verdict
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
 from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
-from agentcron.domain.lifecycle import RAN, ExecutionStatus
+from agentcron.domain.lifecycle import RAN, ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page, Quarter
+from agentcron.domain.queries import (
+    Due,
+    ExecutionFilters,
+    JobFilters,
+    JobOrder,
+    Node,
+    Orders,
+    Page,
+    Quarter,
+    Selection,
+)
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
@@ -32,7 +45,7 @@ from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
-from agentcron.storage.filters import matches
+from agentcron.storage.filters import matches, select
 from agentcron.storage.input_rows import input_of
 from agentcron.storage.letters import letter_of, waiting_of
 from agentcron.storage.locks import NodeLocks
@@ -156,7 +169,7 @@ class SqliteStorage:
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         found: list[Job] = []
         seq = int(after or 0)
-        while page := self._all("jobs_page", after=seq, limit=min(limit, 1000)):
+        while page := self._read(partial(reads.jobs, filters=filters, after=seq, limit=min(limit, 1000))):
             self._fetch_specs((row[1], row[2]) for row in page)
             for row in page:
                 seq = row[0]
@@ -165,6 +178,28 @@ class SqliteStorage:
                     if len(found) == limit:
                         return Page(items=found, after=str(seq))
         return Page(items=found)
+
+    async def select_jobs(self, filters: JobFilters, order: JobOrder, limit: int, *, skip: int = 0) -> Selection:
+        if filters.cron_pattern is not None:
+            # What an expression means is known to Python alone.
+            others = await self.list_jobs(replace(filters, status=None), limit=sys.maxsize)
+            return select(others.items, filters, order, limit, skip)
+        found = await reads.WORDS.rows(self._ask, filters, order, limit, skip)
+        self._fetch_specs((row[1], row[2]) for row in found)
+        jobs = [job for row in found if (job := self._readable(row)) is not None]
+        if filters == JobFilters(status=filters.status):
+            counted = {JobStatus(status): count for status, count in self._all("statistics_jobs")}
+        else:
+            counted = await reads.WORDS.counts(self._ask, filters)
+        return Selection(jobs=jobs, by_status=counted)
+
+    async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
+        found = self._all("jobs_by_ids", ids=json.dumps(list(ids)))
+        self._fetch_specs((row[1], row[2]) for row in found)
+        return {job.id: job for row in found if (job := self._readable(row)) is not None}
+
+    async def tags(self, limit: int) -> Sequence[str]:
+        return [row[0] for row in self._all("jobs_tags", limit=limit)]
 
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
@@ -561,6 +596,9 @@ class SqliteStorage:
             else:
                 executions.append(self._execution(row, prompt=prompt, result=result))
         return executions
+
+    async def _ask(self, query: str, values: dict[str, Any]) -> Sequence[Any]:
+        return self._read(lambda connection: connection.execute(query, values).fetchall())
 
     def _one(self, name: str, **values: Any) -> Any:
         return self._read(lambda connection: connection.execute(statement(name), values).fetchone())

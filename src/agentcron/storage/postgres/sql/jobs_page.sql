@@ -1,1 +1,0 @@
-SELECT * FROM job_rows WHERE seq > %(after)s ORDER BY seq LIMIT %(limit)s
