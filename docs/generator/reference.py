@@ -56,7 +56,8 @@ _PAGES: Final = (
         "Agents",
         (
             "AgentFactoryPlugin", "agents.factory.Definition", "AgentOutcome", "RunContext", "ports.BackgroundAgent",
-            "ports.AgentFactory", "AgentManagerPlugin", "agents.manager.LiveAgent", "Agent", "Plugin", "get_logger",
+            "ports.AgentFactory", "AgentManagerPlugin", "agents.manager.LiveAgent",
+            "agents.durability.RunDurability", "journal.Steps", "Agent", "Plugin", "get_logger",
         ),
     ),
     ("tools", "Scheduling tools", ("background_jobs_toolset", "scheduling_tools.SchedulingTools")),

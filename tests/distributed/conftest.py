@@ -43,7 +43,7 @@ class Field:
         for _ in range(count):
             settings = {
                 "url": self.url, "engine": engine, "places": places, "everywhere": None, "rate": None,
-                "queues": QUEUES,
+                "queues": QUEUES, "model": False,
                 "lease": LEASE, "grace": 20,
                 "log": str(self.folder / "log"), "locks": str(self.folder / f"host-{len(self.processes)}"), **others,
             }  # fmt: skip
@@ -75,9 +75,9 @@ class Field:
         """How often each call of each execution was made."""
         return Counter((words[1], words[2]) for words in self.log if words[0] == "call")
 
-    async def job(self, prompt: str, **fields: Any) -> str:
+    async def job(self, prompt: str, *, agent: str = "work", **fields: Any) -> str:
         """A job that runs once, now, by whoever gets it; answers its execution's id."""
-        job = await self.plugin.create_job("work", "0 0 1 1 *", prompt, agent="work", **fields)
+        job = await self.plugin.create_job("work", "0 0 1 1 *", prompt, agent=agent, **fields)
         return await self.plugin.run_job_now(job)
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
@@ -117,7 +117,7 @@ async def nodes(postgres_url: str, tmp_path: Path) -> AsyncIterator[Field]:
     async def never(prompt: str) -> str:
         raise AssertionError("the test itself runs nothing")
 
-    factory = AgentFactoryPlugin(definitions={"work": {"kind": "python", "callable": never}})
+    factory = AgentFactoryPlugin(definitions={key: {"kind": "python", "callable": never} for key in ("work", "model")})
     storage = PostgresStorage(postgres_url, lease=LEASE, locks_dir=tmp_path / "asking")
     plugin = BackgroundJobsPlugin(storage_plugin=storage, agent_factory=factory, queues=QUEUES)
     found = Field(postgres_url, tmp_path, plugin)

@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from agentcron import AgentFactoryPlugin, BackgroundJobsPlugin, PostgresStorage
+from agentcron.current_run import CURRENT
 
 
 async def main(settings: dict[str, Any]) -> None:
@@ -42,11 +44,12 @@ async def main(settings: dict[str, Any]) -> None:
         note("end", context.execution_id)
         return "done"
 
+    definitions: dict[str, dict[str, Any]] = {"work": {"kind": "python", "callable": work}}
+    if settings["model"]:
+        definitions["model"] = modelled(note)
     plugin = BackgroundJobsPlugin(
         storage_plugin=PostgresStorage(settings["url"], lease=settings["lease"], locks_dir=settings["locks"]),
-        agent_factory=AgentFactoryPlugin(
-            definitions={"work": {"kind": "python", "callable": work}}, max_concurrent_agents=settings["places"]
-        ),
+        agent_factory=AgentFactoryPlugin(definitions=definitions, max_concurrent_agents=settings["places"]),
         engine=settings["engine"],
         max_concurrent_everywhere=settings["everywhere"],
         max_starts_everywhere=settings["rate"],
@@ -61,6 +64,34 @@ async def main(settings: dict[str, Any]) -> None:
     sys.stdout.flush()
     await stop.wait()
     await plugin.close()
+
+
+def modelled(note: Callable[..., None]) -> dict[str, Any]:
+    """An agent of pydantic-ai. By a prompt ``CALLS SECONDS`` its model is asked so often, for that long each time, and
+    has its tool called after each but the last."""
+    from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart
+    from pydantic_ai.models.function import AgentInfo, FunctionModel
+
+    def said(what: str, number: int) -> None:
+        run = CURRENT.get()
+        assert run is not None
+        note("call", run.id, f"{what}-{number}")
+
+    async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        calls, seconds = str(messages[0].parts[0].content).split()
+        number = sum(isinstance(one, ModelResponse) for one in messages)
+        said("model", number)
+        await asyncio.sleep(float(seconds))
+        if number + 1 < int(calls):
+            return ModelResponse(parts=[ToolCallPart("work", {"number": number})])
+        return ModelResponse(parts=[TextPart("done")])
+
+    async def work(number: int) -> str:
+        """Do one more piece."""
+        said("tool", number)
+        return f"{number} is done"
+
+    return {"kind": "pydantic-ai", "model": FunctionModel(answer), "tools": [{"call": work, "safe_to_repeat": True}]}
 
 
 if __name__ == "__main__":

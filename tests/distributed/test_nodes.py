@@ -90,6 +90,40 @@ async def test_runs_of_nodes_that_are_killed_go_on_elsewhere(
 
 
 @ENGINES
+async def test_a_model_is_asked_nothing_twice_but_what_was_under_way_on_killed_nodes(
+    nodes: Field, engine: str, record_property: Record
+) -> None:
+    """The steps of a model's run are its journal's with each engine: what it was told, and what its tools came to."""
+    doomed = nodes.start(4, engine=engine, places=4, model=True)[:2]
+    for _ in range(10):
+        await nodes.job("12 0.3", agent="model", on_interrupt="resume")
+    await nodes.calling(60)
+    for process in doomed:
+        process.kill()
+    killed = time.time()
+    for process in doomed:
+        process.wait()
+    lost_by = {process.pid for process in doomed}
+    last = {words[1]: (words[2], int(words[-1])) for words in nodes.log}
+    lost = {key for key, (call, pid) in last.items() if pid in lost_by and call != "model-11"}
+    rows = await nodes.ended(10)
+    calls = nodes.calls()
+    repeated = [call for call, count in calls.items() if count > 1]
+    assert {row.status for row in rows} == {ExecutionStatus.SUCCESS}
+    assert {row.usage.requests for row in rows if row.usage is not None} == {12}
+    assert len(calls) == 10 * (12 + 11)
+    assert {key for key, _ in repeated} <= lost != set()
+    assert len(repeated) <= len(lost)
+    assert max(calls.values()) <= 2
+    again = min(float(words[-2]) for words in nodes.log if words[1] in lost and float(words[-2]) > killed)
+    record_property(
+        "figures",
+        f"models on 4 nodes, {engine}, 2 killed: {len(lost)} runs lost, {len(repeated)} of {calls.total()} calls of "
+        f"models and tools repeated, 10 SUCCESS; the first gone on after {again - killed:.1f} s",
+    )
+
+
+@ENGINES
 async def test_a_node_that_slept_longer_than_its_lease_makes_no_further_call(
     nodes: Field, engine: str, record_property: Record
 ) -> None:

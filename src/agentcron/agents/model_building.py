@@ -90,9 +90,9 @@ def _toolsets(where: str, choice: ModelChoice, around: Surroundings) -> list[Any
 
 def _journaled() -> list[Any]:
     # Imported where a job wants it: the base for durable execution is large.
-    from agentcron.agents.model_journal import JournalCapability
+    from agentcron.agents.durability import RunDurability
 
-    return [JournalCapability()]
+    return [RunDurability()]
 
 
 def _form(schema: Mapping[str, Any]) -> Any:

@@ -6,13 +6,12 @@ pydantic-ai is imported when a definition is first checked or used, never before
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 import importlib.util
 import json
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
     from pydantic_ai.usage import RunUsage
 
-    from agentcron.journal import Steps
     from agentcron.ports import BackgroundAgent, RunContext
 
 FORMAT: Final = "pydantic-ai"
@@ -72,7 +70,7 @@ class PydanticAgent(OneRun):
         # The price list knows providers by name; behind another address the same name may cost anything.
         priced = self._choice.base_url is None
         limits = RunLimits(self._context.limits, lambda: self._messages, priced=priced)
-        with capture_run_messages() as self._messages, _through(self._context.steps):
+        with capture_run_messages() as self._messages:
             try:
                 # Entered, it closes its connections when the last run that shares it ends.
                 async with self._agent:
@@ -160,21 +158,6 @@ class PydanticAgent(OneRun):
                 session=native.conversation_id,
             ),
         )
-
-
-@contextlib.contextmanager
-def _through(steps: Steps | None) -> Iterator[None]:
-    """Within it what a run pays for goes through the steps."""
-    if steps is None:
-        yield
-        return
-    from agentcron.agents.model_journal import STEPS
-
-    token = STEPS.set(steps)
-    try:
-        yield
-    finally:
-        STEPS.reset(token)
 
 
 def _messages(kept: Conversation | None) -> list[ModelMessage] | None:

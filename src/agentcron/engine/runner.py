@@ -10,7 +10,7 @@ from typing import Final
 from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
-from agentcron.current_run import CURRENT
+from agentcron.current_run import CURRENT, STEPS
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Asking, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
@@ -166,6 +166,7 @@ class Runner:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
                 prompt, context = await self._taken_over(run, spec, context)
+            STEPS.set(context.steps)
             agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)

@@ -1,10 +1,10 @@
-"""How a model's run goes through steps: pydantic-ai's base for durable execution over our journal."""
+"""How a model's run goes through the steps of an execution: pydantic-ai's durable execution over our journal."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
 from typing import Any, Final, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
@@ -20,11 +20,11 @@ from pydantic_ai.durable_exec import (
 )
 
 from agentcron.agents.model_tools import REPEAT
+from agentcron.current_run import STEPS
 from agentcron.journal import Steps
 
-STEPS: ContextVar[Steps | None] = ContextVar("agentcron_steps", default=None)
-
-
+# How many runs of agents have begun within each execution.
+_BEGUN: Final[WeakKeyDictionary[Steps, int]] = WeakKeyDictionary()
 _Config = Mapping[str, bool]
 _ONCE: Final[_Config] = {"repeat": False}
 _AGAIN: Final[_Config] = {"repeat": True}
@@ -61,8 +61,15 @@ async def _said(text: str) -> Any:
     return {"kind": "tool_return", "result": text}
 
 
-class JournalCapability(BaseDurabilityCapability[None]):
-    """Routes model requests and tool calls of a run with ``STEPS`` through them."""
+class RunDurability(BaseDurabilityCapability[None]):
+    """Makes an agent of pydantic-ai go on where it was when its scheduler dies, in jobs with ``on_interrupt = resume``:
+    what its models answered and its tools came to is written down, and answered from there.
+
+    For the agent of a function, too: ``Agent(model, name="mine", capabilities=[RunDurability()])``. The names of agents
+    and tools are written down: keep them while runs are under way. Tools are called one after another. One that may be
+    called again when it was under way says so with ``Tool(call, metadata={"agentcron": {"repeat": True}})``; a person
+    is asked about all others. In other jobs, and outside of any run, it does nothing.
+    """
 
     engine_spec = DurabilityEngineSpec(
         engine_name="agentcron",
@@ -80,15 +87,22 @@ class JournalCapability(BaseDurabilityCapability[None]):
 
     @property
     def in_durable_context(self) -> bool:
+        """Whether what is called now goes through the steps of a run."""
         return STEPS.get() is not None
 
     def get_default_run_id(self) -> str | None:
-        steps = STEPS.get()
-        return None if steps is None else steps.run_id
+        """Names a run of the agent, the same at every going on."""
+        if (steps := STEPS.get()) is None:
+            return None
+        number = _BEGUN[steps] = _BEGUN.get(steps, 0) + 1
+        # A later one may be given what the first one said, and must not bear its name.
+        return steps.run_id if number == 1 else f"{steps.run_id}:{number}"
 
     def get_default_conversation_id(self, run_id: str) -> str | None:
+        """Names its conversation, the same at every going on."""
         return conversation_id_from_run_id(run_id) if self.in_durable_context else None
 
     def get_durable_operation_backend(self) -> DurableOperationBackend[Any]:
+        """What each call goes through."""
         config = RoleBasedOperationConfig(model=_AGAIN, event=_AGAIN, capability=_AGAIN, tool=_ONCE)
-        return _Backend(agent_name="agentcron", config=config)
+        return _Backend(agent_name=self.name, config=config)
