@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agentcron.cli.doctor_letters import letter_findings
 from agentcron.delivery.message import DeliveryError
+from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.urls import open_storage
 from tests.cli.conftest import Command, Result
 from tests.outbox.conftest import make_bench
@@ -95,3 +97,17 @@ def test_letters_to_an_endpoint_that_is_not_configured_are_told_at_once(
     settings.write_text("")
     [found] = about_letters(agentcron("doctor", "--store", store, "--json"))
     assert found == ("warn", "1 letter waits for the endpoint 'ops', which is not configured", "write [endpoints.ops]")
+
+
+async def test_while_a_scheduler_runs_it_is_the_endpoint_that_is_to_be_tried() -> None:
+    bench = make_bench(MemoryStorage())
+    bench.ops.errors.append(BUSY)
+    await bench.job(notify="ops: success")
+    await bench.slot("done")
+    async with bench.plugin:
+        later = bench.clock.now() + timedelta(hours=2)
+        [found] = [one async for one in letter_findings(bench.plugin.storage, ["ops"], later)]
+    assert (found.detail, found.fix) == (
+        "1 letter waits for more than 1h, to ops: 503 Busy",
+        "agentcron endpoints --test ops",
+    )

@@ -40,6 +40,14 @@ callable = "asking:deploy"
 [agents.asker]
 kind = "python"
 callable = "asking:ask"
+
+[endpoints.log]
+kind = "file"
+path = "told.jsonl"
+
+[endpoints.hook]
+kind = "webhook"
+url = "http://127.0.0.1:9/never"
 """
 ASKING = """
 async def deploy(prompt, context):

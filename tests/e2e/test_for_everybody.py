@@ -23,7 +23,7 @@ def places(server: Server) -> list[str]:
     with server.api() as api:
         jobs = [
             {"name": "a long name " * 12, "cron_expression": "30 2 * * *", "timezone": "Europe/Berlin", "tags": ["x"]},
-            {"name": "often", "every": "10m", "agent": "talker"},
+            {"name": "often", "every": "10m", "agent": "talker", "notify": ["log: success", "hook: success"]},
             {"name": "slow", "every": "1d", "agent": "slow"},
             {"name": "deploy", "every": "1d", "agent": "deployer"},
             {"name": "choose", "every": "1d", "agent": "asker"},
@@ -34,6 +34,8 @@ def places(server: Server) -> list[str]:
             while api.get(f"/executions/{run}").json()["end_time"] is None:
                 pass
         while len(api.get("/inbox").json()) < 2:
+            pass
+        while api.get("/outbox?status=PENDING").json():
             pass
         api.post(f"/jobs/{made[0]}/pause")
     return [

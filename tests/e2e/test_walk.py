@@ -100,6 +100,27 @@ def test_an_answer_is_chosen_by_one_press(page: Page) -> None:
     expect(page.locator("#answer")).to_contain_text("took left")
 
 
+def test_who_was_told_is_seen_beside_the_run_and_what_was_given_up_is_sent_again(page: Page) -> None:
+    page.goto("/jobs/new")
+    page.get_by_label("Name", exact=True).fill("told")
+    page.get_by_label("Schedule", exact=True).fill("0 3 * * *")
+    page.get_by_label("Prompt").fill("Say hello")
+    page.get_by_label("Agent", exact=True).select_option("echo")
+    page.get_by_text("More: limits").click()
+    page.get_by_label("notify", exact=True).fill("log: success\nhook: success")
+    page.get_by_role("button", name="Make it and run it now").click()
+    told = page.locator("#told")
+    # An address of this machine is refused for good; nothing is reloaded to see it.
+    expect(told.locator("li").filter(has_text="success to log")).to_contain_text("sent")
+    refused = told.locator("li").filter(has_text="success to hook")
+    expect(refused).to_contain_text("failed")
+    refused.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("It is sent again")).to_be_visible()
+    expect(refused).to_contain_text("failed")
+    page.goto("/settings")
+    expect(page.get_by_role("region", name="Endpoints")).to_contain_text("hook")
+
+
 def test_what_is_being_written_stays_while_the_page_changes_around_it(page: Page, server: Server) -> None:
     make(page, "deploy twice", "0 3 * * *", "deployer", "Make it and run it now")
     page.get_by_role("link", name="Answer in the inbox").click()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agentcron.domain.model import Execution, Job
+from agentcron.domain.news import News
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import NewId, Plan
 from agentcron.domain.settling import Settlement
@@ -188,6 +189,34 @@ def test_a_parked_run_that_nobody_looks_after_is_found(monkeypatch: pytest.Monke
     assert check(live(parked)) == []
     monkeypatch.setattr(upkeep, "expire", looks_away)
     assert Rule.STUCK in {violation.rule for violation in check(live(parked))}
+
+
+class LosesALetter(MemoryStorage):
+    """Forgets to tell every fiftieth event."""
+
+    events = 0
+
+    def _post(self, news: Iterable[News]) -> None:
+        for one in news:
+            self.events += 1
+            if self.events % 50:
+                super()._post([one])
+
+
+class TellsAgain(MemoryStorage):
+    """Takes a run's end for another one at every fiftieth time, and tells both."""
+
+    events = 0
+
+    def _post(self, news: Iterable[News]) -> None:
+        for one in news:
+            self.events += 1
+            super()._post([one] if self.events % 50 else [one, replace(one, occasion=f"{one.occasion} again")])
+
+
+@pytest.mark.parametrize("store", [LosesALetter, TellsAgain])
+def test_an_event_that_is_not_told_just_once_is_found(store: type[MemoryStorage]) -> None:
+    assert found(store, Rule.UNTOLD)
 
 
 def test_an_agent_that_is_started_without_a_claim_is_found() -> None:

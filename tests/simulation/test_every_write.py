@@ -13,7 +13,8 @@ from agentcron.testing.simulation import Happening, Nature, Scenario, check, liv
 
 
 def job(name: str, schedule: str, **fields: object) -> JobSpec:
-    return read_spec({"name": name, "prompt": "p", "agent": "simulated", "schedule": schedule, **fields})
+    values = {"prompt": "p", "agent": "simulated", "notify": ["ops: success, failure, missed", "boss: failure"]}
+    return read_spec({**values, "name": name, "schedule": schedule, **fields})
 
 
 STORY = Scenario(

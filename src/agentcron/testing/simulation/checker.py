@@ -14,6 +14,7 @@ from datetime import datetime
 from agentcron.domain.lifecycle import RAN, ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
 from agentcron.testing.simulation.causes import check_causes
+from agentcron.testing.simulation.letters import check_letters
 from agentcron.testing.simulation.starts import check_places, check_starts
 from agentcron.testing.simulation.targets import AnchorMoved, Targets, targets_of
 from agentcron.testing.simulation.trace import Deed, Event, Trace
@@ -87,6 +88,7 @@ def _everything(trace: Trace) -> Found:
         yield from check_starts(trace, job, rows, targets)
     yield from check_places(trace)
     yield from _check_kept(trace)
+    yield from check_letters(trace)
 
 
 # --- P1, P2: each slot in exactly one row -----------------------------------------------------------------------------

@@ -245,3 +245,4 @@ class _Course:
         await find_changed(world.ground, world.trace)
         world.trace.jobs = {job.id: job for job in await world.ground.jobs()}
         world.trace.rows = await world.ground.rows()
+        world.trace.letters = await world.ground.letters()

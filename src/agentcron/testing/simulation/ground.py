@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from agentcron.domain.letters import Letter, LetterFilters
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters, JobFilters
 from agentcron.ports import JobStore
@@ -30,6 +31,7 @@ class Ground(Protocol):
 
     async def jobs(self) -> list[Job]: ...
     async def rows(self) -> list[Execution]: ...
+    async def letters(self) -> Sequence[Letter]: ...
     async def open_rows(self) -> Sequence[Execution]: ...
     async def row(self, execution_id: str) -> Execution | None: ...
     async def close(self) -> None: ...
@@ -83,6 +85,9 @@ class MemoryGround:
 
     async def rows(self) -> list[Execution]:
         return list(self._rows.everything())
+
+    async def letters(self) -> Sequence[Letter]:
+        return list(self.store._letters.values())
 
     async def open_rows(self) -> Sequence[Execution]:
         return list(self._rows.open.values())
@@ -156,6 +161,9 @@ class SqliteGround:
             found.extend(page.items)
             if (before := page.after) is None:
                 return found[::-1]
+
+    async def letters(self) -> Sequence[Letter]:
+        return await (await self._mine()).list_letters(LetterFilters(), 10_000_000)
 
     async def open_rows(self) -> Sequence[Execution]:
         return await (await self._mine()).open_executions()

@@ -79,6 +79,9 @@ _USUAL: Final = {
     Variant.SQLITE: (20, 3.0, 10.0),
 }
 
+# What is told whatever was told before.
+_RULES: Final = ("ops: success, failure, missed", "boss: failure")
+
 
 def draw(seed: int, variant: Variant = Variant.MONTH, *, days: float | None = None) -> Scenario:
     """The scenario of a number. Every fifth has one scheduler and no fault but its agents': the rest must not be
@@ -101,6 +104,9 @@ def draw(seed: int, variant: Variant = Variant.MONTH, *, days: float | None = No
         places=luck.choice((2, 4, 10)),
         variant=variant,
     )
+    if seed % 4 == 1:
+        # Nothing is drawn for it: who is told of what changes no story.
+        made = replace(made, jobs=tuple(read_spec({"notify": _RULES}, base=job) for job in made.jobs))
     return _with_questions(made, density, calm) if seed % 3 == 0 else made
 
 

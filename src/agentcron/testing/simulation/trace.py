@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from agentcron.domain.letters import Letter
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.spec import JobSpec
 from agentcron.testing.simulation.scenario import Scenario
@@ -84,7 +86,7 @@ class Trace:
 
     ``kept`` is the settlement of each execution that was acknowledged as final first, ``late`` names those that were
     acknowledged once more. ``stuck`` are rows found open past their time, ``changed`` final rows that were found
-    different from before; ``jobs`` and ``rows`` are what the store held at the end.
+    different from before; ``jobs``, ``rows`` and ``letters`` are what the store held at the end.
     ``writes`` counts what schedulers and people asked the store to write.
     """
 
@@ -101,6 +103,7 @@ class Trace:
     final: dict[str, Execution] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     rows: list[Execution] = field(default_factory=list)
+    letters: Sequence[Letter] = ()
     end: datetime | None = None
     crashes: int = 0
     writes: int = 0

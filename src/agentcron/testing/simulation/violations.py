@@ -29,6 +29,7 @@ class Rule(StrEnum):
     CHANGED = "P4: a final row was changed"
     LOST = "P4: an acknowledged write was lost"
     UNTRUE = "P4: a row says what did not happen"
+    UNTOLD = "P4: an event has not just one letter for each who is told of it"
     EARLY = "P5: started before its time"
     OUTSIDE = "P5: started while paused or after the end"
     ANCHOR = "P5: an interval counts from elsewhere"
