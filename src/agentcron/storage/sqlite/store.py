@@ -52,6 +52,7 @@ from agentcron.storage.locks import NodeLocks
 from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
 from agentcron.storage.sqlite import apply, endings, inputs, moves, outbox, reads, spending
+from agentcron.storage.sqlite.beside import Beside
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -86,6 +87,7 @@ class SqliteStorage:
         self.path = Path(path).expanduser().absolute()
         self._locks = NodeLocks(self.path.with_name(self.path.name + "-nodes"))
         self._reader: sqlite3.Connection | None = None
+        self._beside: Beside | None = None
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
@@ -125,13 +127,16 @@ class SqliteStorage:
             reader.close()
             raise
         self._reader = reader
+        self._beside = Beside(self.path)
         self._writer = Writer(self.path, node="")
 
     async def close(self) -> None:
-        reader, writer = self._reader, self._writer
-        self._reader = self._writer = None
+        reader, beside, writer = self._reader, self._beside, self._writer
+        self._reader = self._beside = self._writer = None
         if writer is not None:
             await writer.close()
+        if beside is not None:
+            await beside.close()
         if self._node is not None:
             # After the last write: a free lock says that nothing more comes from this process.
             self._locks.release(self._node)
@@ -199,7 +204,7 @@ class SqliteStorage:
         return {job.id: job for row in found if (job := self._readable(row)) is not None}
 
     async def tags(self, limit: int) -> Sequence[str]:
-        return [row[0] for row in self._all("jobs_tags", limit=limit)]
+        return await self._read_beside(lambda connection: reads.tags(connection, limit))
 
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
@@ -417,10 +422,10 @@ class SqliteStorage:
         return [self._execution(row) for row in found]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        return self._read(lambda connection: reads.count_since(connection, instant))
+        return await self._read_beside(lambda connection: reads.count_since(connection, instant))
 
     async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
-        return self._read(lambda connection: reads.quarters(connection, job_id, since))
+        return await self._read_beside(lambda connection: reads.quarters(connection, job_id, since))
 
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
@@ -611,6 +616,15 @@ class SqliteStorage:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
             return query(self._reader)
+        except SQLITE_ERRORS as error:
+            raise explain(error, self.path) from error
+
+    async def _read_beside(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """A read that goes through much and answers little: the event loop does not wait for it."""
+        if self._beside is None:
+            raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
+        try:
+            return await self._beside.read(query)
         except SQLITE_ERRORS as error:
             raise explain(error, self.path) from error
 
