@@ -70,6 +70,8 @@ T = TypeVar("T")
 
 NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
+# After so many jobs the event loop turns once: a spec that was never seen takes a while to be read.
+SLICE: Final = 64
 _RAN: Final = frozenset(status.value for status in RAN)
 _NO_TEXTS: Final[dict[str, str]] = {}
 SEEN_EVERY: Final = timedelta(seconds=30)
@@ -209,8 +211,14 @@ class SqliteStorage:
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
-        self._fetch_specs((row[1], row[2]) for row in due)
-        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
+        found: list[Job] = []
+        for at in range(0, len(due), SLICE):
+            if at:
+                await asyncio.sleep(0)
+            part = due[at : at + SLICE]
+            self._fetch_specs((row[1], row[2]) for row in part)
+            found += [job for row in part if (job := self._readable(row)) is not None]
+        del found[limit:]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
