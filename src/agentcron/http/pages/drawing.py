@@ -160,9 +160,9 @@ def _whole(drawn: Iterable[str]) -> Markup:
 
 def _svg(kind: str, told: str, marks: Iterable[Markup], *, role: str = "img", **sizes: object) -> Markup:
     # Pictures without words of their own stand beside text that says the same.
-    said = Markup('role="{}" aria-label="{}"').format(role, told) if told else Markup('aria-hidden="true"')
-    size = Markup(" ").join(Markup('{}="{}"').format(name, value) for name, value in sizes.items())
-    return Markup('<svg class="{}" {} {}>{}</svg>').format(kind, size, said, Markup("").join(marks))
+    said = f'role="{role}" aria-label="{escape(told)}"' if told else 'aria-hidden="true"'
+    size = " ".join(f'{name}="{value}"' for name, value in sizes.items())
+    return _whole([f'<svg class="{kind}" {size} {said}>', *marks, "</svg>"])
 
 
 def _at(instant: datetime, start: datetime, end: datetime) -> float:

@@ -191,9 +191,7 @@ class SqliteStorage:
             # What an expression means is known to Python alone.
             others = await self.list_jobs(replace(filters, status=None), limit=sys.maxsize)
             return select(others.items, filters, order, limit, skip)
-        found = await reads.WORDS.rows(self._ask, filters, order, limit, skip)
-        self._fetch_specs((row[1], row[2]) for row in found)
-        jobs = [job for row in found if (job := self._readable(row)) is not None]
+        jobs = await self._jobs_of_rows(await reads.WORDS.rows(self._ask, filters, order, limit, skip))
         if filters == JobFilters(status=filters.status):
             counted = {JobStatus(status): count for status, count in self._all("statistics_jobs")}
         else:
@@ -202,8 +200,7 @@ class SqliteStorage:
 
     async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
         found = self._all("jobs_by_ids", ids=json.dumps(list(ids)))
-        self._fetch_specs((row[1], row[2]) for row in found)
-        return {job.id: job for row in found if (job := self._readable(row)) is not None}
+        return {job.id: job for job in await self._jobs_of_rows(found)}
 
     async def tags(self, limit: int) -> Sequence[str]:
         return await self._read_beside(lambda connection: reads.tags(connection, limit))
@@ -211,14 +208,7 @@ class SqliteStorage:
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
-        found: list[Job] = []
-        for at in range(0, len(due), SLICE):
-            if at:
-                await asyncio.sleep(0)
-            part = due[at : at + SLICE]
-            self._fetch_specs((row[1], row[2]) for row in part)
-            found += [job for row in part if (job := self._readable(row)) is not None]
-        del found[limit:]
+        found = (await self._jobs_of_rows(due))[:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
@@ -560,6 +550,17 @@ class SqliteStorage:
                 self._unreadable.add(row[1])
                 self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
+
+    async def _jobs_of_rows(self, found: Sequence[rows.Row]) -> list[Job]:
+        """Those of them that can be read. Of many the event loop turns in between."""
+        jobs: list[Job] = []
+        for at in range(0, len(found), SLICE):
+            if at:
+                await asyncio.sleep(0)
+            part = found[at : at + SLICE]
+            self._fetch_specs((row[1], row[2]) for row in part)
+            jobs += [job for row in part if (job := self._readable(row)) is not None]
+        return jobs
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
         spec = self._specs.get((job_id, version))
