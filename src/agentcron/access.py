@@ -85,18 +85,29 @@ class TokenFile:
 
         self._change(remove)
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether the file is as it was read, so that nothing has to be read for an answer."""
+        try:
+            return self._stamp() == self._read_as
+        except OSError:
+            return False
+
     def all(self) -> tuple[Token, ...]:
         """Every token, in the order of creation."""
         try:
-            status = self.path.stat()
+            stamp = self._stamp()
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise self._unusable(error) from error
-        stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
         if stamp != self._read_as:
             self._tokens, self._read_as = self._load(), stamp
         return self._tokens
+
+    def _stamp(self) -> tuple[int, int, int]:
+        status = self.path.stat()
+        return status.st_mtime_ns, status.st_ino, status.st_size
 
     def match(self, secret: str) -> Token | None:
         """The token of this secret. Every kept hash is compared, in constant time, so that timing tells nothing."""

@@ -16,7 +16,7 @@ import pytest
 from agentcron import ExecutionFilters, ExecutionStatus, JobFilters, SqliteStorage
 from agentcron.domain import changes
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.queries import Node
+from agentcron.domain.queries import JobOrder, Node
 from agentcron.domain.spec_fields import read_spec
 from agentcron.storage.sqlite import connection as sqlite_connection
 from agentcron.testing import create_test_environment
@@ -28,6 +28,7 @@ SQL = sorted((Path(sqlite_connection.__file__).parent / "sql").glob("*.sql"))
 # Reads that go through a whole table on purpose, and what keeps that table small or the read rare.
 WHOLE_TABLE = {
     "inputs_latest": "read from its end, as far as the page is long; runs that ask are few",
+    "jobs_tags": "beside the event loop, for a person; of a job without tags nothing but its spec's text is looked at",
     "jobs_clear": "all of them are removed",
     "letters_count": "asked for by a person; what was sent is pruned with the history",
     "letters_due": "what waits is alone in the index",
@@ -125,6 +126,10 @@ QUESTIONS: dict[str, Callable[[SqliteStorage], Awaitable[Any]]] = {
     "get_execution": lambda store: store.get_execution(f"{150:026x}"),
     "beat": lambda store: store.beat("me", NOW, []),
     "statistics": lambda store: store.statistics(),
+    "jobs that are due soonest": lambda store: store.select_jobs(JobFilters(), JobOrder.NEXT, 50, skip=100),
+    "newest jobs": lambda store: store.select_jobs(JobFilters(), JobOrder.NEWEST, 50),
+    "jobs by their ids": lambda store: store.jobs_of([job(number).id for number in range(0, 200, 5)]),
+    "newest runs of many jobs": lambda store: store.latest_runs([job(number).id for number in range(50)], 20),
 }
 
 

@@ -104,10 +104,11 @@ async def _ping(notify: NotifySocket, plugin: BackgroundJobsPlugin, every: float
 
 
 async def _greet(session: Session, plugin: BackgroundJobsPlugin) -> None:
-    jobs = await plugin.get_jobs()
-    upcoming = min((job.next_run for job in jobs if job.next_run is not None), default=None)
+    first = (await plugin.select_jobs(limit=1)).jobs
+    upcoming = first[0].next_run if first else None
     soon = f"next run {when(upcoming, session.zone)}" if upcoming is not None else "nothing is due"
-    told = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    count = (await plugin.get_statistics()).total_jobs
+    told = "1 job" if count == 1 else f"{count} jobs"
     session.say(f"{told} in {plugin.storage.url}; zone {session.zone}; {soon}; Ctrl-C stops")
 
 

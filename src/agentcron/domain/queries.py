@@ -50,7 +50,7 @@ class JobOrder(StrEnum):
     """In which order jobs are looked at; those that are alike stand in the order of creation."""
 
     NEXT = "next"
-    """The one that is due soonest first, those that wait for no time last; then by name."""
+    """The one that is due soonest first, those that wait for no time last."""
     NAME = "name"
     """By name, in any case."""
     LAST = "last"

@@ -23,6 +23,8 @@ from agentcron.ports import Clock, JobStore
 from agentcron.schedule import format_duration
 
 BATCH: Final = 500
+# After so many the event loop turns once: whoever else waits for it is served in between.
+SLICE: Final = 64
 # An evaluation is fresh for so long, and where they are rare for two intervals.
 FRESH: Final = timedelta(seconds=60)
 _SECOND: Final = timedelta(seconds=1)
@@ -112,7 +114,9 @@ class JobManager:
 
     async def _plan(self, jobs: list[Job], now: datetime) -> None:
         plans: list[Plan] = []
-        for job in jobs:
+        for number, job in enumerate(jobs, 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
             try:
                 made = plan(job, now, self._new_id, self._failed_since)
             except Exception as error:  # one job that cannot be planned must not hold up all others
@@ -125,7 +129,9 @@ class JobManager:
                 plans.append(self._herald.plan(made) if made.notices else made)
         applied = await self._commit(plans) if plans else []
         debugging = self._log.debugging
-        for made, ok in zip(plans, applied, strict=True):
+        for number, (made, ok) in enumerate(zip(plans, applied, strict=True), 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
             if ok:
                 if made.notices or debugging:
                     self._tell(made, debugging)

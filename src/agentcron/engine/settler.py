@@ -20,6 +20,8 @@ from agentcron.ports import Clock, JobStore
 STORE_RETRY: Final = timedelta(seconds=1)
 # More than so many that end by one cause share a line.
 TOLD_ONE_BY_ONE: Final = 20
+# After so many the event loop turns once: whoever else waits for it is served in between.
+SLICE: Final = 64
 # What hears how a settlement fared: None where it is kept or somebody else was first, else why no store can keep it.
 Heard = Callable[[Exception | None], None]
 
@@ -133,7 +135,9 @@ class Settler:
                     return
             await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
         telling = self._log.telling
-        for waiting, was_kept in zip(group, kept, strict=True):
+        for number, (waiting, was_kept) in enumerate(zip(group, kept, strict=True), 1):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
             waiting.kept = was_kept
             if was_kept:
                 self._hear(waiting, aloud=not told_together, telling=telling)

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final
 
@@ -25,11 +26,23 @@ HINT_EVERY: Final = 0.2
 _LETTER: Final = ("id", "job_id", "execution_id", "event", "target", "status")
 
 
+@dataclass(slots=True)
+class _Event:
+    """One event. Its text is made when it is first told: nobody hears of most, and each run makes several."""
+
+    number: int
+    kind: str
+    data: dict[str, Any]
+    text: str | None = None
+
+
 class EventRing:
     """The last events of this process. Readers keep a place in it, not a queue each, so a slow one costs nothing."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._events: deque[tuple[int, str]] = deque(maxlen=kept)
+        self._events: deque[_Event] = deque(maxlen=kept)
+        # What was told last, and from where on: streams that stand at the same place are told the same.
+        self._told: tuple[int, int, str] = (0, 0, "")
         self._count = 0
         self._name = secrets.token_hex(4)
         self._news = asyncio.Event()
@@ -104,16 +117,22 @@ class EventRing:
         return int(number) if int(number) <= self._count else None
 
     def _after(self, place: int) -> str:
-        if self._events[0][0] > place + 1:
+        if self._events[0].number > place + 1:
             return self._reset()
-        # From the end: what a reader knows is by far the longer part.
-        told = [text for _, text in takewhile(lambda event: event[0] > place, reversed(self._events))]
-        return "".join(reversed(told))
+        if self._told[:2] != (place, self._count):
+            # From the end: what a reader knows is by far the longer part.
+            missed = list(takewhile(lambda event: event.number > place, reversed(self._events)))
+            self._told = (place, self._count, "".join(self._text(event) for event in reversed(missed)))
+        return self._told[2]
+
+    def _text(self, event: _Event) -> str:
+        if event.text is None:
+            event.text = f"{self._id(event.number)}event: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
+        return event.text
 
     def _add(self, kind: str, data: dict[str, Any]) -> None:
         self._count += 1
-        text = f"{self._id(self._count)}event: {kind}\ndata: {json.dumps(data)}\n\n"
-        self._events.append((self._count, text))
+        self._events.append(_Event(self._count, kind, data))
 
     def _id(self, number: int) -> str:
         return f"id: {self._name}-{number}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -22,6 +23,8 @@ from agentcron.wire import execution_object, explanation_object, job_object
 
 NEXT_RUNS: Final = 3
 MOST: Final = 1000
+# After so many the event loop turns once: whoever else waits for it is served in between.
+_SLICE: Final = 100
 _KEY: Final = "Idempotency-Key"
 # Parameters of the facade that are no fields of a job: who asks over the network may not choose them.
 _NOT_FIELDS: Final = frozenset({"made_by", "key", "consent", "edition"})
@@ -50,7 +53,12 @@ async def list_jobs(
         created = DateRange(start=start, end=end)
     filters = JobFilters(status=status, name_contains=name, tag=tag, cron_pattern=cron, date_range=created)
     page = await plugin_of(request).list_jobs(filters, limit, after)
-    return JsonAnswer([job_object(job) for job in page.items], headers=next_page(request, "after", page.after))
+    shown = []
+    for number, job in enumerate(page.items, 1):
+        shown.append(job_object(job))
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
+    return JsonAnswer(shown, headers=next_page(request, "after", page.after))
 
 
 def next_page(request: Request, name: str, place: str | None) -> dict[str, str]:

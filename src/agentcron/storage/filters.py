@@ -17,7 +17,7 @@ from agentcron.schedule import CronSchedule
 _EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _ORDERS: Final[dict[JobOrder, Callable[[Job], Any]]] = {
-    JobOrder.NEXT: lambda job: (job.next_run or _LATEST, job.name),
+    JobOrder.NEXT: lambda job: job.next_run or _LATEST,
     JobOrder.NAME: lambda job: job.name.casefold(),
     JobOrder.LAST: lambda job: _LATEST - (job.last_run or _EARLIEST),
     JobOrder.COST: lambda job: -job.totals.cost_usd,

@@ -34,12 +34,11 @@ _RESTS: Final = "j.next_run IS NULL"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """What the databases say differently: how a value is named, that a name holds a text in any case, that a job has a
-    tag, a name to sort by, and one without its case."""
+    tag, and a name without its case."""
 
     value: str
     named: str
     tagged: str
-    name: str
     folded: str
 
     def conditions(self, filters: JobFilters) -> tuple[list[str], dict[str, Any]]:
@@ -77,7 +76,7 @@ class Words:
 
         if order is not JobOrder.NEXT:
             return await some((), self._order(order), limit, skip)
-        found = await some([_WAITS], f"j.next_run, {self.name}, j.seq", limit, skip)
+        found = await some([_WAITS], "j.next_run, j.seq", limit, skip)
         if len(found) == limit:
             return found
         if skip and not found:
@@ -85,7 +84,7 @@ class Words:
             skip -= (await ask(count, values))[0][0]
         else:
             skip = 0
-        return found + await some([_RESTS], f"{self.name}, j.seq", limit - len(found), skip)
+        return found + await some([_RESTS], "j.seq", limit - len(found), skip)
 
     async def counts(self, ask: Ask, filters: JobFilters) -> dict[JobStatus, int]:
         """How many jobs the filters let through of each status, whatever statuses they name."""

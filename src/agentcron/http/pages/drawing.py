@@ -1,5 +1,8 @@
 """Pictures of history as SVG: pure functions from values to markup.
 
+Of marks there are thousands on a page, so they are plain text until the picture is whole; words in them are escaped one
+by one.
+
 Lengths across are per cents, so that a picture is as wide as its place and its lines stay sharp; colours are classes
 of the stylesheet (``s-success``), and every mark says in words what it is.
 """
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from agentcron.domain.lifecycle import ExecutionStatus
 
@@ -37,19 +40,18 @@ class Bar:
 def sparkline(runs: Sequence[tuple[ExecutionStatus, timedelta | None]], most: int = 20) -> Markup:
     """The last runs, oldest first: the taller the longer, those that went wrong hang below the line."""
     shown = list(runs)[-most:]
-    longest = max((math.log1p(_seconds(took)) for _, took in shown), default=0.0) or 1.0
-    marks = []
-    for place, (status, took) in enumerate(shown, most - len(shown)):
-        height = 3 + round(9 * math.log1p(_seconds(took)) / longest)
+    lengths = [math.log1p(_seconds(took)) for _, took in shown]
+    longest = max(lengths, default=0.0) or 1.0
+    drawn = []
+    for place, ((status, _), length) in enumerate(zip(shown, lengths, strict=True), most - len(shown)):
+        height = 3 + round(9 * length / longest)
         bad = status.value in _BAD
         y = 14 if bad else 13 - height
-        marks.append(
-            Markup('<rect class="{}" x="{}" y="{}" width="4" height="{}"/>').format(
-                status_class(status), place * 5, y, 6 if bad else height
-            )
+        drawn.append(
+            f'<rect class="{status_class(status)}" x="{place * 5}" y="{y}" width="4" height="{6 if bad else height}"/>'
         )
     told = f"Last runs: {_counted(Counter(status.value for status, _ in shown))}" if shown else "No run yet"
-    return _svg("spark", told, marks, viewBox=f"0 0 {most * 5} 20")
+    return _svg("spark", told, [_whole(drawn)], viewBox=f"0 0 {most * 5} 20")
 
 
 def heatmap(days: Mapping[date, Mapping[ExecutionStatus, int]], last: date, weeks: int = 13) -> Markup:
@@ -87,36 +89,35 @@ def heatmap(days: Mapping[date, Mapping[ExecutionStatus, int]], last: date, week
 def lanes(bars: Iterable[Bar], start: datetime, end: datetime) -> tuple[Markup, int]:
     """The runs of one job side by side in time, one below the other where they collide; and how many at most did."""
     free: list[datetime] = []
-    marks: list[Markup] = []
+    drawn: list[str] = []
     for bar in sorted(bars, key=lambda one: one.start):
         lane = next((n for n, until in enumerate(free) if until <= bar.start), len(free))
         free[lane : lane + 1] = [bar.end]
         left, right = _at(bar.start, start, end), _at(bar.end, start, end)
-        mark = Markup(
-            '<rect class="{}" x="{:.3f}%" y="{}" width="{:.3f}%" height="12" rx="2"><title>{}</title></rect>'
-        ).format(status_class(bar.status), left, lane * _ROW + 2, max(right - left, 0.25), bar.title)
-        marks.append(
-            Markup('<a href="{}" aria-label="{}">{}</a>').format(bar.link, bar.title, mark) if bar.link else mark
+        title = escape(bar.title)
+        mark = (
+            f'<rect class="{status_class(bar.status)}" x="{left:.3f}%" y="{lane * _ROW + 2}" '
+            f'width="{max(right - left, 0.25):.3f}%" height="12" rx="2"><title>{title}</title></rect>'
         )
+        drawn.append(f'<a href="{escape(bar.link)}" aria-label="{title}">{mark}</a>' if bar.link else mark)
     most = max(len(free), 1)
-    told = f"{len(marks)} {'run' if len(marks) == 1 else 'runs'}"
+    told = f"{len(drawn)} {'run' if len(drawn) == 1 else 'runs'}"
     # A group and no picture: a reader of the screen would not be told of links within a picture.
-    return _svg("lanes", told, marks, role="group", height=f"{most * _ROW}"), most
+    return _svg("lanes", told, [_whole(drawn)], role="group", height=f"{most * _ROW}"), most
 
 
 def columns(counts: Sequence[int], titles: Sequence[str], told: str) -> Markup:
     """How many in each stretch, as columns from left to right."""
     most, width = max(counts, default=0) or 1, 100 / max(len(counts), 1)
-    marks = []
+    drawn = []
     for place, (number, title) in enumerate(zip(counts, titles, strict=True)):
         height = 2 + 34 * number / most if number else 1
         kind, left = ("column" if number else "ground"), place * width + width * 0.08
-        marks.append(
-            Markup(
-                '<rect class="{}" x="{:.3f}%" y="{:.1f}" width="{:.3f}%" height="{:.1f}"><title>{}</title></rect>'
-            ).format(kind, left, 38 - height, width * 0.84, height, title)
+        drawn.append(
+            f'<rect class="{kind}" x="{left:.3f}%" y="{38 - height:.1f}" width="{width * 0.84:.3f}%" '
+            f'height="{height:.1f}"><title>{escape(title)}</title></rect>'
         )
-    return _svg("columns", told, marks, height=38)
+    return _svg("columns", told, [_whole(drawn)], height=38)
 
 
 def ticks(start: datetime, end: datetime, marks: Sequence[tuple[datetime, str]]) -> Markup:
@@ -152,11 +153,16 @@ def _class(name: str) -> str:
     return f"s-{name.lower().replace('_', '-')}"
 
 
+def _whole(drawn: Iterable[str]) -> Markup:
+    """Marks whose words were escaped, as markup."""
+    return Markup("".join(drawn))  # noqa: S704 - see above
+
+
 def _svg(kind: str, told: str, marks: Iterable[Markup], *, role: str = "img", **sizes: object) -> Markup:
     # Pictures without words of their own stand beside text that says the same.
-    said = Markup('role="{}" aria-label="{}"').format(role, told) if told else Markup('aria-hidden="true"')
-    size = Markup(" ").join(Markup('{}="{}"').format(name, value) for name, value in sizes.items())
-    return Markup('<svg class="{}" {} {}>{}</svg>').format(kind, size, said, Markup("").join(marks))
+    said = f'role="{role}" aria-label="{escape(told)}"' if told else 'aria-hidden="true"'
+    size = " ".join(f'{name}="{value}"' for name, value in sizes.items())
+    return _whole([f'<svg class="{kind}" {size} {said}>', *marks, "</svg>"])
 
 
 def _at(instant: datetime, start: datetime, end: datetime) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ async def overview(request: Request) -> Response:
     today = await plugin.get_usage("day", 1)
     jobs = await plugin.jobs_of({run.job_id for run in (*running, *trouble, *latest)})
     due = (await plugin.select_jobs(_ACTIVE, JobOrder.NEXT, JOBS)).jobs
+    await asyncio.sleep(0)  # whoever else waits for the event loop is served before all of this is worked out
     coming = agenda(due, now, known=due[-1].next_slot if len(due) == JOBS else None)
     service = request.app.state.service
     evaluated = service.store.evaluated

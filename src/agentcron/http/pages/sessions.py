@@ -50,6 +50,11 @@ class Sessions:
         """The cookie's name: browsers share cookies between all ports of a host, so each store has its own."""
         return f"agentcron_{hashlib.sha256(self._secret()).hexdigest()[:8]}"
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether no file has to be read to tell who is logged in."""
+        return self._key is not None and self._tokens.at_hand
+
     def tokens(self) -> tuple[Token, ...]:
         """Every token, without its secret, which nobody keeps."""
         return self._tokens.all()

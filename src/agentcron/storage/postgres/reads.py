@@ -28,7 +28,6 @@ WORDS: Final = Words(
         "EXISTS (SELECT 1 FROM job_versions AS v WHERE v.job = j.seq AND v.version = j.version "
         """AND strpos(v.spec, '"' || {} || '"') > 0)"""
     ),
-    name='j.name COLLATE "C"',
     folded='lower(j.name) COLLATE "C"',
 )
 

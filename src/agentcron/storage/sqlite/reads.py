@@ -35,9 +35,8 @@ WORDS: Final = Words(
     named="instr(casefold(j.name), {}) > 0",
     tagged=(
         "EXISTS (SELECT 1 FROM job_versions AS v JOIN json_each(v.spec, '$.tags') AS t "
-        "WHERE v.job = j.seq AND v.version = j.version AND t.value = {})"
+        "WHERE v.job = j.seq AND v.version = j.version AND instr(v.spec, {0}) > 0 AND t.value = {0})"
     ),
-    name="j.name",
     folded="casefold(j.name)",
 )
 _DAY: Final = timedelta(days=1)
@@ -51,6 +50,11 @@ def jobs(connection: sqlite3.Connection, filters: JobFilters, after: int, limit:
     query = f"SELECT j.* FROM job_rows AS j WHERE {where} ORDER BY j.seq LIMIT :limit"  # noqa: S608 - no user text
     found: list[Row] = connection.execute(query, {**values, "after": after, "limit": limit}).fetchall()
     return found
+
+
+def tags(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """The tags of all jobs, each once."""
+    return [row[0] for row in connection.execute(statement("jobs_tags"), {"limit": limit})]
 
 
 def executions(connection: sqlite3.Connection, filters: ExecutionFilters, limit: int) -> list[Row]:

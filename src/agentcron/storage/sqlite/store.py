@@ -52,6 +52,7 @@ from agentcron.storage.locks import NodeLocks
 from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
 from agentcron.storage.sqlite import apply, endings, inputs, moves, outbox, reads, spending
+from agentcron.storage.sqlite.beside import Beside
 from agentcron.storage.sqlite.connection import (
     SQLITE_ERRORS,
     connect,
@@ -69,6 +70,8 @@ T = TypeVar("T")
 
 NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
+# After so many jobs the event loop turns once: a spec that was never seen takes a while to be read.
+SLICE: Final = 64
 _RAN: Final = frozenset(status.value for status in RAN)
 _NO_TEXTS: Final[dict[str, str]] = {}
 SEEN_EVERY: Final = timedelta(seconds=30)
@@ -86,6 +89,7 @@ class SqliteStorage:
         self.path = Path(path).expanduser().absolute()
         self._locks = NodeLocks(self.path.with_name(self.path.name + "-nodes"))
         self._reader: sqlite3.Connection | None = None
+        self._beside: Beside | None = None
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
@@ -125,13 +129,16 @@ class SqliteStorage:
             reader.close()
             raise
         self._reader = reader
+        self._beside = Beside(self.path)
         self._writer = Writer(self.path, node="")
 
     async def close(self) -> None:
-        reader, writer = self._reader, self._writer
-        self._reader = self._writer = None
+        reader, beside, writer = self._reader, self._beside, self._writer
+        self._reader = self._beside = self._writer = None
         if writer is not None:
             await writer.close()
+        if beside is not None:
+            await beside.close()
         if self._node is not None:
             # After the last write: a free lock says that nothing more comes from this process.
             self._locks.release(self._node)
@@ -184,9 +191,7 @@ class SqliteStorage:
             # What an expression means is known to Python alone.
             others = await self.list_jobs(replace(filters, status=None), limit=sys.maxsize)
             return select(others.items, filters, order, limit, skip)
-        found = await reads.WORDS.rows(self._ask, filters, order, limit, skip)
-        self._fetch_specs((row[1], row[2]) for row in found)
-        jobs = [job for row in found if (job := self._readable(row)) is not None]
+        jobs = await self._jobs_of_rows(await reads.WORDS.rows(self._ask, filters, order, limit, skip))
         if filters == JobFilters(status=filters.status):
             counted = {JobStatus(status): count for status, count in self._all("statistics_jobs")}
         else:
@@ -195,17 +200,15 @@ class SqliteStorage:
 
     async def jobs_of(self, ids: Collection[str]) -> Mapping[str, Job]:
         found = self._all("jobs_by_ids", ids=json.dumps(list(ids)))
-        self._fetch_specs((row[1], row[2]) for row in found)
-        return {job.id: job for row in found if (job := self._readable(row)) is not None}
+        return {job.id: job for job in await self._jobs_of_rows(found)}
 
     async def tags(self, limit: int) -> Sequence[str]:
-        return [row[0] for row in self._all("jobs_tags", limit=limit)]
+        return await self._read_beside(lambda connection: reads.tags(connection, limit))
 
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
-        self._fetch_specs((row[1], row[2]) for row in due)
-        found = [job for row in due if (job := self._readable(row)) is not None][:limit]
+        found = (await self._jobs_of_rows(due))[:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
@@ -417,10 +420,10 @@ class SqliteStorage:
         return [self._execution(row) for row in found]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        return self._read(lambda connection: reads.count_since(connection, instant))
+        return await self._read_beside(lambda connection: reads.count_since(connection, instant))
 
     async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
-        return self._read(lambda connection: reads.quarters(connection, job_id, since))
+        return await self._read_beside(lambda connection: reads.quarters(connection, job_id, since))
 
     async def history_begins(self, job_id: str) -> datetime | None:
         return maybe_instant(self._one("history_begins", id=job_id)[0])
@@ -548,6 +551,17 @@ class SqliteStorage:
                 self._said.error(f"{self.path}: job {row[1]} cannot be read and is left alone: {error}")
             return None
 
+    async def _jobs_of_rows(self, found: Sequence[rows.Row]) -> list[Job]:
+        """Those of them that can be read. Of many the event loop turns in between."""
+        jobs: list[Job] = []
+        for at in range(0, len(found), SLICE):
+            if at:
+                await asyncio.sleep(0)
+            part = found[at : at + SLICE]
+            self._fetch_specs((row[1], row[2]) for row in part)
+            jobs += [job for row in part if (job := self._readable(row)) is not None]
+        return jobs
+
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
         spec = self._specs.get((job_id, version))
         if spec is None:
@@ -611,6 +625,15 @@ class SqliteStorage:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
             return query(self._reader)
+        except SQLITE_ERRORS as error:
+            raise explain(error, self.path) from error
+
+    async def _read_beside(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """A read that goes through much and answers little: the event loop does not wait for it."""
+        if self._beside is None:
+            raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
+        try:
+            return await self._beside.read(query)
         except SQLITE_ERRORS as error:
             raise explain(error, self.path) from error
 
