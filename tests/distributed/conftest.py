@@ -36,9 +36,10 @@ class Field:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(
-        self, count: int, *, engine: str = "local", places: int = 10, **others: Any
+        self, count: int, *, engine: str = "local", places: int = 10, host: str | None = None, **others: Any
     ) -> list[subprocess.Popen[str]]:
-        """So many nodes, each on a host of its own as far as they can tell, once they run."""
+        """So many nodes, each on a host of its own as far as they can tell, once they run. ``host`` is the network
+        namespace that they are in."""
         started = []
         for _ in range(count):
             settings = {
@@ -49,7 +50,13 @@ class Field:
             }  # fmt: skip
             with (self.folder / "stderr").open("a") as errors:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "tests.distributed.node", json.dumps(settings)],
+                    [
+                        *(["ip", "netns", "exec", host] if host is not None else []),
+                        sys.executable,
+                        "-m",
+                        "tests.distributed.node",
+                        json.dumps(settings),
+                    ],
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     text=True,
@@ -112,15 +119,24 @@ class Field:
 @pytest.fixture
 async def nodes(postgres_url: str, tmp_path: Path) -> AsyncIterator[Field]:
     """A field without nodes yet."""
+    async with field_on(postgres_url, tmp_path) as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def field_on(url: str, folder: Path) -> AsyncIterator[Field]:
+    """A field without nodes yet on the server of that URL."""
     from agentcron import AgentFactoryPlugin
 
     async def never(prompt: str) -> str:
         raise AssertionError("the test itself runs nothing")
 
-    factory = AgentFactoryPlugin(definitions={key: {"kind": "python", "callable": never} for key in ("work", "model")})
-    storage = PostgresStorage(postgres_url, lease=LEASE, locks_dir=tmp_path / "asking")
+    factory = AgentFactoryPlugin(
+        definitions={name: {"kind": "python", "callable": never} for name in ("work", "model")}
+    )
+    storage = PostgresStorage(url, lease=LEASE, locks_dir=folder / "asking")
     plugin = BackgroundJobsPlugin(storage_plugin=storage, agent_factory=factory, queues=QUEUES)
-    found = Field(postgres_url, tmp_path, plugin)
+    found = Field(url, folder, plugin)
     try:
         yield found
     finally:

@@ -40,6 +40,7 @@ def places(server: Server) -> list[str]:
         api.post(f"/jobs/{made[0]}/pause")
     return [
         "/", "/jobs", "/jobs?q=nobody", "/jobs/new?try=1", "/timeline", "/timeline?span=1h", "/inbox", "/settings",
+        "/nodes", "/nodes?all=1",
         "/nowhere", f"/jobs/{made[0]}", f"/jobs/{made[1]}/edit", f"/executions/{runs[1]}", f"/executions/{runs[2]}",
         f"/executions/{runs[3]}",
     ]  # fmt: skip

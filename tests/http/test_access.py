@@ -41,6 +41,7 @@ NEEDED = {
     ("GET", "/api/v1/preview"): "read",
     ("GET", "/api/v1/statistics"): "read",
     ("GET", "/api/v1/agents"): "read",
+    ("GET", "/api/v1/nodes"): "read",
     ("GET", "/api/v1/doctor"): "admin",
     ("GET", "/api/v1/events"): "read",
     ("GET", "/metrics"): "read",

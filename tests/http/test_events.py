@@ -16,7 +16,7 @@ from tests.http.conftest import JOB, serving
 EVENTS = "/api/v1/events"
 
 
-async def _events(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
+async def events_of(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
     """Each event as its fields; heartbeats are left out."""
     event: dict[str, str] = {}
     async for line in answer.aiter_lines():
@@ -38,7 +38,7 @@ async def test_fifty_streams_hear_the_same_and_end_with_the_server(tmp_path: Pat
         async def listen(into: list[tuple[str, str]]) -> None:
             async with client.stream("GET", EVENTS) as answer:
                 assert answer.headers["content-type"].startswith("text/event-stream")
-                async for event in _events(answer):
+                async for event in events_of(answer):
                     if event["event"] == "hello":
                         ready.release()
                         continue
@@ -66,15 +66,15 @@ async def test_fifty_streams_hear_the_same_and_end_with_the_server(tmp_path: Pat
 async def test_a_reader_goes_on_where_its_stream_ended(tmp_path: Path) -> None:
     async with serving(tmp_path) as service, service.client() as client:
         async with client.stream("GET", EVENTS) as answer:
-            last = (await anext(_events(answer)))["id"]
+            last = (await anext(events_of(answer)))["id"]
         await client.post("/api/v1/jobs", json=JOB)
         async with client.stream("GET", EVENTS, headers={"Last-Event-ID": last}) as answer:
-            events = _events(answer)
+            events = events_of(answer)
             assert (await anext(events))["event"] == "hello"
             assert (await anext(events))["event"] == "job"
         for foreign in ("ffffffff-1", "x", "-", last.partition("-")[0] + "-99999"):
             async with client.stream("GET", EVENTS, headers={"Last-Event-ID": foreign}) as answer:
-                assert (await anext(_events(answer)))["event"] == "reset"
+                assert (await anext(events_of(answer)))["event"] == "reset"
 
 
 async def test_who_falls_behind_the_ring_reads_again() -> None:

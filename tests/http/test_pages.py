@@ -16,7 +16,7 @@ from agentcron.http.pages.sessions import Sessions
 from agentcron.ports import SystemClock
 from tests.http.conftest import JOB, Service, serving
 
-PAGES = ("/", "/jobs", "/jobs/new", "/timeline", "/inbox", "/settings")
+PAGES = ("/", "/jobs", "/jobs/new", "/timeline", "/inbox", "/settings", "/nodes")
 FROM_US = {"Sec-Fetch-Site": "same-origin"}
 
 

@@ -126,6 +126,18 @@ def components() -> dict[str, Schema]:
         "Agent": _plain(
             name=_TEXT, kind=_TEXT, source=_TEXT, default={"type": "boolean"}, description={}, problem=_TEXT_OR_NULL
         ),
+        "Node": _plain(
+            id=_TEXT,
+            host=_TEXT,
+            pid=_WHOLE,
+            version=_TEXT,
+            alive={"type": "boolean"},
+            started_at=_WHEN,
+            seen_at=_WHEN,
+            lease_until=_WHEN_OR_NULL,
+            stopped_at=_WHEN_OR_NULL,
+            running=array_of(_plain(id=_TEXT, job_id=_TEXT, job=_TEXT)),
+        ),
         "Artifact": _plain(name=_TEXT, media_type=_TEXT, bytes=_WHOLE, href=_TEXT),
         "Usage": _plain(key=_TEXT, name=_TEXT, runs=_WHOLE, tokens=_WHOLE, cost_usd=_NUMBER_OR_NULL),
         "Finding": _plain(check=_TEXT, verdict=_TEXT, detail=_TEXT, fix=_TEXT, where=_TEXT),

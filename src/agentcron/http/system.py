@@ -20,6 +20,7 @@ from agentcron.http.observed import ObservedStore
 from agentcron.http.problems import JsonAnswer
 from agentcron.http.routing import SCOPE, ScopedRoute, named, plugin_of, told
 from agentcron.http.schema import array_of
+from agentcron.nodes import working_nodes, working_object
 from agentcron.ports import SystemClock
 from agentcron.schedule import EverySchedule, parse_instant, parse_schedule
 from agentcron.wire import instant, statistics_object, usage_object
@@ -89,6 +90,16 @@ async def agents(request: Request) -> Response:
     """The agent definitions and whether each can work. They are changed in the settings file alone."""
     describe = getattr(plugin_of(request).agent_factory, "describe", None)
     return JsonAnswer(await asyncio.to_thread(describe) if describe is not None else [])
+
+
+@router.get("/nodes", **told(Scope.READ, array_of(named("Node"))))
+async def nodes(
+    request: Request,
+    every: Annotated[bool, Query(alias="all", description="Those that have stopped, too.")] = False,
+) -> Response:
+    """Which processes run jobs of this store, the latest start first: of which version, until when each is believed
+    without a sign of life, and what it runs."""
+    return JsonAnswer([working_object(one) for one in await working_nodes(plugin_of(request), everyone=every)])
 
 
 @router.get("/doctor", **told(Scope.ADMIN, array_of(named("Finding"))))

@@ -12,6 +12,7 @@ from agentcron.http.pages import (
     job_list,
     job_page,
     live,
+    nodes_page,
     overview,
     settings,
     timeline,
@@ -30,4 +31,5 @@ ROUTERS: Final = (
     timeline.router,
     inbox_page.router,
     settings.router,
+    nodes_page.router,
 )
