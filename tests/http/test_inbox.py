@@ -69,7 +69,10 @@ async def test_an_answer_that_does_not_fit_is_a_problem(service: Service) -> Non
 
 async def test_what_is_asked_is_an_event_once(service: Service) -> None:
     ring: EventRing = service.app.state.service.events
+    stream = ring.stream(None)
+    assert "hello" in [await anext(stream), await anext(stream)][1]
     asked = await parked(service)
-    told = [text for _, text in ring._events if "event: awaiting_input" in text]
-    assert len(told) == 1
-    assert asked["id"] in told[0]
+    told = (await anext(stream)).split("\n\n")
+    [event] = [one for one in told if "event: awaiting_input" in one]
+    assert asked["id"] in event
+    await stream.aclose()
