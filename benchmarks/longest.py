@@ -6,6 +6,7 @@ python -m benchmarks.longest serve --port 8642
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from asyncio import events
@@ -17,6 +18,7 @@ MOST: Final = 25
 LONGEST: Final = "what held the event loop:"
 
 held: dict[str, list[float]] = {}
+begun: dict[str, float] = {}
 
 
 def watch() -> None:
@@ -30,6 +32,16 @@ def watch() -> None:
         held.setdefault(named(handle._callback), []).append(time.perf_counter() - before)
 
     handles._run = timed
+    gc.callbacks.append(collected)
+
+
+def collected(phase: str, told: dict[str, int]) -> None:
+    """Time each look of Python's collector, which nothing else goes on beside."""
+    name = f"collector, generation {told['generation']}"
+    if phase == "start":
+        begun[name] = time.perf_counter()
+    elif name in begun:
+        held.setdefault(name, []).append(time.perf_counter() - begun.pop(name))
 
 
 def named(callback: Any) -> str:

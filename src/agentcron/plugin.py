@@ -482,7 +482,8 @@ class BackgroundJobsPlugin:
         return list(await (await self._store()).runs_between(start, end, max(1, min(limit, 10_000))))
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        """How many slots came to each final status since then; for stretches of about a day."""
+        """How many slots came to each final status since the beginning of the hour (UTC) of that instant, read from
+        sums; no history is gone through."""
         return await (await self._store()).count_since(instant)
 
     async def quarters(self, job_id: str, since: datetime) -> list[Quarter]:

@@ -312,8 +312,8 @@ class JobStore(Outbox, Protocol):
         ...
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        """How many slots came to each final status since then. One that was made more than a day before is not
-        counted."""
+        """How many slots came to each final status since the beginning of the hour (UTC) of that instant, from sums by
+        the hour; where there are sums, those of jobs that were deleted meanwhile are in them."""
         ...
 
     async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:

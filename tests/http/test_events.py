@@ -63,6 +63,63 @@ async def test_fifty_streams_hear_the_same_and_end_with_the_server(tmp_path: Pat
     assert [status for kind, status in heard[0] if kind == "execution"] == ["PENDING", "RUNNING", "SUCCESS"]
 
 
+async def test_fifty_streams_go_on_after_their_client_went_away_and_hear_of_a_whole_burst(tmp_path: Path) -> None:
+    jobs, streams = 300, 50
+    succeeded: list[set[str]] = [set() for _ in range(streams)]
+    last = [""] * streams
+    async with serving(tmp_path, scheduling=True) as service:
+        make = service.plugin.create_job
+        ids = await asyncio.gather(*(make(f"job {n}", "0 9 1 6 *", "go", agent="echo") for n in range(jobs)))
+        events = service.app.state.service.events
+        changed = asyncio.Semaphore(0)
+
+        async def listen(client: httpx.AsyncClient, number: int) -> None:
+            headers = {"Last-Event-ID": last[number]} if last[number] else {}
+            async with client.stream("GET", EVENTS, headers=headers) as answer:
+                async for event in events_of(answer):
+                    last[number] = event["id"]
+                    data = json.loads(event["data"])
+                    ran = data.get("status") == "SUCCESS"
+                    if ran:
+                        succeeded[number].add(data["job_id"])
+                    if event["event"] == "hello" or (ran and len(succeeded[number]) == jobs):
+                        changed.release()
+
+        async def opened(client: httpx.AsyncClient) -> list[asyncio.Task[None]]:
+            tasks = [asyncio.create_task(listen(client, number)) for number in range(streams)]
+            for _ in tasks:
+                await changed.acquire()
+            assert events.streams == streams
+            return tasks
+
+        first = service.client()
+        gone = await opened(first)
+        for task in gone:
+            task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
+        await first.aclose()
+        async with asyncio.timeout(30):
+            while events.streams:
+                await asyncio.sleep(0)
+
+        # Half of the runs are asked for while nobody listens.
+        run = service.plugin.run_job_now
+        await asyncio.gather(*(run(job_id) for job_id in ids[: jobs // 2]))
+        second = service.client()
+        listening = await opened(second)
+        await asyncio.gather(*(run(job_id) for job_id in ids[jobs // 2 :]))
+        for _ in listening:
+            await changed.acquire()
+        assert not any(task.done() for task in listening)
+        assert (await second.get("/readyz")).status_code == 200
+        assert (await second.get("/api/v1/statistics")).json()["total_executions"] == jobs
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        await second.aclose()
+    assert all(len(heard) == jobs for heard in succeeded)
+
+
 async def test_a_reader_goes_on_where_its_stream_ended(tmp_path: Path) -> None:
     async with serving(tmp_path) as service, service.client() as client:
         async with client.stream("GET", EVENTS) as answer:

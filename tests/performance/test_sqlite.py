@@ -126,6 +126,7 @@ QUESTIONS: dict[str, Callable[[SqliteStorage], Awaitable[Any]]] = {
     "get_execution": lambda store: store.get_execution(f"{150:026x}"),
     "beat": lambda store: store.beat("me", NOW, []),
     "statistics": lambda store: store.statistics(),
+    "count_since": lambda store: store.count_since(NOW),
     "jobs that are due soonest": lambda store: store.select_jobs(JobFilters(), JobOrder.NEXT, 50, skip=100),
     "newest jobs": lambda store: store.select_jobs(JobFilters(), JobOrder.NEWEST, 50),
     "jobs by their ids": lambda store: store.jobs_of([job(number).id for number in range(0, 200, 5)]),

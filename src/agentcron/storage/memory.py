@@ -671,9 +671,9 @@ class MemoryStorage(MemoryOutbox):
         return [_without_texts(row) for row in found[:limit]]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        made, count = made_since(instant - _DAY), Counter[ExecutionStatus]()
+        first, count = hour_of(instant), Counter[ExecutionStatus]()
         for row in self._executions.values():
-            if row.end_time is not None and row.end_time >= instant and row.id >= made:
+            if row.end_time is not None and hour_of(row.end_time) >= first:
                 count[row.status] += row.slots
         return count
 

@@ -6,7 +6,7 @@ The changes of a commit group are added up first: one statement for each scope a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus
@@ -20,6 +20,11 @@ _COLUMN: Final = {
     ExecutionStatus.SKIPPED: 4,
     ExecutionStatus.MISSED: 5,
 }
+
+
+def counted(sums: Sequence[int]) -> dict[ExecutionStatus, int]:
+    """The counts of a row of sums by their status, those that are none left out."""
+    return {status: sums[column] for status, column in _COLUMN.items() if sums[column]}
 
 
 class Tally:

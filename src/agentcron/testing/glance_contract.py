@@ -56,6 +56,9 @@ class GlanceContract(Benched):
             assert len(await bench.store.runs_between(NOW - 60 * MINUTE, NOW, 2)) == 2
             counts = await bench.store.count_since(NOW - 60 * MINUTE)
             assert dict(counts) == {_E.SUCCESS: 3, _E.FAILURE: 1, _E.MISSED: 5}
+            # Whole hours are counted.
+            assert await bench.store.count_since(NOW - MINUTE) == counts
+            assert dict(await bench.store.count_since(NOW)) == {}
             quarters = await bench.store.quarters(copy.id, NOW - 90 * MINUTE)
             assert sorted((one.at - NOW, one.status.value, one.slots) for one in quarters) == [
                 (-90 * MINUTE, "FAILURE", 1),

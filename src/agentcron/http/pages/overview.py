@@ -39,7 +39,8 @@ async def overview(request: Request) -> Response:
     """The whole at a glance."""
     plugin, now = plugin_of(request), SystemClock().now()
     figures = await plugin.get_statistics()
-    counts = await plugin.count_since(now - timedelta(hours=24))
+    # Whole hours are counted: this one and 23 before.
+    counts = await plugin.count_since(now - timedelta(hours=23))
     running = (await plugin.list_executions(ExecutionFilters(statuses=OPEN), _LINES + 1)).items
     trouble = (await plugin.list_executions(ExecutionFilters(statuses=TROUBLE), _LINES)).items
     latest = (await plugin.list_executions(ExecutionFilters(), _LINES)).items

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from agentcron.domain.budgets import Claim, Verdict
+from agentcron.domain.budgets import Claim, Verdict, hour_of
 from agentcron.domain.findings import Findings
 from agentcron.domain.inputs import Given, Input
 from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waiting
@@ -53,6 +53,7 @@ from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
 from agentcron.storage.postgres.specs import Specs
 from agentcron.storage.postgres.tables import tables
 from agentcron.storage.rows import maybe_instant, to_us
+from agentcron.storage.tally import counted
 
 NAME: Final = "storage"
 SEEN_EVERY: Final = timedelta(seconds=30)
@@ -429,9 +430,7 @@ class PostgresStorage:
         return [self._execution(row) for row in await self._database.all("executions_between", **values)]
 
     async def count_since(self, instant: datetime) -> Mapping[ExecutionStatus, int]:
-        values = {"since": to_us(instant), "made": made_since(instant - _DAY)}
-        found = await self._database.all("executions_count_since", **values)
-        return {ExecutionStatus(status): count for status, count in found}
+        return counted(await self._database.one("tally_counts", hour=hour_of(instant)))
 
     async def quarters(self, job_id: str, since: datetime) -> Sequence[Quarter]:
         found = await self._database.all("executions_by_quarter", id=job_id, since=to_us(since))

@@ -105,13 +105,6 @@ def between(connection: sqlite3.Connection, start: datetime, end: datetime, limi
     return sorted(found, key=lambda row: str(row[1]), reverse=True)[:limit]
 
 
-def count_since(connection: sqlite3.Connection, instant: datetime) -> dict[ExecutionStatus, int]:
-    """Slots that came to a final status since then."""
-    values = {"since": to_us(instant), "made": made_since(instant - _DAY)}
-    found = connection.execute(statement("executions_count_since"), values)
-    return {ExecutionStatus(status): count for status, count in found}
-
-
 def quarters(connection: sqlite3.Connection, job_id: str, since: datetime) -> list[Quarter]:
     """What became of a job's slots, by quarter of an hour."""
     found = connection.execute(statement("executions_by_quarter"), {"id": job_id, "since": to_us(since)})
