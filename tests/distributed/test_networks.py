@@ -119,3 +119,42 @@ async def test_a_link_that_is_down_for_longer_than_the_lease_hands_its_runs_over
         f"a link down for 20 s, {engine}: {len(lost)} runs taken over {min(again):.1f} to {max(again):.1f} s after "
         f"the cut (lease {LEASE:.0f} s), {repeated} calls repeated, none by the cut node after its lease, 6 SUCCESS",
     )
+
+
+@ENGINES
+async def test_a_node_that_was_cut_off_asks_its_models_nothing_after_its_lease(
+    field: Field, wire: Network, engine: str, record_property: Record
+) -> None:
+    """In jobs that keep no steps, too: others begin them anew, and both would be paid for."""
+    first, second = wire.hosts
+    how = {"engine": engine, "lease": LEASE, "model": True}
+    [node] = await asyncio.to_thread(field.start, 1, host=first, **how)
+    again = [await field.job("30 0.5", agent="model", on_interrupt="retry") for _ in range(2)]
+    ended = [await field.job("30 0.5", agent="model") for _ in range(2)]
+    await field.calling(8)
+    await asyncio.to_thread(field.start, 1, host=second, **how)
+    wire.cut(first)
+    cut_at = time.time()
+    await asyncio.sleep(20)
+    before = field.calls()
+    wire.mend(first)
+    rows = {row.id: row for row in await field.ended(4)}
+
+    async def back() -> bool:
+        return any(one.alive and one.pid == node.pid for one in await field.plugin.storage.nodes())
+
+    await field.until(back)
+    await field.plugin.wait_for_execution(await field.job("1 0", agent="model"))
+    late = [words for words in field.log if int(words[-1]) == node.pid and words[1] in rows
+            and float(words[-2]) > cut_at + LEASE]  # fmt: skip
+    assert late == []
+    assert {(rows[key].status, rows[key].attempt) for key in again} == {(ExecutionStatus.SUCCESS, 2)}
+    assert {(rows[key].status, rows[key].reason) for key in ended} == {(ExecutionStatus.INCOMPLETE, "lost")}
+    assert sum(before[key, call] for key in ended for call in {call for _, call in before}) == sum(
+        count for (key, _), count in field.calls().items() if key in ended
+    )
+    record_property(
+        "figures",
+        f"a link down for 20 s, {engine}, jobs without steps: no call by the cut node after its lease ({LEASE:.0f} s), "
+        f"2 begun anew elsewhere and SUCCESS, 2 INCOMPLETE(lost)",
+    )

@@ -12,6 +12,7 @@ from pydantic_ai.models import Model, infer_model
 from pydantic_ai.providers import infer_provider_class
 
 from agentcron.agents.model_choice import ModelChoice, bare_name
+from agentcron.agents.model_standing import StandingCapability
 from agentcron.agents.model_tools import toolsets
 from agentcron.agents.recipes import Surroundings
 from agentcron.errors import AgentDefinitionError
@@ -60,7 +61,7 @@ def build(
             output_type=_output(choice),
             toolsets=_toolsets(where, choice, around),
             name="agentcron",
-            capabilities=_journaled() if journal else None,
+            capabilities=[StandingCapability(), *(_journaled() if journal else ())],
             defer_model_check=True,
         )
         if choice.output_schema is not None:

@@ -10,7 +10,7 @@ from typing import Final
 from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
-from agentcron.current_run import CURRENT, STEPS
+from agentcron.current_run import CURRENT
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Asking, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
 from agentcron.domain.settling import Settlement, settle
@@ -23,6 +23,7 @@ from agentcron.engine.gatekeeper import Gatekeeper
 from agentcron.engine.heart import Heart
 from agentcron.engine.holds import Holds
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
+from agentcron.engine.standing import enter
 from agentcron.engine.steps import steps_of
 from agentcron.engine.verdict import LIMIT, errored, judged
 from agentcron.errors import AgentDefinitionError, AgentError
@@ -166,7 +167,7 @@ class Runner:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
                 prompt, context = await self._taken_over(run, spec, context)
-            STEPS.set(context.steps)
+            enter(self._store, run.execution, context)
             agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
+from agentcron.current_run import stands
 from agentcron.domain.inputs import Decision, Input, InputKind
 from agentcron.domain.model import Execution
 from agentcron.domain.policies import OnInterrupt
@@ -63,6 +64,7 @@ class JournaledSteps:
             told = await self._told(full, known, name.rpartition(":")[2])
             if told is not None:
                 return await self._keep(found, told if instead is None else await instead(told))
+        await stands()
         step = found or Step(n=len(known), name=full)
         known[full] = step
         if not repeatable:

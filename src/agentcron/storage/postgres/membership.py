@@ -45,6 +45,8 @@ class Membership:
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._ticked = _HERE.steady()
+        self._asked = (_HERE.steady(), _HERE.now().timestamp())
+        self._lapses = 0
         self._stop = threading.Event()
         self._waking, self._woken = socket.socketpair()
         self._thread = threading.Thread(target=self._work, name="agentcron-lease", daemon=True)
@@ -52,6 +54,16 @@ class Membership:
     def start(self) -> None:
         """Begin to renew and to listen."""
         self._thread.start()
+
+    @property
+    def lapses(self) -> int | None:
+        """How often the lease has run out, as seen from here; None while it is over."""
+        return None if self._silent_for() >= self._lease else self._lapses
+
+    def _silent_for(self) -> float:
+        # A machine that sleeps stops the one clock, a person may set the other: whichever says more.
+        steady, now = self._asked
+        return max(_HERE.steady() - steady, _HERE.now().timestamp() - now)
 
     def tick(self) -> None:
         """The event loop moves."""
@@ -92,10 +104,13 @@ class Membership:
     def _renew(self, connection: psycopg.Connection[Any]) -> None:
         if _HERE.steady() - self._ticked > LOOP_DEAD:
             return
-        asked = _HERE.now().timestamp()
+        steady, asked = _HERE.steady(), _HERE.now().timestamp()
         found = connection.execute(statement("node_renew"), {"id": self._node, "lease": self._lease}).fetchone()
         if found is not None:
             self._clock.set(found[0], asked, _HERE.now().timestamp())
+            # Counted first: whoever looks in between must not take the lease for one that never ran out.
+            self._lapses += self._silent_for() >= self._lease
+            self._asked = (steady, asked)
 
     def _tell(self) -> None:
         # A loop that was closed meanwhile has nobody left to tell.

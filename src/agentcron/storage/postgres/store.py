@@ -98,6 +98,11 @@ class PostgresStorage:
         self._heard: Callable[[], None] = lambda: None
         self.clock = ServerClock()
 
+    @property
+    def lapses(self) -> int | None:
+        """How often this node's lease has run out; None while it is over."""
+        return self._membership.lapses if self._membership is not None else 0
+
     def log_to(self, logger: logging.Logger) -> None:
         """Send every line there from now on."""
         self._said = Log(logger, NAME)
