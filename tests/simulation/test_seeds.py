@@ -31,7 +31,7 @@ MONTHS = int(os.environ.get("AGENTCRON_SIMULATIONS", "50"))
 # Seeds that once showed a bug, of this software or of the checker.
 REGRESSIONS = {
     Variant.MONTH: (77, 155, 388, 639, 1253, 3676, 5136, 5577, 8377, 8405),
-    Variant.LOOPS: (1,),
+    Variant.LOOPS: (1, 183),
     Variant.SQLITE: (1,),
 }
 

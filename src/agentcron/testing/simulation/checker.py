@@ -134,17 +134,33 @@ def _check_rows(job: Job, rows: Sequence[Execution], targets: Targets, ended: Se
 
 def _owed_until(job: Job, rows: Sequence[Execution], ended: Sequence[str]) -> datetime | None:
     """The last slot that needs an account; None where every target does. A job that completed by its number of runs
-    owes none for what came after the last of them. ``ended`` names executions in the order in which they ended: a clock
-    that was set back shows less at the end of the last one than at that of one before."""
+    owes none for what came after the last of them. One that failures paused owes none after its last row until a
+    person resumes it. ``ended`` names executions in the order in which they ended: a clock that was set back shows less
+    at the end of the last one than at that of one before."""
+    ran = [row for row in rows if row.status in RAN and not row.manual]
+    if job.state is JobState.PAUSED and job.state_reason == "streak":
+        if not _failed_in_a_row(job.spec.pause_after_failures, ran, ended):
+            return None
+        return max(row.last_at or row.at for row in rows if not row.manual)
     if job.state is not JobState.COMPLETED:
         return None
-    ran = [row for row in rows if row.status in RAN and not row.manual]
     if job.spec.max_runs is None or len(ran) < job.spec.max_runs:
         return None
     ends = {row.id: row.end_time for row in ran if row.end_time is not None}
     last = next((ends[key] for key in reversed(ended) if key in ends), None)
     # An end that was never acknowledged is in no order.
     return last if ends.keys() <= set(ended) else max(ends.values(), default=None)
+
+
+def _failed_in_a_row(limit: int, ran: Sequence[Execution], ended: Sequence[str]) -> bool:
+    """Whether so many runs ended one after another and none of them well. Ends that were never acknowledged stand
+    where nobody knows, so they are counted too."""
+    of = {row.id: row for row in ran}
+    longest = streak = 0
+    for row in (of[key] for key in ended if key in of):
+        streak = 0 if row.status is ExecutionStatus.SUCCESS else streak + 1
+        longest = max(longest, streak)
+    return limit > 0 and longest + len(of.keys() - set(ended)) >= limit
 
 
 def _check_counters(job: Job, rows: Sequence[Execution]) -> Found:
