@@ -60,6 +60,7 @@ async def addresses(server: Served) -> tuple[dict[str, str], dict[str, str]]:
         "timeline 7d": "/timeline?span=7d",
         "inbox": "/inbox",
         "settings": "/settings",
+        "nodes": "/nodes",
     }
     reads = {
         "100 jobs": f"{api}/jobs",
