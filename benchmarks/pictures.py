@@ -141,9 +141,8 @@ def _save(figure: Any, name: str) -> None:
 
 
 def main() -> None:
-    results = {
-        path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json")) if path.stem != "check"
-    }
+    kept = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    results = {name: result for name, result in kept.items() if "goals" in result}
     for result in results.values():
         draw(result)
     growth(results, "burst-", "jobs due in the same second: CPU us/run", "cpu_us", 1)

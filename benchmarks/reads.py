@@ -6,7 +6,9 @@ A server of its own process over a store that was filled beforehand. First every
 looks in each round; then bursts of jobs due at one instant, with no limit at once and with ten, while a browser and a
 program read all the time and streams of events are open. Wall time moves with what else the machine does: an answer
 that needs no store stands beside the others, and what each costs the server in CPU. With --longest the bursts also tell
-what held the event loop of the server.
+what held the event loop of the server. On a machine that others keep busy, give it a share of its own:
+
+    setsid bash -c 'echo -6 > /proc/$$/autogroup; exec python -m benchmarks.reads --keep'
 """
 
 from __future__ import annotations
@@ -58,6 +60,7 @@ async def addresses(server: Served) -> tuple[dict[str, str], dict[str, str]]:
         "timeline 7d": "/timeline?span=7d",
         "inbox": "/inbox",
         "settings": "/settings",
+        "nodes": "/nodes",
     }
     reads = {
         "100 jobs": f"{api}/jobs",
@@ -132,7 +135,7 @@ async def busy(
                 reader.result()
             reader.cancel()
         told = {
-            "drain_s": took, "left": due - done, "server_cpu_us": used / due * 1e6, "streams": streams,
+            "drain_s": took, "left": max(0, due - done), "server_cpu_us": used / due * 1e6, "streams": streams,
             "streams_alive": open_streams.alive, "least_heard": min(open_streams.heard, default=0),
             "most_heard": max(open_streams.heard, default=0),
         }  # fmt: skip

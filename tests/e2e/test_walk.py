@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.served import Server
 
@@ -170,6 +170,27 @@ def test_a_page_is_true_again_after_it_was_hidden_and_after_a_restart(page: Page
         api.post(f"/jobs/{job}/resume")
         expect(page.locator("#title .status")).to_contain_text("waiting")
     expect(page.locator("#stale")).to_be_hidden()
+
+
+def test_a_page_that_once_took_very_long_to_read_is_soon_true_again(page: Page, server: Server) -> None:
+    page.clock.install()
+    with server.api() as api:
+        job = api.post("/jobs", json={"name": "held up", "every": "1d", "prompt": "x", "agent": "slow"}).json()["id"]
+        with page.expect_response(
+            lambda answer: answer.url.endswith(job) and not answer.request.is_navigation_request()
+        ):
+            page.goto(f"/jobs/{job}")
+        # It is read again, and the answer takes long: the machine slept meanwhile, or its disk stood still.
+        held: list[Route] = []
+        page.route(f"**/jobs/{job}", lambda route: held.append(route))
+        with page.expect_request(f"**/jobs/{job}"):
+            api.patch(f"/jobs/{job}", json={"prompt": "y"})
+        page.clock.fast_forward(20_000)
+        with page.expect_response(f"**/jobs/{job}"):
+            held.pop().continue_()
+        page.unroute(f"**/jobs/{job}")
+        api.post(f"/jobs/{job}/pause")
+        expect(page.locator("#title .status")).to_contain_text("paused")
 
 
 def test_who_logs_out_is_out(page: Page, server: Server) -> None:

@@ -20,21 +20,24 @@ T = TypeVar("T")
 
 
 class Beside:
-    """Reads one query after another; the connection is opened for the first of them."""
+    """Reads one query after another; thread and connection are there from the first of them on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="agentcron-reader")
+        self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """What the query answers. Raises what ``sqlite3`` does, and ``StoreError`` for a file that cannot be opened."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="agentcron-reader")
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, query)
 
     async def close(self) -> None:
         """Let go of the file, after what is being read."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        if self._thread is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+            self._thread.shutdown()
 
     def _read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:

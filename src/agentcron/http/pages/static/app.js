@@ -93,8 +93,9 @@
   let timer = 0, last = 0;
   const soon = () => {
     if (timer) return;
-    // A page that is slow to make is asked for less often, so that a busy server is not kept busy by those who watch.
-    const wait = Math.max(120, last + Math.max(800, 5 * took) - performance.now());
+    // A page that is slow to make is asked for less often, so that a busy server is not kept busy by those who watch;
+    // one that took long once, since the machine slept meanwhile, must not be left as it is for minutes.
+    const wait = Math.max(120, last + Math.min(4000, Math.max(800, 5 * took)) - performance.now());
     timer = setTimeout(() => { timer = 0; last = performance.now(); read(); }, wait);
   };
   let stream = null, trouble = 0;
