@@ -159,8 +159,8 @@ async def test_a_node_that_slept_asks_its_models_nothing_for_jobs_that_keep_no_s
     again = [await nodes.job("12 0.3", agent="model", on_interrupt="retry") for _ in range(3)]
     ended = [await nodes.job("12 0.3", agent="model") for _ in range(3)]
     await nodes.calling(12)
-    nodes.start(1, engine=engine, model=True)
     sleeper.send_signal(signal.SIGSTOP)
+    nodes.start(1, engine=engine, model=True)
     rows = {row.id: row for row in await nodes.ended(6)}
     woke = time.time()
     sleeper.send_signal(signal.SIGCONT)
