@@ -151,6 +151,33 @@ async def test_a_node_that_slept_longer_than_its_lease_makes_no_further_call(
 
 
 @ENGINES
+async def test_a_node_that_slept_asks_its_models_nothing_for_jobs_that_keep_no_steps(
+    nodes: Field, engine: str, record_property: Record
+) -> None:
+    """Others have begun them anew, or written them off."""
+    [sleeper] = nodes.start(1, engine=engine, model=True)
+    again = [await nodes.job("12 0.3", agent="model", on_interrupt="retry") for _ in range(3)]
+    ended = [await nodes.job("12 0.3", agent="model") for _ in range(3)]
+    await nodes.calling(12)
+    sleeper.send_signal(signal.SIGSTOP)
+    nodes.start(1, engine=engine, model=True)
+    rows = {row.id: row for row in await nodes.ended(6)}
+    woke = time.time()
+    sleeper.send_signal(signal.SIGCONT)
+
+    async def beaten() -> bool:
+        return any(node.alive and node.pid == sleeper.pid for node in await nodes.plugin.storage.nodes())
+
+    await nodes.until(beaten)
+    await nodes.plugin.wait_for_execution(await nodes.job("4 0.3", agent="model"))
+    late = [words for words in nodes.log if words[1] in rows and float(words[-2]) > woke]
+    assert late == []
+    assert {(rows[key].status, rows[key].attempt) for key in again} == {(ExecutionStatus.SUCCESS, 2)}
+    assert {(rows[key].status, rows[key].reason) for key in ended} == {(ExecutionStatus.INCOMPLETE, "lost")}
+    record_property("figures", f"a node that slept, {engine}, 6 jobs without steps: no call after it woke")
+
+
+@ENGINES
 async def test_a_cancel_from_elsewhere_reaches_the_run(nodes: Field, engine: str, record_property: Record) -> None:
     nodes.start(2, engine=engine)
     asked = await nodes.job("1 60")
