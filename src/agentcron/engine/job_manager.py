@@ -17,14 +17,13 @@ from agentcron.domain.plans import NewId, Plan, ToCancel
 from agentcron.domain.queues import Queues, ranked
 from agentcron.engine.alarm import Alarm
 from agentcron.engine.herald import Herald
+from agentcron.engine.turns import SLICE
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 from agentcron.schedule import format_duration
 
 BATCH: Final = 500
-# After so many the event loop turns once: whoever else waits for it is served in between.
-SLICE: Final = 64
 # An evaluation is fresh for so long, and where they are rare for two intervals.
 FRESH: Final = timedelta(seconds=60)
 _SECOND: Final = timedelta(seconds=1)

@@ -20,6 +20,7 @@ from agentcron.engine.alarm import Alarm, first_of
 from agentcron.engine.claimed import give_back, ids_of, spec_of
 from agentcron.engine.runner import Run, Runner
 from agentcron.engine.settler import Settler
+from agentcron.engine.turns import SLICE
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -30,9 +31,6 @@ PAUSE: Final = timedelta(seconds=1)
 LAST_GRACE: Final = timedelta(seconds=45)
 # A claim that is older is asked about again before an agent is started on it.
 FRESH_CLAIM: Final = timedelta(seconds=5)
-# So many runs begin before the first of them is let go on: short ones end while they are still in the core's cache, and
-# whoever waits for the event loop is served in between.
-SLICE: Final = 64
 
 
 class LocalEngine:

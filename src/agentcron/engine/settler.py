@@ -13,6 +13,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
 from agentcron.engine.herald import Herald
+from agentcron.engine.turns import SLICE
 from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -20,8 +21,6 @@ from agentcron.ports import Clock, JobStore
 STORE_RETRY: Final = timedelta(seconds=1)
 # More than so many that end by one cause share a line.
 TOLD_ONE_BY_ONE: Final = 20
-# After so many the event loop turns once: whoever else waits for it is served in between.
-SLICE: Final = 64
 # What hears how a settlement fared: None where it is kept or somebody else was first, else why no store can keep it.
 Heard = Callable[[Exception | None], None]
 
