@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
-from agentcron.domain.lifecycle import ExecutionStatus
+from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import (
     AgentOutcome,
@@ -37,11 +37,12 @@ from agentcron.domain.outcomes import (
 )
 from agentcron.domain.planner import plan
 from agentcron.domain.plans import Plan
-from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, Node, Orders, Page
+from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, JobOrder, Node, Orders, Page
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.errors import InvalidScheduleError
 from agentcron.ports import JobStore
+from agentcron.storage.filters import select
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.postgres import PostgresStorage
@@ -467,6 +468,9 @@ class StoreMachine(RuleBasedStateMachine):
         store, model = self.store, self.model
         jobs = model.all_jobs()
         assert (await store.list_jobs(JobFilters(), limit=100)).items == jobs
+        order = tuple(JobOrder)[self.steps["comparisons"] % len(JobOrder)]
+        wanted = JobFilters(status=[JobStatus.WAITING, JobStatus.RUNNING])
+        assert await store.select_jobs(wanted, order, 2, skip=1) == select(jobs, wanted, order, 2, 1)
         assert await store.open_executions() == model.open_rows()
         rows = (await store.list_executions(ExecutionFilters(include_skipped=True), 10_000)).items
         assert {row.id: row for row in rows} == {
