@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -187,7 +187,7 @@ class AgentFactoryPlugin:
         try:
             bounds = self._definitions[definition].limits
             if bounds is not NO_LIMITS:
-                context = replace(context, limits=context.limits.tighter(bounds))
+                context = context.evolve(limits=context.limits.tighter(bounds))
             prepare = getattr(recipe, "prepare", None)
             if prepare is not None:
                 await prepare()

@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agent_ports import InputNeeded
@@ -40,7 +39,7 @@ class PythonAgent(OneRun):
         self._meter: Meter | None = None
         if context is not None:
             self._meter = Meter(context.limits)
-            context = replace(context, report=self._meter.report)
+            context = context.evolve(report=self._meter.report)
         self._context = context
 
     def so_far(self) -> AgentOutcome | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agentcron.agent_ports import GoingOn
 from agentcron.domain.model import Execution
 from agentcron.domain.parking import abandoned, given_by_nobody
@@ -26,7 +24,7 @@ async def going_on(store: JobStore, execution: Execution, context: RunContext) -
         context.steps.answers = answers
     whole = await store.get_execution(execution.id)
     talk = whole.conversation if whole is not None else None
-    return replace(context, going_on=GoingOn(answers=answers, conversation=talk, usage=execution.usage))
+    return context.evolve(going_on=GoingOn(answers=answers, conversation=talk, usage=execution.usage))
 
 
 async def expire(

@@ -23,7 +23,7 @@ from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 from agentcron.schedule import format_duration
 
-BATCH: Final = 500
+BATCH: Final = 1000
 # An evaluation is fresh for so long, and where they are rare for two intervals.
 FRESH: Final = timedelta(seconds=60)
 _SECOND: Final = timedelta(seconds=1)

@@ -300,7 +300,7 @@ def _as_begun(run: Run, spec: JobSpec) -> JobSpec:
 
 
 def _with(context: RunContext, conversation: Conversation | None) -> RunContext:
-    return context if conversation is None else replace(context, conversation=conversation)
+    return context if conversation is None else context.evolve(conversation=conversation)
 
 
 _CUT: Final = {
