@@ -277,13 +277,12 @@ class AgentFactoryPlugin:
         )
 
     def _recipe(self, name: str) -> Recipe:
+        if name not in self._recipes:
+            # A built-in is read, and the module of its kind imported, where somebody asks for it.
+            self._read_built_in()
         try:
             return self._recipes[name]
         except KeyError:
-            # A built-in is read, and the module of its kind imported, where somebody asks for it.
-            self._read_built_in()
-            if name in self._recipes:
-                return self._recipes[name]
             raise AgentDefinitionError(
                 f"there is no agent {shown(name)}; {nearest(str(name), self._recipes)}"
             ) from None

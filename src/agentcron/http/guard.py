@@ -7,8 +7,8 @@ it comes from (forged requests) are judged before the token is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Final, TypeVar
 from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,6 +21,8 @@ from agentcron.errors import StoreError
 from agentcron.http.pages.sessions import Sessions, read_session
 from agentcron.http.problems import Problem, problem_of
 from agentcron.ports import SystemClock
+
+T = TypeVar("T")
 
 # A prompt has at most 1 MiB; as JSON it may take more.
 MAX_BODY: Final = 4 << 20
@@ -107,10 +109,7 @@ class Guard:
     async def _show_in(self, scope: Scope, headers: Headers) -> str | None:
         cookies = cookie_parser(headers.get("cookie", ""))
         now = SystemClock().now()
-        if self._sessions.at_hand:
-            session = read_session(self._sessions, cookies, now)
-        else:
-            session = await asyncio.to_thread(read_session, self._sessions, cookies, now)
+        session = await _found(self._sessions.at_hand, lambda: read_session(self._sessions, cookies, now))
         if session is not None:
             scope.setdefault("state", {})["session"] = session
             return None
@@ -123,12 +122,7 @@ class Guard:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         token = None
         if kind.lower() == "bearer" and secret:
-            if self._tokens.at_hand:
-                # Not by way of a thread: beside a busy event loop it costs a request two turns of waiting.
-                token = self._tokens.match(secret.strip())
-            else:
-                # The file has to be read; a slow disk must not hold up the others.
-                token = await asyncio.to_thread(self._tokens.match, secret.strip())
+            token = await _found(self._tokens.at_hand, lambda: self._tokens.match(secret.strip()))
         if token is None:
             what = "is unknown or revoked" if secret else "is missing"
             raise Problem(
@@ -137,6 +131,12 @@ class Guard:
                 WWW_Authenticate='Bearer realm="agentcron"',
             )
         scope.setdefault("state", {})["token"] = token
+
+
+async def _found(at_hand: bool, look: Callable[[], T]) -> T:
+    """What is looked up: at once where no file has to be read, since beside a busy event loop a thread costs a request
+    two turns of waiting; else on a thread, since a slow disk must not hold up the others."""
+    return look() if at_hand else await asyncio.to_thread(look)
 
 
 def _is_entrance(path: str) -> bool:
