@@ -32,13 +32,12 @@ async def working_nodes(plugin: BackgroundJobsPlugin, *, everyone: bool) -> list
     by_owner = defaultdict[str, list[Execution]](list)
     for row in (await plugin.list_executions(ExecutionFilters(statuses=[ExecutionStatus.RUNNING]), _MOST)).items:
         by_owner[row.owner or ""].append(row)
-    shown = {row.job_id for node in nodes for row in by_owner.get(node.id, ())}
-    found = [await plugin.get_job(key) for key in shown]
-    names = {job.id: job.name for job in found if job is not None}
-    return [
-        Working(node=node, runs=[(row, names.get(row.job_id, row.job_id)) for row in by_owner.get(node.id, ())])
-        for node in nodes
-    ]
+    jobs = await plugin.jobs_of({row.job_id for node in nodes for row in by_owner.get(node.id, ())})
+
+    def name(job_id: str) -> str:
+        return jobs[job_id].name if job_id in jobs else job_id
+
+    return [Working(node=node, runs=[(row, name(row.job_id)) for row in by_owner.get(node.id, ())]) for node in nodes]
 
 
 def working_object(one: Working) -> dict[str, Any]:

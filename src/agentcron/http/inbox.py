@@ -30,8 +30,8 @@ async def list_inputs(
     plugin = plugin_of(request)
     job_id = (await plugin.find_job(job)).id if job is not None else None
     found = await plugin.inbox(job_id, closed=closed, limit=limit)
-    jobs = {key: await plugin.storage.get_job(key) for key in {one.job_id for one in found}}
-    names = {key: known.name for key, known in jobs.items() if known is not None}
+    jobs = await plugin.jobs_of({one.job_id for one in found})
+    names = {key: known.name for key, known in jobs.items()}
     return JsonAnswer([input_object(one, names.get(one.job_id)) for one in found])
 
 

@@ -41,9 +41,9 @@ async def list_letters(
         limit=limit + 1,
     )
     page = found[:limit]
-    jobs = {key: await plugin.storage.get_job(key) for key in {letter.job_id for letter in page}}
+    jobs = await plugin.jobs_of({letter.job_id for letter in page})
     # One that was deleted meanwhile has no name any more.
-    names = {key: known.name for key, known in jobs.items() if known is not None}
+    names = {key: known.name for key, known in jobs.items()}
     shown = [letter_object(letter, names.get(letter.job_id)) for letter in page]
     return JsonAnswer(shown, headers=next_page(request, "before", page[-1].id if len(found) > limit else None))
 

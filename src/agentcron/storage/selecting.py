@@ -65,6 +65,14 @@ class Words:
             conditions.append(f"j.created <= {given('created_to', to_us(end))}")
         return conditions, values
 
+    async def page(self, ask: Ask, filters: JobFilters, after: int, limit: int) -> Sequence[Row]:
+        """Rows of ``job_rows`` in the order of creation, as far as SQL can tell that the filters let them through."""
+        conditions, values = self.conditions(filters)
+        where = _where([f"j.seq > {self.value.format('after')}", *conditions])
+        sized = f"LIMIT {self.value.format('most')}"
+        query = f"SELECT j.* FROM job_rows AS j{where} ORDER BY j.seq {sized}"  # noqa: S608
+        return await ask(query, {**values, "after": after, "most": limit})
+
     async def rows(self, ask: Ask, filters: JobFilters, order: JobOrder, limit: int, skip: int) -> list[Row]:
         """Rows of ``job_rows``."""
         conditions, values = self.conditions(filters)

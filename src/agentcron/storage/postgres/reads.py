@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from agentcron.domain.durations import percentile
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.queries import ExecutionFilters, JobFilters
+from agentcron.domain.queries import ExecutionFilters
 from agentcron.domain.settling import spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.storage.postgres.connection import statement
 from agentcron.storage.postgres.database import Connection, Database, Row
-from agentcron.storage.selecting import Ask, Words
+from agentcron.storage.selecting import Words
 from agentcron.storage.texts import unpack
 
 _RUNS: Final = tuple(status.value for status in ExecutionStatus if status not in NOT_RUN)
@@ -30,14 +30,6 @@ WORDS: Final = Words(
     ),
     folded='lower(j.name) COLLATE "C"',
 )
-
-
-async def jobs(ask: Ask, filters: JobFilters, after: int, limit: int) -> Sequence[Row]:
-    """Jobs in the order of creation, as far as SQL can tell that the filters let them through."""
-    conditions, values = WORDS.conditions(filters)
-    where = " AND ".join(["j.seq > %(after)s", *conditions])
-    query = f"SELECT j.* FROM job_rows AS j WHERE {where} ORDER BY j.seq LIMIT %(limit)s"  # noqa: S608 - no user text
-    return await ask(query, {**values, "after": after, "limit": limit})
 
 
 async def executions(connection: Connection, filters: ExecutionFilters, limit: int) -> list[Row]:

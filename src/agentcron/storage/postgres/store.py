@@ -172,7 +172,7 @@ class PostgresStorage:
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         found: list[Job] = []
         seq = int(after or 0)
-        while page := await reads.jobs(self._ask, filters, seq, min(limit, 1000)):
+        while page := await reads.WORDS.page(self._ask, filters, seq, min(limit, 1000)):
             jobs = await self._readable(page)
             for row in page:
                 seq = row[0]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agentcron.domain.durations import percentile
 from agentcron.domain.lifecycle import NOT_RUN, RAN, ExecutionStatus, JobStatus
-from agentcron.domain.queries import ExecutionFilters, JobFilters, Quarter
+from agentcron.domain.queries import ExecutionFilters, Quarter
 from agentcron.domain.settling import spared
 from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.ids import made_since
@@ -41,15 +41,6 @@ WORDS: Final = Words(
 )
 _DAY: Final = timedelta(days=1)
 _QUARTER_US: Final = 900_000_000
-
-
-def jobs(connection: sqlite3.Connection, filters: JobFilters, after: int, limit: int) -> list[Row]:
-    """Jobs in the order of creation, as far as SQL can tell that the filters let them through."""
-    conditions, values = WORDS.conditions(filters)
-    where = " AND ".join(["j.seq > :after", *conditions])
-    query = f"SELECT j.* FROM job_rows AS j WHERE {where} ORDER BY j.seq LIMIT :limit"  # noqa: S608 - no user text
-    found: list[Row] = connection.execute(query, {**values, "after": after, "limit": limit}).fetchall()
-    return found
 
 
 def tags(connection: sqlite3.Connection, limit: int) -> list[str]:

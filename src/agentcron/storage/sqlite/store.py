@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -177,7 +176,7 @@ class SqliteStorage:
     async def list_jobs(self, filters: JobFilters, *, after: str | None = None, limit: int = 100) -> Page[Job]:
         found: list[Job] = []
         seq = int(after or 0)
-        while page := self._read(partial(reads.jobs, filters=filters, after=seq, limit=min(limit, 1000))):
+        while page := await reads.WORDS.page(self._ask, filters, seq, min(limit, 1000)):
             self._fetch_specs((row[1], row[2]) for row in page)
             for row in page:
                 seq = row[0]
