@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -37,6 +38,12 @@ def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
     return f"{_milliseconds(now)}{_random()}"
+
+
+def execution_ids(now: datetime) -> Callable[[], str]:
+    """Makes ids as ``execution_id`` does, all of the same instant."""
+    head = _milliseconds(now)
+    return lambda: head + _random()
 
 
 def made_since(instant: datetime) -> str:

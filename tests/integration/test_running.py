@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,7 +12,8 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.outcomes import AgentOutcome, Usage
 from agentcron.domain.planner import plan
 from agentcron.errors import AgentError, ConflictError, NotFoundError
-from agentcron.testing import Gate
+from agentcron.schedule import OnceSchedule
+from agentcron.testing import Gate, create_test_environment
 
 from .conftest import World
 
@@ -545,3 +546,20 @@ async def test_a_manual_run_without_a_scheduler_passes_a_slot_that_waits(world: 
 async def test_a_preview_of_an_interval_counts_from_the_instant_asked_about(world: World) -> None:
     now = world.clock.now()
     assert world.plugin.preview("every 10m", count=2) == [now + timedelta(minutes=10), now + timedelta(minutes=20)]
+
+
+async def test_jobs_that_come_due_right_after_another_are_planned_together_and_one_alone_is_on_time() -> None:
+    start, millisecond = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(milliseconds=1)
+    async with create_test_environment(start=start) as env:
+        for number in (0, 10, 20, 49, 60, 200, 201):
+            await env.plugin.create_job(
+                f"{number}", OnceSchedule(start + timedelta(seconds=5) + number * millisecond), "p"
+            )
+        await env.plugin.start_background_execution()
+        await env.advance(5)
+        for _ in range(300):
+            await env.advance(0.001)
+        runs = await env.runs()
+    late = {run.scheduled_for: run.start_time for run in runs}
+    waited = [(began - due) // millisecond for due, began in late.items() if due is not None and began is not None]
+    assert waited == [0, 40, 30, 1, 40, 0, 49]

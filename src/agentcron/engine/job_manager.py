@@ -26,6 +26,9 @@ from agentcron.schedule import format_duration
 BATCH: Final = 1000
 # An evaluation is fresh for so long, and where they are rare for two intervals.
 FRESH: Final = timedelta(seconds=60)
+# What comes due so soon after a look that found something is planned together: a look for each would cost each of them
+# a commit. One that comes due alone is on time.
+TOGETHER: Final = timedelta(milliseconds=50)
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -36,7 +39,7 @@ class JobManager:
         self,
         store: JobStore,
         clock: Clock,
-        new_id: NewId,
+        new_ids: Callable[[datetime], NewId],
         interval: timedelta,
         log: Log,
         on_planned: Callable[[Plan], Awaitable[None]],
@@ -47,7 +50,7 @@ class JobManager:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._new_id = new_id
+        self._new_ids = new_ids
         self._interval = interval
         self._log = log
         self._on_planned = on_planned
@@ -60,6 +63,8 @@ class JobManager:
         self._task: asyncio.Task[None] | None = None
         self._failed_since: datetime | None = None
         self._evaluated: float | None = None
+        # Whether the last look found anything to plan.
+        self._found = False
 
     def start(self) -> None:
         """Begin to look after the calendar."""
@@ -100,24 +105,28 @@ class JobManager:
             return next_at
 
     async def _evaluate(self) -> datetime | None:
-        seen: set[tuple[str, int]] = set()
+        seen: dict[str, int] = {}
+        self._found, now = False, self._clock.now()
         while True:
-            now = self._clock.now()
             due = await self._store.due(now, BATCH)
             # A job that was planned and is due again at the same revision would be planned for ever.
-            fresh = [job for job in due.jobs if (job.id, job.revision) not in seen]
+            fresh = [job for job in due.jobs if seen.get(job.id) != job.revision]
             if not fresh:
                 return due.next_at
-            seen.update((job.id, job.revision) for job in fresh)
+            self._found = True
+            seen.update({job.id: job.revision for job in fresh})
             await self._plan(fresh, now)
+            if len(due.jobs) == BATCH:
+                now = self._clock.now()
 
     async def _plan(self, jobs: list[Job], now: datetime) -> None:
         plans: list[Plan] = []
+        new_id = self._new_ids(now)
         for number, job in enumerate(jobs, 1):
             if number % SLICE == 0:
                 await asyncio.sleep(0)
             try:
-                made = plan(job, now, self._new_id, self._failed_since)
+                made = plan(job, now, new_id, self._failed_since)
             except Exception as error:  # one job that cannot be planned must not hold up all others
                 self._log.error(f"job {job.name} ({job.id}) cannot be planned: {error!r}", job_id=job.id)
                 continue
@@ -150,11 +159,13 @@ class JobManager:
 
     async def _loop(self) -> None:
         while True:
-            until = self._clock.now() + self._interval
+            began = self._clock.now()
+            until = began + self._interval
             failing = self._failed_since is not None
             try:
                 next_at = await self.evaluate()
-                until = min(until, next_at) if next_at else until
+                soonest = began + TOGETHER if self._found else began
+                until = min(until, max(next_at, soonest)) if next_at else until
                 self._on_look()
             except StoreError as error:
                 if not failing:

@@ -49,9 +49,7 @@ class LocalEngine:
         limits: ClaimLimits | None = None,
     ) -> None:
         self._store, self._runner, self._settler = store, runner, settler
-        self._clock = clock
-        self._node = node
-        self._places = places
+        self._clock, self._node, self._places = clock, node, places
         # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
         self._places_to_catch_up = (places + 1) // 2
         self._log, self._apart, self._limits = log, apart, limits
@@ -301,7 +299,10 @@ class LocalEngine:
             now = self._clock.now()
             until = None
             try:
-                if self._claimed or (self._free > 0 and not (self._line_waits and self._settler.writing)):
+                if self._claimed and self._claiming.locked():
+                    # Whoever claimed them is beginning them; should that fail half-way, this look begins the rest.
+                    until = now + PAUSE
+                elif self._claimed or (self._free > 0 and not (self._line_waits and self._settler.writing)):
                     until = await self._store.ready_at()
                     if self._claimed or self._unsure or (until is not None and until <= now):
                         # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.

@@ -180,7 +180,7 @@ def make_manager(
     return JobManager(
         store,
         clock,
-        lambda: ids.execution_id(clock.now()),
+        ids.execution_ids,
         interval,
         log,
         on_planned,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
@@ -18,6 +19,7 @@ from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
+_SUCCESS: Final = ExecutionStatus.SUCCESS
 STORE_RETRY: Final = timedelta(seconds=1)
 # More than so many that end by one cause share a line.
 TOLD_ONE_BY_ONE: Final = 20
@@ -139,7 +141,10 @@ class Settler:
                 await asyncio.sleep(0)
             waiting.kept = was_kept
             if was_kept:
-                self._hear(waiting, aloud=not told_together, telling=telling)
+                self._hear(waiting)
+                # The word for each of very many runs that just did well is made only where somebody reads it.
+                if not told_together and (telling or waiting.settlement.after.status is not _SUCCESS):
+                    self._tell(waiting, telling)
             else:
                 self._log.warning(
                     f"{waiting.name}: {waiting.settlement.after.id} was settled by somebody else; "
@@ -163,12 +168,10 @@ class Settler:
             after.status, after.fence, after.attempt, after.end_time,
         )  # fmt: skip
 
-    def _hear(self, waiting: Waiting, *, aloud: bool, telling: bool) -> None:
+    def _hear(self, waiting: Waiting) -> None:
         self._herald.sound(waiting.settlement)
         if self._on_settled is not None:
             self._on_settled(waiting.settlement)
-        if aloud:
-            self._tell(waiting, telling)
 
     def _tell_all(self, kept: Sequence[Waiting]) -> None:
         """One line for very many runs that had the same end, with the first of them."""

@@ -48,7 +48,14 @@ class Process:
         settler = Settler(self.store, world.clock, world.log, self._settled)
         self.engine = LocalEngine(self.store, runner, settler, world.clock, name, world.scenario.places, world.log)
         self.manager = JobManager(
-            self.store, world.clock, world.new_id, _INTERVAL, world.log, self._planned, lambda: None, self.engine.commit
+            self.store,
+            world.clock,
+            lambda now: world.new_id,
+            _INTERVAL,
+            world.log,
+            self._planned,
+            lambda: None,
+            self.engine.commit,
         )
         self.upkeep = Upkeep(self.store, self.engine, settler, world.clock, name, world.log)
         self.stopping = False
@@ -209,7 +216,7 @@ class LoopedProcess(Process):
         self.manager = self._scheduler.manager = JobManager(
             self.store,
             world.clock,
-            world.new_id,
+            lambda now: world.new_id,
             _INTERVAL,
             world.log,
             self._planned,
