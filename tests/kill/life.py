@@ -184,13 +184,13 @@ def _die_within(store: Any, number: int, deaths: Notes) -> None:
     if isinstance(store, SqliteStorage):
         write = store._write
 
-        async def dying(unit: Callable[[Any], Any]) -> Any:
+        async def dying(unit: Callable[[Any], Any], **how: Any) -> Any:
             def inside(transaction: Any) -> Any:
                 answer = unit(transaction)
                 die("transaction")
                 return answer
 
-            return await write(inside)
+            return await write(inside, **how)
 
         store._write = dying  # type: ignore[method-assign]
         return

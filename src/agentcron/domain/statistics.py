@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Final
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+from agentcron.domain.made import Made
 
 _MICRO_DOLLAR: Final = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+@dataclass(frozen=True, kw_only=True)
+class Totals(Made):
     """What all executions of a job came to. Counts are slots, so a range counts as many as it stands for."""
 
     success: int = 0

@@ -54,8 +54,7 @@ def maybe_instant(us: int | None) -> datetime | None:
     return None if us is None else to_instant(us)
 
 
-# For instants that many rows of a group have in common: slots, and when runs were begun together.
-shared_us: Final = lru_cache(maxsize=1024)(maybe_us)
+# For instants that many rows of a group have in common: slots, and when jobs ran last.
 shared_instant: Final = lru_cache(maxsize=1024)(maybe_instant)
 
 
@@ -155,7 +154,7 @@ def job(row: Row, spec: JobSpec) -> Job:
 
 
 def _totals(row: Row) -> Totals:
-    return Totals(
+    return Totals.of(
         success=row[15],
         failure=row[16],
         incomplete=row[17],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ BUSY_MS: Final = 10_000
 SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 
 _HERE: Final = Path(__file__).parent
+_VALUES: Final = re.compile(r"VALUES (\([?, ]+\))")
 _DISK_FULL: Final = 13
 _CORRUPT: Final = (11, 26)
 _READ_ONLY: Final = 8
@@ -30,10 +32,9 @@ def statement(name: str) -> str:
 
 
 @cache
-def insertion(name: str, rows: int) -> str:
-    """The same where it inserts one row, for so many rows at once."""
-    head, _, values = statement(name).partition("VALUES")
-    return f"{head}VALUES {', '.join([values.strip()] * rows)}"
+def together(name: str, rows: int) -> str:
+    """The same where it takes one row of ``VALUES``, for so many rows at once."""
+    return _VALUES.sub(lambda found: f"VALUES {', '.join([found[1]] * rows)}", statement(name), count=1)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Runs that succeeded, many at once: what ``settle`` writes for each, in fewer statements.
 
-Whatever is not of that shape is left to it. The values are put together on the event loop's thread: see ``moves``.
+Whatever is not of that shape is left to it. The values are put together beforehand: see ``moves``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from agentcron.domain.durations import bucket_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak
-from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
+from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite import apply, outbox
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.cutting import end_cut, is_cut
@@ -43,13 +43,14 @@ class Endings:
     def __init__(self, settlements: Sequence[Settlement]) -> None:
         self.settlements = settlements
         self.tally = Tally()
-        common = [settlement for settlement in settlements if _is_success(settlement)]
-        cut = [one for one in settlements if is_cut(one)] if len(common) < len(settlements) else []
-        if len({settlement.after.id for settlement in settlements}) < len(settlements):
-            # Several of one execution must see each other.
-            common = cut = []
-        self.cut = {settlement.after.id: settlement for settlement in cut}
-        self.endings = {settlement.after.id: _ending(settlement, self.tally) for settlement in common}
+        self.endings: dict[str, Ending] = {}
+        self.cut: dict[str, Settlement] = {}
+        # Several of one execution must see each other.
+        for settlement in settlements if len({one.after.id for one in settlements}) == len(settlements) else ():
+            if _is_success(settlement):
+                self.endings[settlement.after.id] = _ending(settlement, self.tally)
+            elif is_cut(settlement):
+                self.cut[settlement.after.id] = settlement
         self.ids = json.dumps(list(self.endings))
         self.newsworthy = any(one.news is not None for one in settlements)
 
@@ -78,7 +79,7 @@ def _ending(settlement: Settlement, tally: Tally) -> Ending:
     before, after = settlement.before, settlement.after
     now = to_us(settlement.now)
     end = now if after.end_time is settlement.now else maybe_us(after.end_time)
-    began = shared_us(after.start_time)
+    began = maybe_us(after.start_time)
     took = end - began if end is not None and began is not None else None
     usage, tokens, cost, basis = None, 0, to_micro_dollars(after.cost_usd), None
     if after.usage is not None:
@@ -116,12 +117,14 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
     texts: list[tuple[Any, ...]] = []
     last: list[tuple[Any, ...]] = []
     lanes: list[dict[str, Any]] = []
+    of_jobs: set[int] = set()
     held = tx.execute(statement("executions_held"), (endings.ids,)).fetchall()
     for key, seq, job_seq, held_fence, status, is_open, state, next_run, next_slot in held:
         fence, now, lane, execution, job, long = endings.endings[key]
         if held_fence != fence or status != _RUNS:
             continue
         kept.add(key)
+        of_jobs.add(job_seq)
         executions.append((*execution, seq))
         texts += [(seq, *text) for text in long]
         if state == _ACTIVE and (next_run is None or next_slot is None):
@@ -130,14 +133,14 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
             jobs.append((*job, job_seq))
         if is_open > 1 and lane is not None:
             lanes.append({"lane": lane, "now": now})
-    tx.executemany(statement("executions_end"), executions)
-    tx.insert("text_insert", texts)
-    for name, values in (
-        ("jobs_succeeded", jobs),
-        ("jobs_succeeded_last", last),
-        ("execution_pull", lanes),
-    ):
-        if values:
+    tx.each("executions_end", executions)
+    tx.each("text_insert", texts)
+    for name, values in (("jobs_succeeded", jobs), ("jobs_succeeded_last", last)):
+        if len(of_jobs) == len(kept):
+            tx.each(name, values)
+        else:
             tx.executemany(statement(name), values)
+    if lanes:
+        tx.executemany(statement("execution_pull"), lanes)
     tx.tally.merge(endings.counted(kept))
     return kept

@@ -1,9 +1,8 @@
 """Plans of the common shape, many at once: a job moves on along its calendar, with one row to run or with none.
 
 What ``apply_plan`` and ``claim`` would write is written in fewer statements for each run and one round through Python
-for each statement. Whatever is not of that shape is left to them. The values are put together on the event loop's
-thread, where the plans were just made: the writer's thread runs on another core, and whatever it looks at comes to it
-from there, line by line.
+for each statement. Whatever is not of that shape is left to them. The values are put together before the transaction
+begins: the file is locked no longer than it has to be.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.plans import Plan, ToCancel
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.spec import JobSpec, looks_first
-from agentcron.storage.rows import shared_us, to_us
+from agentcron.storage.rows import maybe_us, to_us
 from agentcron.storage.sqlite import apply
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction
@@ -114,15 +113,17 @@ def _move(number: int, plan: Plan, start: Start | None) -> Move:
     before, after = plan.before, plan.job_after
     assert before is not None
     assert after is not None
-    revision, slot = before.revision, shared_us(before.next_slot)
-    job = (after.revision, shared_us(after.next_slot), shared_us(after.next_run))
+    revision, slot = before.revision, maybe_us(before.next_slot)
+    following = maybe_us(after.next_slot)
+    job = (after.revision, following, following if after.next_run is after.next_slot else maybe_us(after.next_run))
     if not plan.rows:
         state = (after.state.value, after.state_reason, to_us(plan.now))
         return Move(number, revision, slot, (*job, *state), None, None, 0, None, None)
     row = plan.rows[0]
-    until = shared_us(start.until(after.spec)) if start is not None and start.begins(row, after.spec) else None
-    wake_at, lane = shared_us(row.wake_at), row.lane
-    values = (row.id, row.version, shared_us(row.at), row.priority, lane, row.attempt, row.agent)
+    until = to_us(start.until(after.spec)) if start is not None and start.begins(row, after.spec) else None
+    at, lane = slot if row.at is before.next_slot else to_us(row.at), row.lane
+    wake_at = at if row.wake_at is row.at else maybe_us(row.wake_at)
+    values = (row.id, row.version, at, row.priority, lane, row.attempt, row.agent)
     return Move(number, revision, slot, job, values, lane, row.priority, wake_at, until)
 
 
@@ -186,7 +187,7 @@ def _write(
             ticks.append((*job, 0, None, seq))
             executions.append((*row, _WAITS, wake_at, None, 0, 0, None, seq))
     if ticks:
-        tx.executemany(statement("jobs_tick"), ticks)
-        tx.insert("executions_tick", executions)
+        tx.each("jobs_tick", ticks)
+        tx.each("executions_tick", executions)
     if others:
         tx.executemany(statement("jobs_move"), others)

@@ -72,6 +72,10 @@ NAME: Final = "storage"
 SPEC_CACHE: Final = 16_384
 # After so many jobs the event loop turns once: specs that were never seen take a while to be read.
 SLICE: Final = 250
+# So many plans or settlements of the common shape at a time are brief, and so many of any other, or claims: the event
+# loop's own thread writes them.
+BRIEF: Final = 1000
+BRIEF_BY_ONE: Final = 100
 _RAN: Final = frozenset(status.value for status in RAN)
 _NO_TEXTS: Final[dict[str, str]] = {}
 SEEN_EVERY: Final = timedelta(seconds=30)
@@ -213,10 +217,11 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
+        brief = _is_brief(sum(len(plan.rows) or 1 for plan in plans), common=False)
         if len(plans) == 1:
-            return (await self._commit(plans, lambda tx: ([apply.apply_plan(tx, plans[0])], [], [])))[0]
+            return (await self._commit(plans, lambda tx: ([apply.apply_plan(tx, plans[0])], [], []), brief))[0]
         made = moves.Moves(plans, None)
-        return (await self._commit(plans, lambda tx: (*moves.commit(tx, made), [])))[0]
+        return (await self._commit(plans, lambda tx: (*moves.commit(tx, made), []), brief))[0]
 
     async def commit_and_claim(
         self,
@@ -243,14 +248,23 @@ class SqliteStorage:
                 )  # fmt: skip
             return applied, begun, claimed
 
-        applied, begun, claimed = await self._commit(plans, unit)
+        rows = sum(len(plan.rows) or 1 for plan in plans)
+        brief = _is_brief(rows, common=len(made.moves) == len(plans))
+        if brief and limit > BRIEF_BY_ONE:
+            # As many as wait may be claimed as well.
+            ready = statement("executions_ready")
+            brief = self._read(lambda reader: reader.execute(ready, (to_us(now),)).fetchone()) is None
+        applied, begun, claimed = await self._commit(plans, unit, brief)
         return applied, [start.running(plans[number]) for number in begun] + claimed
 
     async def _commit(
-        self, plans: Sequence[Plan], unit: Callable[[Transaction], tuple[list[bool], list[int], list[Execution]]]
+        self,
+        plans: Sequence[Plan],
+        unit: Callable[[Transaction], tuple[list[bool], list[int], list[Execution]]],
+        brief: bool,
     ) -> tuple[list[bool], list[int], list[Execution]]:
         try:
-            applied, begun, claimed = await self._write(unit)
+            applied, begun, claimed = await self._write(unit, brief=brief)
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
             if len(plans) == 1:
@@ -298,7 +312,8 @@ class SqliteStorage:
                 lambda job_id, version: self._spec(tx, job_id, version),
                 apart,
                 limits,
-            )
+            ),
+            brief=limit <= BRIEF_BY_ONE,
         )
 
     async def begin(self, execution_id: str, fence: int, now: datetime, findings: Findings | None = None) -> bool:
@@ -326,7 +341,8 @@ class SqliteStorage:
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         made = endings.Endings(settlements)
-        return await self._write(lambda tx: endings.settle(tx, made))
+        brief = _is_brief(len(settlements), common=len(made.endings) == len(settlements))
+        return await self._write(lambda tx: endings.settle(tx, made), brief=brief)
 
     async def load_steps(self, execution_id: str, attempt: int) -> Sequence[Step]:
         found = self._all("steps_load", id=execution_id, attempt=attempt)
@@ -571,7 +587,8 @@ class SqliteStorage:
 
     def _fetch_specs(self, keys: Iterable[tuple[str, int]]) -> None:
         """Read the specs that are not at hand in one query; one that cannot be read fails where it is asked for."""
-        missing = {key for key in keys if key not in self._specs}
+        known = self._specs
+        missing = {key for key in keys if key not in known}
         if len(missing) > 1:
             for job_id, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
                 with contextlib.suppress(ValueError):
@@ -637,10 +654,14 @@ class SqliteStorage:
         except SQLITE_ERRORS as error:
             raise explain(error, self.path) from error
 
-    async def _write(self, unit: Callable[[Transaction], T]) -> T:
+    async def _write(self, unit: Callable[[Transaction], T], *, brief: bool = False) -> T:
         if self._writer is None:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
-            return await self._writer.write(unit)
+            return await self._writer.write(unit, brief=brief)
         except sqlite3.IntegrityError as error:
             raise StoreConflict(f"{self.path}: {error}") from error
+
+
+def _is_brief(rows: int, *, common: bool) -> bool:
+    return rows <= (BRIEF if common else BRIEF_BY_ONE)

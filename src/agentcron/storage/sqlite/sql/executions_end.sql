@@ -3,11 +3,12 @@ UPDATE executions SET
   reason = NULL,
   wake_at = NULL,
   lane = NULL,
-  ended_at = ?,
-  agent_id = coalesce(?, agent_id),
+  ended_at = given.column1,
+  agent_id = coalesce(given.column2, agent_id),
   process = NULL,
-  usage = ?,
-  cost = ?,
-  cost_basis = ?,
+  usage = given.column3,
+  cost = given.column4,
+  cost_basis = given.column5,
   error = NULL
-WHERE seq = ?
+FROM (VALUES (?, ?, ?, ?, ?, ?)) AS given
+WHERE executions.seq = given.column6

@@ -3,13 +3,14 @@
 UPDATE jobs SET
   open = open - 1,
   running = running - 1,
-  runs = runs + ?1,
+  runs = runs + given.column1,
   streak = 0,
   success = success + 1,
-  tokens = tokens + ?2,
-  cost = cost + ?3,
-  duration = duration + ?4,
+  tokens = tokens + given.column2,
+  cost = cost + given.column3,
+  duration = duration + given.column4,
   state = iif(next_slot IS NULL AND open = 1, 'COMPLETED', state),
-  next_run = iif(next_slot IS NULL AND open = 1, NULL, coalesce(next_run, ?5)),
+  next_run = iif(next_slot IS NULL AND open = 1, NULL, coalesce(next_run, given.column5)),
   revision = revision + (next_run IS NULL OR (next_slot IS NULL AND open = 1))
-WHERE seq = ?6
+FROM (VALUES (?, ?, ?, ?, ?, ?)) AS given
+WHERE jobs.seq = given.column6

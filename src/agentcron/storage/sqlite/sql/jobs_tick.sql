@@ -1,8 +1,9 @@
 UPDATE jobs SET
-  revision = ?1,
-  next_slot = ?2,
-  next_run = ?3,
+  revision = given.column1,
+  next_slot = given.column2,
+  next_run = given.column3,
   open = open + 1,
-  running = running + ?4,
-  last_run = iif(?4, ?5, last_run)
-WHERE seq = ?6
+  running = running + given.column4,
+  last_run = iif(given.column4, given.column5, last_run)
+FROM (VALUES (?, ?, ?, ?, ?, ?)) AS given
+WHERE jobs.seq = given.column6
