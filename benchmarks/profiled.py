@@ -35,12 +35,12 @@ class Profiles:
         self.loop = cProfile.Profile(time.thread_time)
         self.writer = cProfile.Profile(time.thread_time)
         self.on = threading.Event()
-        self._apply = Writer._apply
+        self._write = Writer._write
 
     def watch(self) -> None:
         """Measure what is used between the two looks of a burst at its CPU, which are its begin and its end."""
         begun = Used.now
-        Writer._apply = lambda writer, *group: self._watched(writer, *group)  # type: ignore[method-assign]
+        Writer._write = lambda writer, *group: self._watched(writer, *group)  # type: ignore[method-assign]
 
         def now() -> Used:
             if self.on.is_set():
@@ -55,8 +55,8 @@ class Profiles:
 
     def _watched(self, writer: Writer, *group: Any) -> Any:
         if not self.on.is_set():
-            return self._apply(writer, *group)
-        return self.writer.runcall(self._apply, writer, *group)
+            return self._write(writer, *group)
+        return self.writer.runcall(self._write, writer, *group)
 
 
 def _part(file: str, function: str) -> str:

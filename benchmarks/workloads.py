@@ -219,11 +219,11 @@ def idle(jobs: int, seconds: int) -> Workload:
     return Workload(f"idle-{jobs}", f"idle with {jobs:,} jobs", entries, columns, goals, "cpu_per_minute_s")
 
 
-def sustained(jobs: int, seconds: int) -> Workload:
+def sustained(jobs: int, seconds: int, *, spread: bool) -> Workload:
     sizes = {"jobs": jobs, "seconds": seconds}
     entries = (
-        Entry(OURS, "ours", "sustained", sizes),
-        Entry(A3_MEMORY, "apscheduler3", "sustained", sizes),
+        Entry(OURS, "ours", "sustained", {**sizes, "spread": spread}),
+        *(() if spread else (Entry(A3_MEMORY, "apscheduler3", "sustained", sizes),)),
         LIMITS,
     )
     columns = (
@@ -240,8 +240,8 @@ def sustained(jobs: int, seconds: int) -> Workload:
         Goal("of a core", figure("core"), 0.5),
         Goal("late s, p99", figure("late_p99_s"), 0.3),
     )
-    title = f"{jobs:,} fires a second for {seconds} s"
-    return Workload(f"sustained-{jobs}", title, entries, columns, goals, "cpu_us")
+    title = f"{jobs:,} fires a second for {seconds} s, " + ("one after another" if spread else "all at one instant")
+    return Workload(f"sustained-{jobs}" + ("" if spread else "-at-once"), title, entries, columns, goals, "cpu_us")
 
 
 def history(runs: int) -> Workload:
@@ -318,7 +318,8 @@ def short() -> list[Workload]:
         burst(1000, 10),
         burst(10_000),
         reads(10_000),
-        sustained(10_000, 5),
+        sustained(10_000, 5, spread=True),
+        sustained(10_000, 5, spread=False),
         history(100_000),
         killed(10_000),
         calendar(),
@@ -341,7 +342,8 @@ def full() -> list[Workload]:
         burst(10_000, peers=True),
         burst(10_000, 10),
         reads(10_000),
-        sustained(10_000, 30),
+        sustained(10_000, 30, spread=True),
+        sustained(10_000, 30, spread=False),
         history(1_000_000),
         history(10_000_000),
         killed(10_000),
