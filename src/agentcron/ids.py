@@ -37,7 +37,7 @@ def keyed_job_id(maker: str, key: str) -> str:
 def execution_id(now: datetime) -> str:
     """26 hexadecimal digits, the first 12 the milliseconds of ``now``: in order of time, so that an index grows at
     its end (as in UUIDv7, RFC 9562)."""
-    return f"{_milliseconds(now)}{_random()}"
+    return execution_ids(now)()
 
 
 def execution_ids(now: datetime) -> Callable[[], str]:

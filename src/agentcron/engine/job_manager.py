@@ -117,6 +117,7 @@ class JobManager:
             seen.update({job.id: job.revision for job in fresh})
             await self._plan(fresh, now)
             if len(due.jobs) == BATCH:
+                # So many take a while to plan; what came due meanwhile is looked for as well.
                 now = self._clock.now()
 
     async def _plan(self, jobs: list[Job], now: datetime) -> None:

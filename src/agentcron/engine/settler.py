@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
@@ -19,7 +18,6 @@ from agentcron.errors import StoreConflict, StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
-_SUCCESS: Final = ExecutionStatus.SUCCESS
 STORE_RETRY: Final = timedelta(seconds=1)
 # More than so many that end by one cause share a line.
 TOLD_ONE_BY_ONE: Final = 20
@@ -142,8 +140,7 @@ class Settler:
             waiting.kept = was_kept
             if was_kept:
                 self._hear(waiting)
-                # The word for each of very many runs that just did well is made only where somebody reads it.
-                if not told_together and (telling or waiting.settlement.after.status is not _SUCCESS):
+                if not told_together:
                     self._tell(waiting, telling)
             else:
                 self._log.warning(

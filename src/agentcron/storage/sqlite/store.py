@@ -217,7 +217,7 @@ class SqliteStorage:
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
 
     async def commit(self, plans: Sequence[Plan]) -> list[bool]:
-        brief = _is_brief(sum(len(plan.rows) or 1 for plan in plans), common=False)
+        brief = _is_brief(_changes(plans), common=False)
         if len(plans) == 1:
             return (await self._commit(plans, lambda tx: ([apply.apply_plan(tx, plans[0])], [], []), brief))[0]
         made = moves.Moves(plans, None)
@@ -238,7 +238,7 @@ class SqliteStorage:
 
         def unit(tx: Transaction) -> tuple[list[bool], list[int], list[Execution]]:
             # What was ready before comes first, in the order of the queue.
-            waits = tx.execute(statement("executions_ready"), (to_us(now),)).fetchone() is not None
+            waits = tx.execute(statement("executions_ready"), {"now": to_us(now)}).fetchone() is not None
             applied, begun = moves.commit(tx, made, 0 if waits else limit)
             claimed: list[Execution] = []
             if len(begun) < limit:
@@ -248,12 +248,10 @@ class SqliteStorage:
                 )  # fmt: skip
             return applied, begun, claimed
 
-        rows = sum(len(plan.rows) or 1 for plan in plans)
-        brief = _is_brief(rows, common=len(made.moves) == len(plans))
+        brief = _is_brief(_changes(plans), common=len(made.moves) == len(plans))
         if brief and limit > BRIEF_BY_ONE:
             # As many as wait may be claimed as well.
-            ready = statement("executions_ready")
-            brief = self._read(lambda reader: reader.execute(ready, (to_us(now),)).fetchone()) is None
+            brief = self._one("executions_ready", now=to_us(now)) is None
         applied, begun, claimed = await self._commit(plans, unit, brief)
         return applied, [start.running(plans[number]) for number in begun] + claimed
 
@@ -587,8 +585,7 @@ class SqliteStorage:
 
     def _fetch_specs(self, keys: Iterable[tuple[str, int]]) -> None:
         """Read the specs that are not at hand in one query; one that cannot be read fails where it is asked for."""
-        known = self._specs
-        missing = {key for key in keys if key not in known}
+        missing = {key for key in keys if key not in self._specs}
         if len(missing) > 1:
             for job_id, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
                 with contextlib.suppress(ValueError):
@@ -663,5 +660,9 @@ class SqliteStorage:
             raise StoreConflict(f"{self.path}: {error}") from error
 
 
-def _is_brief(rows: int, *, common: bool) -> bool:
-    return rows <= (BRIEF if common else BRIEF_BY_ONE)
+def _changes(plans: Iterable[Plan]) -> int:
+    return sum(len(plan.rows) or 1 for plan in plans)
+
+
+def _is_brief(changes: int, *, common: bool) -> bool:
+    return changes <= (BRIEF if common else BRIEF_BY_ONE)

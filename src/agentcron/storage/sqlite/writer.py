@@ -35,7 +35,7 @@ CHECKPOINT_BYTES: Final = 16 << 20
 LONG_LOG_BYTES: Final = 64 << 20
 # So many rows go into one statement, which costs a third less than one by one. Each statement also gives the
 # interpreter's lock away, and takes it back from a busy event loop late and dearly.
-TOGETHER: Final = (64, 16, 4)
+ROWS: Final = (64, 16, 4)
 # From this version on SQLite itself keeps a writer and a checkpoint apart.
 SAFE_WAL_VERSION: Final = (3, 51, 3)
 
@@ -55,7 +55,7 @@ class Transaction:
         """Run ``sql/NAME.sql``, which takes one row of ``VALUES``, for all rows in their order, many to a statement. Of
         those that change the same row only one would be heard: such rows go one by one."""
         at = 0
-        for many in TOGETHER:
+        for many in ROWS:
             while len(rows) - at >= many:
                 self.execute(together(name, many), tuple(chain.from_iterable(rows[at : at + many])))
                 at += many
@@ -84,6 +84,7 @@ class Writer:
         self._node = node
         self._asked: list[Asked] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._changing_loops = threading.Lock()
         # Whether a group is on its way, and is with the thread. The connection belongs to it, here or there.
         self._busy = self._handed = False
         self._idle = asyncio.Event()
@@ -102,8 +103,9 @@ class Writer:
         milliseconds at most, however often it is run."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            # A loop that was closed in the middle never comes back to what it began.
-            self._busy, self._loop = self._handed, loop
+            # A closed loop never comes back to what it began; what is with the thread comes back to this one.
+            with self._changing_loops:
+                self._busy, self._loop = self._handed, loop
         future: asyncio.Future[T] = loop.create_future()
         self._asked.append(Asked(unit, future, brief))
         if not self._busy:
@@ -174,7 +176,6 @@ class Writer:
 
     def _write(self, group: Sequence[Asked], begun: list[Any] | None) -> None:
         """Make the group durable, tell those who wait, and have the loop bring the next one."""
-        results = begun
         try:
             if begun is not None:
                 results = self._committed(group, begun)
@@ -185,19 +186,21 @@ class Writer:
         except Exception as error:  # the writer outlives any fault: a dead one would hang every caller
             told = error if isinstance(error, StoreUnavailable) else self._told(error)
             results = [told] * len(group)
+        then: Callable[[], None] = partial(self._go_on, group, results)
         if self._log_is_long():
             # Whoever waits for this group does not wait for the log to be moved as well.
-            self._on_loop(_tell, group, results)
+            self._on_loop(partial(_tell, group, results))
             self._checkpoint()
-            results = []
-        self._handed = False
-        self._on_loop(self._go_on, group, results)
+            then = self._next
+        with self._changing_loops:
+            self._handed = False
+            self._on_loop(then)
 
-    def _on_loop(self, call: Callable[..., None], *given: Any) -> None:
+    def _on_loop(self, call: Callable[[], None]) -> None:
         # A loop that was closed meanwhile has nobody left to tell.
         with contextlib.suppress(RuntimeError):
             if self._loop is not None:
-                self._loop.call_soon_threadsafe(call, *given)
+                self._loop.call_soon_threadsafe(call)
 
     def _go_on(self, group: Sequence[Asked], results: Sequence[Any]) -> None:
         _tell(group, results)
@@ -211,11 +214,12 @@ class Writer:
             self._commit(connection)
         except Exception:
             self._roll_back(connection)
-            begun = []
+        else:
+            return begun
         finally:
             if self._lock is not None:
                 self._lock.free()
-        return begun or self._applied(connection, group)
+        return self._applied(connection, group)
 
     def _applied(self, connection: sqlite3.Connection, group: Sequence[Asked]) -> list[Any]:
         try:
@@ -277,8 +281,7 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Move the log into the file."""
-        connection = self._connection
-        if connection is None:
+        if (connection := self._connection) is None:
             return
         with contextlib.suppress(OSError, sqlite3.Error):
             with self._lock or contextlib.nullcontext():
@@ -307,8 +310,7 @@ def wal_locked(path: Path) -> Iterator[None]:
 
 
 def _tell(group: Sequence[Asked], results: Sequence[Any]) -> None:
-    # No results: they were told before.
-    for asked, result in zip(group, results, strict=bool(results)):
+    for asked, result in zip(group, results, strict=True):
         if asked.future.done() or asked.future.get_loop().is_closed():
             continue
         if isinstance(result, Exception):

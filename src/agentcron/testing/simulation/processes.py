@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,16 +47,7 @@ class Process:
         runner = Runner(self.store, self.agents, world.clock, Redactor({}), world.log)
         settler = Settler(self.store, world.clock, world.log, self._settled)
         self.engine = LocalEngine(self.store, runner, settler, world.clock, name, world.scenario.places, world.log)
-        self.manager = JobManager(
-            self.store,
-            world.clock,
-            lambda now: world.new_id,
-            _INTERVAL,
-            world.log,
-            self._planned,
-            lambda: None,
-            self.engine.commit,
-        )
+        self.manager = self._manager(lambda: None)
         self.upkeep = Upkeep(self.store, self.engine, settler, world.clock, name, world.log)
         self.stopping = False
         self._rung = asyncio.Event()
@@ -64,6 +55,19 @@ class Process:
         self._beat_at: int | None = None
         self._look_due: int | None = None
         self._task: asyncio.Task[None] | None = None
+
+    def _manager(self, on_look: Callable[[], None]) -> JobManager:
+        # Ids of a scheduler's own making are drawn from the system, and two runs of one seed would differ.
+        return JobManager(
+            self.store,
+            self._world.clock,
+            lambda now: self._world.new_id,
+            _INTERVAL,
+            self._world.log,
+            self._planned,
+            on_look,
+            self.engine.commit,
+        )
 
     @property
     def alive(self) -> bool:
@@ -212,17 +216,7 @@ class LoopedProcess(Process):
             self.store, self.agents, world.clock, self._node(), _INTERVAL, Redactor({}), world.log, self._planned
         )
         self.engine = self._scheduler.engine
-        # Ids of a scheduler's own making are drawn from the system, and two runs of one seed would differ.
-        self.manager = self._scheduler.manager = JobManager(
-            self.store,
-            world.clock,
-            lambda now: world.new_id,
-            _INTERVAL,
-            world.log,
-            self._planned,
-            self.engine.wake,
-            self.engine.commit,
-        )
+        self.manager = self._scheduler.manager = self._manager(self.engine.wake)
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def _live(self) -> None:
