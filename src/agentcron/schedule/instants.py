@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, overload
 
 from agentcron.errors import InvalidScheduleError
+from agentcron.schedule.durations import duration_us
 from agentcron.schedule.transitions import LATEST, clock_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SECOND: Final = timedelta(seconds=1)
 LATEST_US: Final = LATEST * 1_000_000
 
@@ -17,12 +17,13 @@ LATEST_US: Final = LATEST * 1_000_000
 def to_us(instant: datetime) -> int:
     """Whole microseconds since the epoch; an instant without a zone is refused: nobody can say when it is."""
     try:
-        return (instant - _EPOCH) // _MICROSECOND
+        since = instant - _EPOCH
     except TypeError:
         raise InvalidScheduleError(
             f"instant: {instant} has no time zone; give an aware datetime, such as one with tzinfo=UTC",
             kind="bad_instant",
         ) from None
+    return duration_us(since)
 
 
 @overload
@@ -33,7 +34,7 @@ def from_us(us: None) -> None: ...
 def from_us(us: int | None) -> datetime | None: ...
 def from_us(us: int | None) -> datetime | None:
     """The aware UTC datetime of so many microseconds since the epoch; None stays None."""
-    return None if us is None else _EPOCH + timedelta(microseconds=us)
+    return None if us is None else _EPOCH + timedelta(0, 0, us)
 
 
 def parse_instant(text: str, timezone: str = "UTC") -> datetime:

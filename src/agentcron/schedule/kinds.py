@@ -9,11 +9,10 @@ from typing import Final, Protocol, runtime_checkable
 
 from agentcron.errors import InvalidScheduleError
 from agentcron.schedule.cron import CronSchedule
-from agentcron.schedule.durations import format_duration, parse_duration, say_duration
+from agentcron.schedule.durations import duration_us, format_duration, parse_duration, say_duration
 from agentcron.schedule.instants import LATEST_US, from_us, parse_instant, to_us
 from agentcron.schedule.transitions import clock_of
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SHORTEST: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(days=3653)
 
@@ -162,7 +161,7 @@ class EverySchedule(_OnDatetimes):
 
     def period_us(self) -> int | None:
         """The interval, exactly."""
-        return self.interval // _MICROSECOND
+        return duration_us(self.interval)
 
     def describe(self) -> str:
         """``every 2 hours 30 minutes``."""
@@ -174,7 +173,7 @@ class EverySchedule(_OnDatetimes):
                 f"interval: {self.text} has no anchor yet, so it has no slots; call anchored(start) first",
                 kind="bad_interval",
             )
-        return to_us(self.anchor), self.interval // _MICROSECOND
+        return to_us(self.anchor), duration_us(self.interval)
 
 
 @dataclass(frozen=True, slots=True)
