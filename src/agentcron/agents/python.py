@@ -160,7 +160,7 @@ def _prepared(where: str, call: Callable[..., Any]) -> tuple[Callable[..., Any],
 
 def _outcome(answer: Any) -> AgentOutcome:
     if isinstance(answer, str):
-        return AgentOutcome.of(output=answer)
+        return AgentOutcome.whole({"output": answer})
     if answer is None:
         return AgentOutcome()
     if isinstance(answer, AgentOutcome):

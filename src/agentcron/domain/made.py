@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, Self
 
 _new: Final = object.__new__
-_set: Final = object.__setattr__
 
 
 class Made:
@@ -19,18 +18,22 @@ class Made:
     def of(cls, **values: Any) -> Self:
         """An instance with these fields, the defaults for the others. Neither names nor missing ones are checked."""
         made = _new(cls)
-        _set(made, "__dict__", values)
+        _give(made, values)
         return made
 
     @classmethod
     def whole(cls, values: dict[str, Any]) -> Self:
         """The same of a dictionary, which is the instance's own from then on."""
         made = _new(cls)
-        _set(made, "__dict__", values)
+        _give(made, values)
         return made
 
     def evolve(self, **changes: Any) -> Self:
         """A copy with these fields changed."""
         copy = _new(type(self))
-        _set(copy, "__dict__", {**self.__dict__, **changes})
+        _give(copy, {**self.__dict__, **changes})
         return copy
+
+
+# Sets an instance's dictionary past the frozen class, and past the search for what ``__dict__`` is.
+_give: Final = vars(Made)["__dict__"].__set__

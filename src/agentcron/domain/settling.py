@@ -43,6 +43,9 @@ from agentcron.domain.statistics import Totals
 MAX_CLAIMS: Final = 20
 # Errors that are not the job's own doing and not worth a retry: the provider holds its account.
 NEVER_COUNTED: Final = frozenset({"quota", "budget"})
+# Bound once, for what every run passes: see the planner.
+_SUCCESS: Final = ExecutionStatus.SUCCESS
+_RESUME: Final = OnInterrupt.RESUME
 
 
 class Streak(Enum):
@@ -51,6 +54,9 @@ class Streak(Enum):
     KEPT = "kept"
     GROWS = "grows"
     ENDS = "ends"
+
+
+_ENDS: Final = Streak.ENDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,9 +99,7 @@ def settle(
 ) -> Settlement:
     """End, retry or give back an open execution of a job with this spec. ``agent_id`` is who worked on it."""
     if isinstance(outcome, Done):
-        ended = _end(
-            execution, ExecutionStatus.SUCCESS, None, now, spec, outcome.answer, streak=Streak.ENDS, agent_id=agent_id
-        )
+        ended = _end(execution, _SUCCESS, None, now, spec, outcome.answer, streak=_ENDS, agent_id=agent_id)
         return _found(ended, outcome.silent) if outcome.silent or execution.findings is not None else ended
     if agent_id is not None:
         execution = execution.evolve(agent_id=agent_id)
@@ -206,15 +210,17 @@ def _end(
 ) -> Settlement:
     check_execution(execution.status, status)
     after = _closed(execution, status, reason, error, now, answer, final=True, agent_id=agent_id)
-    return Settlement.of(
-        before=execution,
-        after=after,
-        now=now,
-        streak=streak,
-        scopes=_spending_scopes(spec, after),
-        pause_after_failures=spec.pause_after_failures,
-        steps_end=spec.on_interrupt is OnInterrupt.RESUME,
-        spec=spec,
+    return Settlement.whole(
+        {
+            "before": execution,
+            "after": after,
+            "now": now,
+            "streak": streak,
+            "scopes": _spending_scopes(spec, after),
+            "pause_after_failures": spec.pause_after_failures,
+            "steps_end": spec.on_interrupt is _RESUME,
+            "spec": spec,
+        }
     )
 
 

@@ -20,7 +20,7 @@ from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
 if TYPE_CHECKING:
-    from agentcron.engine.runner import Run
+    from agentcron.engine.run import Run
 
 STORE_RETRY: Final = timedelta(seconds=1)
 TRIES: Final = 20

@@ -3,59 +3,64 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import math
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from datetime import timedelta
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# So many entries of runs that ended are kept before they are sorted out.
-_SLACK: Final = 256
 
 
 class Deadlines(Generic[T]):
-    """Calls ``late`` with each member that is not removed before its time, in seconds of the event loop."""
+    """Calls ``late`` with each member that is not removed before its time is over.
+
+    Members of the same timeout are late in the order in which they came: each timeout has a line of its own, and
+    nothing is ever sorted.
+    """
 
     def __init__(self, late: Callable[[T], None]) -> None:
         self._late = late
-        self._heap: list[tuple[float, int, T]] = []
-        self._numbers = itertools.count()
-        self._live: set[int] = set()
+        # The seconds of each timeout, and for each member its instant, as the event loop tells time.
+        self._lines: dict[timedelta, tuple[float, dict[T, float]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
-    def add(self, member: T, seconds: float) -> int:
-        """Call for the member in so many seconds; answers what ``remove`` takes."""
+    def add(self, member: T, timeout: timedelta) -> None:
+        """Call for the member after so long."""
         loop = asyncio.get_running_loop()
-        number, at = next(self._numbers), loop.time() + seconds
-        self._live.add(number)
-        heapq.heappush(self._heap, (at, number, member))
+        line = self._lines.get(timeout)
+        if line is None:
+            line = self._lines[timeout] = (timeout.total_seconds(), {})
+        seconds, members = line
+        members[member] = at = loop.time() + seconds
         if at < self._rings_at:
-            self._set(loop)
-        return number
+            self._set(loop, at)
 
-    def remove(self, number: int) -> None:
+    def remove(self, member: T, timeout: timedelta) -> None:
         """The member ended by itself. Twice is once."""
-        self._live.discard(number)
-        if len(self._heap) > 2 * len(self._live) + _SLACK:
-            self._heap = [entry for entry in self._heap if entry[1] in self._live]
-            heapq.heapify(self._heap)
+        line = self._lines.get(timeout)
+        if line is not None:
+            line[1].pop(member, None)
+            if not line[1]:
+                del self._lines[timeout]
 
-    def _set(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._rings_at = self._heap[0][0] if self._heap else math.inf
-        self._timer = loop.call_at(self._rings_at, self._ring) if self._heap else None
+        self._rings_at = at
+        self._timer = loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
         loop, self._timer, self._rings_at = asyncio.get_running_loop(), None, math.inf
-        while self._heap and self._heap[0][0] <= loop.time():
-            _, number, member = heapq.heappop(self._heap)
-            if number in self._live:
-                self._live.discard(number)
-                self._late(member)
-        while self._heap and self._heap[0][1] not in self._live:
-            heapq.heappop(self._heap)
-        if self._heap:
-            self._set(loop)
+        over: list[tuple[float, T, timedelta]] = []
+        for timeout, (_, members) in self._lines.items():
+            for member, at in members.items():
+                if at > loop.time():
+                    break
+                over.append((at, member, timeout))
+        for _, member, timeout in sorted(over, key=lambda entry: entry[0]):
+            self.remove(member, timeout)
+            self._late(member)
+        firsts = [next(iter(members.values())) for _, members in self._lines.values()]
+        if firsts:
+            self._set(loop, min(firsts))

@@ -23,7 +23,7 @@ from agentcron.ports import Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
 if TYPE_CHECKING:
-    from agentcron.engine.runner import Run
+    from agentcron.engine.run import Run
 
 LOOK_LIMIT: Final = 60.0
 # A test suite may be what a run is held against.

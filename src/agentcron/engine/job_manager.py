@@ -30,10 +30,12 @@ FRESH: Final = timedelta(seconds=60)
 # a commit. One that comes due alone is on time.
 TOGETHER: Final = timedelta(milliseconds=50)
 _SECOND: Final = timedelta(seconds=1)
+_NONE: Final = ToCancel.NONE
 
 
 class JobManager:
-    """Plans due jobs. ``on_planned`` hears of every plan that was applied."""
+    """Plans due jobs. ``on_planned`` hears of each applied plan that asks something of others: it cancels runs, or has
+    news."""
 
     def __init__(
         self,
@@ -144,7 +146,8 @@ class JobManager:
             if ok:
                 if made.notices or debugging:
                     self._tell(made, debugging)
-                await self._on_planned(made)
+                if made.news or made.to_cancel is not _NONE:
+                    await self._on_planned(made)
         self._on_look()
 
     def _tell(self, made: Plan, debugging: bool) -> None:

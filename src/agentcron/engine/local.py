@@ -18,7 +18,8 @@ from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm, first_of
 from agentcron.engine.claimed import give_back, ids_of, spec_of
-from agentcron.engine.runner import Run, Runner
+from agentcron.engine.run import Run
+from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
 from agentcron.engine.turns import SLICE
 from agentcron.errors import StoreError
@@ -246,7 +247,7 @@ class LocalEngine:
             self.on_busy()
         self._runs[execution.id] = run
         self._busy.add(run)
-        run.task = asyncio.create_task(self._work(run, spec))
+        run.task = asyncio.get_running_loop().create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Conversation
@@ -11,10 +13,12 @@ from agentcron.domain.queries import ExecutionFilters
 from agentcron.domain.spec import JobSpec
 from agentcron.ports import JobStore
 
+_FRESH: Final = ConversationMode.FRESH
+
 
 def takes_over(spec: JobSpec) -> bool:
     """Whether a run of the job needs more than its prompt as written."""
-    return spec.conversation is not ConversationMode.FRESH or "{{" in spec.prompt
+    return spec.conversation is not _FRESH or "{{" in spec.prompt
 
 
 async def prompt_of(store: JobStore, execution: Execution, spec: JobSpec) -> str:

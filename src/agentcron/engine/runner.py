@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from agentcron.agent_ports import InputNeeded
@@ -23,6 +24,7 @@ from agentcron.engine.gatekeeper import Gatekeeper
 from agentcron.engine.heart import Heart
 from agentcron.engine.holds import Holds
 from agentcron.engine.prompting import conversation_of, prompt_of, takes_over
+from agentcron.engine.run import Run
 from agentcron.engine.standing import enter
 from agentcron.engine.steps import steps_of
 from agentcron.engine.verdict import LIMIT, errored, judged
@@ -31,74 +33,8 @@ from agentcron.observability import Log
 from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunContext
 from agentcron.redaction import Redactor
 
-# A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
-TOLD_AGAIN: Final = 30.0
 _LOST: Final = CutCause.LOST
 CREATION_BACKOFF: Final = timedelta(seconds=1)
-
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """An execution that runs here, and why it is to end before it is done, if it is.
-
-    ``deadline``, ``told_at`` (when it was told to end) and ``closing`` (since when its agent is being closed) are
-    steady seconds: a clock that is set ends no run.
-    """
-
-    execution: Execution
-    clock: Clock
-    deadline: float
-    task: asyncio.Task[None] | None = None
-    working: bool = False
-    closing: float | None = None
-    judged: bool = False
-    cause: CutCause | None = None
-    told_at: float | None = None
-    reminded: bool = False
-    abandoned: bool = False
-    fallback_agent: str | None = None
-    awaited: asyncio.Event | None = None
-
-    @property
-    def ended(self) -> asyncio.Event:
-        """Set when its row is settled or left to others; made for those who ask, since few runs are waited for."""
-        if self.awaited is None:
-            self.awaited = asyncio.Event()
-        return self.awaited
-
-    def cut(self, cause: CutCause) -> None:
-        """End the run. The first cause holds."""
-        if self.cause is None and self.task is not None:
-            self.cause, self.told_at = cause, self.clock.steady()
-            # A task that is cancelled before its first step never takes one, and its row would stay open.
-            if self.working:
-                self.task.cancel()
-
-    def remind(self) -> None:
-        """Tell a run that should have ended long ago once more, or one whose agent takes long to be closed."""
-        if self.reminded or self.judged:
-            return
-        since = self.closing if self.told_at is None else self.told_at
-        if since is None:
-            self.cut(CutCause.TIMEOUT)
-        elif self.working and self.task is not None and self.clock.steady() - since >= TOLD_AGAIN:
-            self.reminded = True
-            self.task.cancel()
-
-    @property
-    def lingers(self) -> bool:
-        """Whether it is to be reminded of its end."""
-        late = self.overdue >= TOLD_AGAIN
-        return late or (self.closing is not None and self.clock.steady() - self.closing >= TOLD_AGAIN)
-
-    @property
-    def overdue(self) -> float:
-        """For how many seconds it should have ended; below 0 where it may go on. What it came to once is known and
-        only has to be written is never given up: it was paid for."""
-        if self.judged:
-            return -1.0
-        end = self.deadline if self.told_at is None else min(self.deadline, self.told_at)
-        return self.clock.steady() - end
 
 
 class Runner:
@@ -125,6 +61,8 @@ class Runner:
         self._bounds = bounds
         self._heart = heart
         self._holds = Holds(factory, log)
+        # The store, where it has leases that may lapse.
+        self._leasing = store if hasattr(store, "lapses") else None
         self._deadlines: Deadlines[Run] = Deadlines(lambda run: run.cut(CutCause.TIMEOUT))
         self._gatekeeper = Gatekeeper(store, checker or Checker(), clock, redactor, log, self._context, bounds)
         # Kinds of agents that were found to have all their parts.
@@ -156,10 +94,12 @@ class Runner:
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
         began = 0.0
-        limit = self._deadlines.add(run, spec.timeout.total_seconds())
+        limit = spec.timeout
+        self._deadlines.add(run, limit)
         outcome: Outcome
         try:
-            if self._looks_first(run, spec) and (held_up := await self._held_up(run, spec)) is not None:
+            looks_first = not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))
+            if looks_first and (held_up := await self._held_up(run, spec)) is not None:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
@@ -167,11 +107,11 @@ class Runner:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
                 prompt, context = await self._taken_over(run, spec, context)
-            enter(self._store, run.execution, context)
+            enter(self._leasing, run.execution, context)
             agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
-            began = self._clock.steady()
+            began = self._clock.steady() if spec.expect else 0.0
             outcome = judged(await agent.run(prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
@@ -185,7 +125,7 @@ class Runner:
         except (Exception, SystemExit, InputNeeded) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = errored(error)
         finally:
-            self._deadlines.remove(limit)
+            self._deadlines.remove(run, limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if not isinstance(outcome, Done):
@@ -208,9 +148,6 @@ class Runner:
             return self._holds.held(outcome, spec.agent, self._clock.now())
         return outcome
 
-    def _looks_first(self, run: Run, spec: JobSpec) -> bool:
-        return not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))
-
     async def _held_up(self, run: Run, spec: JobSpec) -> Outcome | None:
         """What keeps the run from calling its agent: a gate, or a budget. None: nothing, and it is begun."""
         if not run.execution.begun and looks_first(spec):
@@ -231,17 +168,19 @@ class Runner:
         return manager.register(live, lambda: run.cut(CutCause.CANCEL), run.ended)
 
     def _context(self, execution: Execution, spec: JobSpec) -> RunContext:
-        return RunContext.of(
-            job_id=execution.job_id,
-            job_name=spec.name,
-            execution_id=execution.id,
-            scheduled_for=execution.scheduled_for,
-            attempt=execution.attempt,
-            timeout=spec.timeout,
-            metadata=dict(spec.metadata),
-            limits=spec.limits,
-            steps=steps_of(self._store, execution, spec, self._redactor),
-            record_process=lambda pid, started: self._note_process(execution, pid, started),
+        return RunContext.whole(
+            {
+                "job_id": execution.job_id,
+                "job_name": spec.name,
+                "execution_id": execution.id,
+                "scheduled_for": execution.scheduled_for,
+                "attempt": execution.attempt,
+                "timeout": spec.timeout,
+                "metadata": dict(spec.metadata),
+                "limits": spec.limits,
+                "steps": steps_of(self._store, execution, spec, self._redactor),
+                "record_process": partial(self._note_process, execution),
+            }
         )
 
     async def _taken_over(self, run: Run, spec: JobSpec, context: RunContext) -> tuple[str, RunContext]:

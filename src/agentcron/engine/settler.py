@@ -166,7 +166,8 @@ class Settler:
         )  # fmt: skip
 
     def _hear(self, waiting: Waiting) -> None:
-        self._herald.sound(waiting.settlement)
+        if waiting.settlement.news is not None:
+            self._herald.sound(waiting.settlement)
         if self._on_settled is not None:
             self._on_settled(waiting.settlement)
 

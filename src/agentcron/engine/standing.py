@@ -16,10 +16,11 @@ from agentcron.ports import JobStore
 ASK_AGAIN: Final = 0.5
 
 
-def enter(store: JobStore, execution: Execution, context: RunContext) -> None:
-    """From here on paid calls of this task go through the steps of the run, and wait while it is in doubt."""
+def enter(store: JobStore | None, execution: Execution, context: RunContext) -> None:
+    """From here on paid calls of this task go through the steps of the run, and wait while it is in doubt: where there
+    is a ``store``, whose lease may lapse."""
     STEPS.set(context.steps)
-    if hasattr(store, "lapses"):
+    if store is not None:
         STANDS.set(Standing(store, execution))
 
 

@@ -20,6 +20,7 @@ from agentcron.redaction import Redactor
 T = TypeVar("T")
 
 STORE_RETRY: Final = 1.0
+_RESUME: Final = OnInterrupt.RESUME
 
 
 class JournaledSteps:
@@ -122,4 +123,4 @@ async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
 
 def steps_of(journal: Journal, execution: Execution, spec: JobSpec, redactor: Redactor) -> JournaledSteps | None:
     """The steps of an execution that may go on after a crash; None for all others, which pay nothing for it."""
-    return JournaledSteps(journal, execution, redactor) if spec.on_interrupt is OnInterrupt.RESUME else None
+    return JournaledSteps(journal, execution, redactor) if spec.on_interrupt is _RESUME else None

@@ -14,7 +14,8 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
-from agentcron.engine.runner import Run, Runner
+from agentcron.engine.run import Run
+from agentcron.engine.runner import Runner
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider

@@ -29,7 +29,7 @@ def judged(answer: Any, failure_marker: str | None) -> Outcome:
         return Failed(kind=kind, message=answer.failed, answer=answer)
     if failure_marker is not None and (why := said_failed(failure_marker, output)) is not None:
         return Failed(kind="agent", message=why, answer=answer)
-    return Done.of(answer=answer)
+    return Done.whole({"answer": answer})
 
 
 def errored(error: BaseException) -> Errored | Asking:

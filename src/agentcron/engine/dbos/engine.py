@@ -14,7 +14,8 @@ from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.dbos.instance import Instance
 from agentcron.engine.local import LocalEngine
-from agentcron.engine.runner import Run, Runner
+from agentcron.engine.run import Run
+from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
