@@ -76,11 +76,12 @@ async def once(path: Path, now: datetime) -> None:
         plans = [made for job in due.jobs if (made := plan(job, now, lambda: ids.execution_id(clock.now())))]
     start = moves.Start(owner="stages", now=now)
     with stage("plans as values"):
-        values = moves.Moves(plans, start)
+        values = moves.Moves(plans, start, store._numbers)
     writing.execute("BEGIN IMMEDIATE")
     with stage("SQL of the commit"):
         _, begun = moves.commit(Transaction(writing, Tally()), values, RUNS)
     writing.execute("COMMIT")
+    store._numbers.begun(values.begun)
     with stage("rows that begin"):
         rows = [start.running(plans[number]) for number in begun]
     factory = plugin_on(path.with_name("unused.sqlite"), Agents(0).work, RUNS).agent_factory
@@ -94,7 +95,7 @@ async def once(path: Path, now: datetime) -> None:
         while len(settler.settlements) < RUNS:
             await asyncio.sleep(0)
     with stage("outcomes as values"):
-        ended = endings.Endings(settler.settlements)
+        ended = endings.Endings(settler.settlements, store._numbers)
     writing.execute("BEGIN IMMEDIATE")
     tx = Transaction(writing, Tally())
     with stage("SQL of the settlement"):

@@ -40,6 +40,7 @@ from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Due, ExecutionFilters, JobFilters, JobOrder, Node, Orders, Page
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.statistics import Totals
 from agentcron.errors import InvalidScheduleError
 from agentcron.ports import JobStore
 from agentcron.storage.filters import select
@@ -126,7 +127,7 @@ class Chorus:
 
         async def asked(*arguments: Any, **options: Any) -> Any:
             answer, *others = [await method(*arguments, **options) for method in methods]
-            plain = _bare if name == "slot_at" else _by_id if _mixed(name, arguments) else _plain
+            plain = _SAID.get(name) or (_by_id if _mixed(name, arguments) else _plain)
             wanted = plain(answer)
             for store, other in zip(self._stores[1:], others, strict=True):
                 assert plain(other) == wanted, f"{name}: {store.url} answers otherwise"
@@ -518,6 +519,14 @@ class StoreMachine(RuleBasedStateMachine):
 def _bare(row: Execution | None) -> Execution | None:
     """Without its texts, which not every question is answered with."""
     return row and row.evolve(prompt=None, result=None, conversation=None)
+
+
+def _to_plan(due: Due) -> Due:
+    """Without the sums and marks of the jobs, which a store may leave out."""
+    return Due(jobs=[job.evolve(totals=Totals(), marks=()) for job in due.jobs], next_at=due.next_at)
+
+
+_SAID: dict[str, Callable[[Any], Any]] = {"slot_at": _bare, "due": _to_plan}
 
 
 class _Unhurried(StorageFsPlugin):

@@ -98,6 +98,7 @@ class Due:
     """Jobs whose ``next_run`` has come, soonest first, and when the next other one is due."""
 
     jobs: Sequence[Job]
+    """To be planned: a store may leave out their totals and marks."""
     next_at: datetime | None
 
 

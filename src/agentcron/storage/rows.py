@@ -25,6 +25,8 @@ Row = Sequence[Any]
 # Columns of ``execution_rows`` that are often empty: texts as they are, and instants.
 _TEXTS: Final = (("reason", 9), ("owner", 13), ("agent_id", 22), ("error", 26))
 _INSTANTS: Final = (("last_at", 5), ("wake_at", 10), ("cancel_requested", 18), ("start_time", 19), ("end_time", 20))
+# Where the sums of a job begin in ``job_rows``.
+_SUMS: Final = 15
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = Decimal(1_000_000)
@@ -123,7 +125,8 @@ def execution(row: Row, texts: Mapping[str, Any] = _NO_TEXTS) -> Execution:
 
 
 def job(row: Row, spec: JobSpec) -> Job:
-    """A job of a row of the view ``job_rows`` and of its version's spec."""
+    """A job of a row of the view ``job_rows`` and of its version's spec; of the first columns alone, one without its
+    sums and marks."""
     slot, following = row[6], row[7]
     next_slot = shared_instant(slot)
     values = {
@@ -146,10 +149,11 @@ def job(row: Row, spec: JobSpec) -> Job:
         values["last_run"] = shared_instant(row[8])
     if row[14] is not None:
         values["made_by"] = row[14]
-    if row[25] is not None:
-        values["marks"] = marks_of(row[25])
-    if any(row[15:24]) or row[26]:
-        values["totals"] = _totals(row)
+    if len(row) > _SUMS:
+        if row[25] is not None:
+            values["marks"] = marks_of(row[25])
+        if any(row[_SUMS:24]) or row[26]:
+            values["totals"] = _totals(row)
     return Job.whole(values)
 
 

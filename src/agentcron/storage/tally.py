@@ -5,7 +5,6 @@ The changes of a commit group are added up first: one statement for each scope a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -35,7 +34,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[tuple[str, ...], int], list[int]] = {}
-        self._durations: Counter[tuple[tuple[str, ...], int, int]] = Counter()
+        self._durations: dict[tuple[tuple[str, ...], int, int], int] = {}
 
     def add(
         self,
@@ -60,14 +59,16 @@ class Tally:
         sums[7] += cost
         sums[8] += duration_us
         if bucket is not None:
-            self._durations[scopes, hour, bucket] += 1
+            durations, key = self._durations, (scopes, hour, bucket)
+            durations[key] = durations.get(key, 0) + 1
 
     def merge(self, other: Tally) -> None:
         """Add the sums of another one."""
         for key, sums in other._sums.items():
             mine = self._sums.get(key)
             self._sums[key] = list(sums) if mine is None else [a + b for a, b in zip(mine, sums, strict=True)]
-        self._durations.update(other._durations)
+        for at, runs in other._durations.items():
+            self._durations[at] = self._durations.get(at, 0) + runs
 
     def unwritten(self, scope: str, hour: int) -> tuple[int, int, int]:
         """Runs, tokens and micro-dollars of a scope since that hour, of this group: a budget that is judged in it must

@@ -182,6 +182,16 @@ class StoreContract(GlanceContract, OutboxContract):
             assert [job.id for job in (await bench.store.due(NOW + 2 * MINUTE, 1)).jobs] == [soon.id]
             assert (await bench.store.due(NOW, 10)).jobs == []
 
+    async def test_a_due_job_says_all_that_a_plan_is_made_from(self) -> None:
+        async with self.opened() as bench:
+            made = await bench.job(max_runs=5)
+            [run] = await bench.run_due(made, NOW + MINUTE)
+            await bench.end(run, Failed(kind="agent", message="x", answer=AgentOutcome()), NOW + MINUTE)
+            [due] = (await bench.store.due(NOW + 2 * MINUTE, 10)).jobs
+            whole = await bench.read(made)
+            assert (whole.runs, whole.streak, whole.revision) == (1, 1, 2)
+            assert due.evolve(totals=Totals(), marks=()) == whole.evolve(totals=Totals(), marks=())
+
     async def test_a_paused_job_is_never_due(self) -> None:
         async with self.opened() as bench:
             job = await bench.job()

@@ -352,4 +352,9 @@ def texts_of(after: Execution) -> list[tuple[object, ...]]:
         texts.append((_PROMPT, after.prompt))
     if after.conversation is not None:
         texts.append((_CONVERSATION, conversation_text(after.conversation)))
-    return [(part, *pack(text)) for part, text in texts]
+    # A bytearray is bound as it is, bytes are not: see NOTHING.
+    rows: list[tuple[object, ...]] = []
+    for part, text in texts:
+        form, size, digest, body = pack(text)
+        rows.append((part, form, size, bytearray(digest), bytearray(body)))
+    return rows

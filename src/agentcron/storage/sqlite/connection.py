@@ -13,12 +13,15 @@ from agentcron.errors import StoreError, StoreTooNew, StoreUnavailable
 # "agcr": marks the file as ours, so that another program's database is never migrated.
 APPLICATION_ID: Final = 0x61676372
 BUSY_MS: Final = 10_000
+# What stands for NULL among the values of a statement that turns it back with nullif. Of None, of bytes and of a bool
+# Python's sqlite3 asks whether they can be adapted, which takes longer than to write the value.
+NOTHING: Final = ""
 
 # What SQLite raises; of a damaged schema Python cannot even read the message.
 SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
 
 _HERE: Final = Path(__file__).parent
-_VALUES: Final = re.compile(r"VALUES (\([?, ]+\))")
+_VALUES: Final = re.compile(r"VALUES (\([^()]+\))")
 _DISK_FULL: Final = 13
 _CORRUPT: Final = (11, 26)
 _READ_ONLY: Final = 8

@@ -14,8 +14,9 @@ from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak
 from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite import apply, outbox
-from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.connection import NOTHING, statement
 from agentcron.storage.sqlite.cutting import end_cut, is_cut
+from agentcron.storage.sqlite.numbers import Numbers
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.tally import Tally
 
@@ -40,18 +41,21 @@ class Ending(NamedTuple):
 class Endings:
     """The settlements of one call, the successes put into values."""
 
-    def __init__(self, settlements: Sequence[Settlement]) -> None:
+    def __init__(self, settlements: Sequence[Settlement], numbers: Numbers) -> None:
         self.settlements = settlements
+        self.seqs: dict[str, tuple[int, int]] = {}
         self.tally = Tally()
         self.endings: dict[str, Ending] = {}
         self.cut: dict[str, Settlement] = {}
         # Several of one execution must see each other.
         for settlement in settlements if len({one.after.id for one in settlements}) == len(settlements) else ():
             if _is_success(settlement):
-                self.endings[settlement.after.id] = _ending(settlement, self.tally)
+                key = settlement.after.id
+                self.endings[key] = _ending(settlement, self.tally)
+                if (seqs := numbers.runs.pop(key, None)) is not None and settlement.before.fence == 1:
+                    self.seqs[key] = seqs
             elif is_cut(settlement):
                 self.cut[settlement.after.id] = settlement
-        self.ids = json.dumps(list(self.endings))
         self.newsworthy = any(one.news is not None for one in settlements)
 
     def counted(self, kept: set[str]) -> Tally:
@@ -81,16 +85,17 @@ def _ending(settlement: Settlement, tally: Tally) -> Ending:
     end = now if after.end_time is settlement.now else maybe_us(after.end_time)
     began = maybe_us(after.start_time)
     took = end - began if end is not None and began is not None else None
-    usage, tokens, cost, basis = None, 0, to_micro_dollars(after.cost_usd), None
+    usage, tokens, cost, basis = NOTHING, 0, to_micro_dollars(after.cost_usd), NOTHING
     if after.usage is not None:
-        usage, tokens = usage_text(after.usage), after.usage.tokens
+        usage, tokens = usage_text(after.usage) or NOTHING, after.usage.tokens
     if cost is not None:
         basis = after.cost_basis.value
     texts = apply.texts_of(after) if after.result or after.prompt is not None or after.conversation is not None else ()
     bucket = bucket_of(took) if took is not None else None
     tally.add(settlement.scopes, now, _SUCCESS, tokens=tokens, cost=cost or 0, duration_us=took or 0, bucket=bucket)
-    execution = (end, after.agent_id, usage, cost, basis)
-    return Ending(before.fence, now, before.lane, execution, (not before.manual, tokens, cost or 0, took or 0), texts)
+    execution = (end, after.agent_id, usage, NOTHING if cost is None else cost, basis)
+    job = (0 if before.manual else 1, tokens, cost or 0, took or 0)
+    return tuple.__new__(Ending, (before.fence, now, before.lane, execution, job, texts))
 
 
 def settle(tx: Transaction, endings: Endings) -> list[bool]:
@@ -111,6 +116,9 @@ def settle(tx: Transaction, endings: Endings) -> list[bool]:
 
 def _end(tx: Transaction, endings: Endings) -> set[str]:
     """End those that are held under their fence; answers which."""
+    if (counting := _all_held(tx, endings)) is not None:
+        _end_all(tx, endings, counting)
+        return set(endings.endings)
     kept: set[str] = set()
     executions: list[tuple[Any, ...]] = []
     jobs: list[tuple[Any, ...]] = []
@@ -118,7 +126,7 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
     last: list[tuple[Any, ...]] = []
     lanes: list[dict[str, Any]] = []
     of_jobs: set[int] = set()
-    held = tx.execute(statement("executions_held"), (endings.ids,)).fetchall()
+    held = tx.execute(statement("executions_held"), (json.dumps(list(endings.endings)),)).fetchall()
     for key, seq, job_seq, held_fence, status, is_open, state, next_run, next_slot in held:
         fence, now, lane, execution, job, long = endings.endings[key]
         if held_fence != fence or status != _RUNS:
@@ -144,3 +152,34 @@ def _end(tx: Transaction, endings: Endings) -> set[str]:
         tx.executemany(statement("execution_pull"), lanes)
     tx.tally.merge(endings.counted(kept))
     return kept
+
+
+def _all_held(tx: Transaction, endings: Endings) -> str | None:
+    """The statement that counts all of them for their jobs, where each is held under its fence and nothing else of its
+    job is open; None where they have to be looked at one by one."""
+    many = len(endings.endings)
+    if len(endings.seqs) < many:
+        return None
+    seqs = json.dumps([seq for seq, _ in endings.seqs.values()])
+    held, usual, last = tx.execute(statement("executions_unmoved"), (seqs,)).fetchone()
+    if held < many or many not in (usual, last):
+        return None
+    return "jobs_succeeded" if usual == many else "jobs_succeeded_last"
+
+
+def _end_all(tx: Transaction, endings: Endings, counting: str) -> None:
+    """End them without another look."""
+    last = counting == "jobs_succeeded_last"
+    executions: list[tuple[Any, ...]] = []
+    jobs: list[tuple[Any, ...]] = []
+    texts: list[tuple[Any, ...]] = []
+    for (_, now, _, execution, job, long), (seq, job_seq) in zip(
+        endings.endings.values(), endings.seqs.values(), strict=True
+    ):
+        executions.append((*execution, seq))
+        jobs.append((*job, now, job_seq) if last else (*job, job_seq))
+        texts += [(seq, *text) for text in long]
+    tx.each("executions_end", executions)
+    tx.each("text_insert", texts)
+    tx.each(counting, jobs)
+    tx.tally.merge(endings.tally)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from agentcron.domain.budgets import is_bounded
@@ -21,14 +21,15 @@ from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage.rows import maybe_us, to_us
 from agentcron.storage.sqlite import apply
-from agentcron.storage.sqlite.connection import statement
+from agentcron.storage.sqlite.connection import NOTHING, statement
+from agentcron.storage.sqlite.numbers import Numbers
 from agentcron.storage.sqlite.writer import Transaction
 
 _PENDING: Final = ExecutionStatus.PENDING
 _RUNNING: Final = ExecutionStatus.RUNNING
-_WAITS: Final = _PENDING.value
-_RUNS: Final = _RUNNING.value
 _NONE: Final = ToCancel.NONE
+# What a named tuple is made by: its own constructor is a function of Python that calls this one.
+_made: Final = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,27 +39,36 @@ class Start:
     owner: str
     now: datetime
     apart: Collection[str] = ()
+    ends: dict[timedelta, tuple[datetime, int]] = field(default_factory=dict)
 
     def begins(self, row: Execution, spec: JobSpec) -> bool:
         """Whether the row may begin with its plan. What looks first, or asks for budget, is claimed from the line."""
         ready = row.wake_at is not None and row.wake_at <= self.now and not row.caught_up
         return ready and not looks_first(spec) and not is_bounded(spec, self.apart)
 
-    def until(self, spec: JobSpec) -> datetime:
-        """Until when a run of such a job is believed to go on."""
-        return self.now + spec.timeout + CLOSE_GRACE
+    def until(self, spec: JobSpec) -> tuple[datetime, int]:
+        """Until when a run of such a job is believed to go on, and the same in microseconds; nearly all jobs have the
+        same timeout."""
+        found = self.ends.get(spec.timeout)
+        if found is None:
+            end = self.now + spec.timeout + CLOSE_GRACE
+            found = self.ends[spec.timeout] = (end, to_us(end))
+        return found
 
     def running(self, plan: Plan) -> Execution:
         """The row of the plan, begun with it."""
         row, job = plan.rows[0], plan.job_after
         assert job is not None
-        return row.evolve(
-            status=_RUNNING,
-            owner=self.owner,
-            fence=1,
-            wake_at=self.until(job.spec),
-            begun=True,
-            start_time=self.now,
+        return Execution.whole(
+            {
+                **row.__dict__,
+                "status": _RUNNING,
+                "owner": self.owner,
+                "fence": 1,
+                "wake_at": self.until(job.spec)[0],
+                "begun": True,
+                "start_time": self.now,
+            }
         )
 
 
@@ -81,11 +91,13 @@ class Move(NamedTuple):
 
 
 class Moves:
-    """The plans of one call, those of the common shape put into values."""
+    """The plans of one call, those of the common shape put into values. ``begun`` are the numbers of the runs that
+    began, once they are applied."""
 
-    def __init__(self, plans: Sequence[Plan], start: Start | None) -> None:
+    def __init__(self, plans: Sequence[Plan], start: Start | None, numbers: Numbers) -> None:
         self.plans = plans
         self.start = start
+        self.begun: dict[str, tuple[int, int]] = {}
         self.waiting = 0
         moves: dict[str, Move] = {}
         for number, plan in enumerate(plans):
@@ -97,7 +109,8 @@ class Moves:
             # Several of one job must see each other.
             moves = {}
         self.moves = moves
-        self.ids = json.dumps(list(moves))
+        self.seqs = {move.number: numbers.jobs.pop(key, 0) for key, move in moves.items()}
+        self.revisions = sum(move.revision for move in moves.values())
 
 
 def _is_move(plan: Plan) -> bool:
@@ -115,28 +128,24 @@ def _move(number: int, plan: Plan, start: Start | None) -> Move:
     assert after is not None
     revision, slot = before.revision, maybe_us(before.next_slot)
     following = maybe_us(after.next_slot)
-    job = (after.revision, following, following if after.next_run is after.next_slot else maybe_us(after.next_run))
+    next_run = following if after.next_run is after.next_slot else maybe_us(after.next_run)
     if not plan.rows:
-        state = (after.state.value, after.state_reason, to_us(plan.now))
-        return Move(number, revision, slot, (*job, *state), None, None, 0, None, None)
+        changed = (after.revision, following, next_run, after.state.value, after.state_reason, to_us(plan.now))
+        return _made(Move, (number, revision, slot, changed, None, None, 0, None, None))
+    job = (after.revision, NOTHING if following is None else following, NOTHING if next_run is None else next_run)
     row = plan.rows[0]
-    until = to_us(start.until(after.spec)) if start is not None and start.begins(row, after.spec) else None
+    until = start.until(after.spec)[1] if start is not None and start.begins(row, after.spec) else None
     at, lane = slot if row.at is before.next_slot else to_us(row.at), row.lane
     wake_at = at if row.wake_at is row.at else maybe_us(row.wake_at)
     values = (row.id, row.version, at, row.priority, lane, row.attempt, row.agent)
-    return Move(number, revision, slot, job, values, lane, row.priority, wake_at, until)
+    return _made(Move, (number, revision, slot, job, values, lane, row.priority, wake_at, until))
 
 
 def commit(tx: Transaction, moves: Moves, limit: int = 0) -> tuple[list[bool], list[int]]:
     """Apply the plans; begin at most ``limit`` of their rows, the most urgent first. Answers which plans were applied,
     and of which, by their numbers, the row was begun."""
-    seqs: dict[int, int] = {}
-    if moves.moves:
-        for job_id, seq, revision, slot, is_open in tx.execute(statement("jobs_moving"), (moves.ids,)):
-            move = moves.moves[job_id]
-            # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
-            if move.revision == revision and move.slot == slot and not (is_open and move.lane is not None):
-                seqs[move.number] = seq
+    seqs = moves.seqs if _unmoved(tx, moves) else _looked_up(tx, moves)
+    moves.begun = {}
     begun = _most_urgent(moves, seqs, limit)
     applied: list[bool] = []
     together: list[tuple[Move, int]] = []
@@ -147,14 +156,38 @@ def commit(tx: Transaction, moves: Moves, limit: int = 0) -> tuple[list[bool], l
             together.append((known[number], seqs[number]))
             applied.append(True)
             continue
-        _write(tx, together, begun, moves.start)
+        _write(tx, moves, together, begun)
         together = []
         applied.append(apply.apply_plan(tx, plan))
     if not applied:
         together = [(move, seqs[move.number]) for move in known.values()]
         applied = [True] * len(together)
-    _write(tx, together, begun, moves.start)
+    _write(tx, moves, together, begun)
     return applied, list(begun)
+
+
+def _unmoved(tx: Transaction, moves: Moves) -> bool:
+    """Whether every job is as it was when its plan was made, with nothing open: told by sums, since a revision only
+    grows, and none can make up for another."""
+    if not all(moves.seqs.values()):
+        return False
+    looked: tuple[int, int, int] = tx.execute(
+        statement("jobs_unmoved"), (json.dumps(list(moves.seqs.values())),)
+    ).fetchone()
+    return looked == (len(moves.seqs), moves.revisions, 0)
+
+
+def _looked_up(tx: Transaction, moves: Moves) -> dict[int, int]:
+    """The numbers of the jobs that have not moved, by those of their plans."""
+    seqs: dict[int, int] = {}
+    if not moves.moves:
+        return seqs
+    for job_id, seq, revision, slot, is_open in tx.execute(statement("jobs_moving"), (json.dumps(list(moves.moves)),)):
+        move = moves.moves[job_id]
+        # Behind an open row of its lane a row waits: the insertion that looks for one is left to apply_plan.
+        if move.revision == revision and move.slot == slot and not (is_open and move.lane is not None):
+            seqs[move.number] = seq
+    return seqs
 
 
 def _most_urgent(moves: Moves, seqs: Mapping[int, int], limit: int) -> dict[int, None]:
@@ -170,24 +203,28 @@ def _most_urgent(moves: Moves, seqs: Mapping[int, int], limit: int) -> dict[int,
     return dict.fromkeys(number for _, _, number in ready[:limit])
 
 
-def _write(
-    tx: Transaction, together: Sequence[tuple[Move, int]], begun: Mapping[int, None], start: Start | None
-) -> None:
+def _write(tx: Transaction, moves: Moves, together: Sequence[tuple[Move, int]], begun: Mapping[int, None]) -> None:
+    start = moves.start
+    now, owner = (to_us(start.now), start.owner) if start is not None else (0, "")
+    [seq] = tx.execute(statement("executions_last")).fetchone() if together else (0,)
     ticks: list[tuple[Any, ...]] = []
-    executions: list[tuple[Any, ...]] = []
+    running: list[tuple[Any, ...]] = []
+    waiting: list[tuple[Any, ...]] = []
     others: list[tuple[Any, ...]] = []
-    now, owner = (to_us(start.now), start.owner) if start is not None else (None, None)
-    for (number, _, _, job, row, _, _, wake_at, until), seq in together:
+    for (number, _, _, job, row, _, _, wake_at, until), job_seq in together:
         if row is None:
-            others.append((*job, seq))
-        elif number in begun:
-            ticks.append((*job, 1, now, seq))
-            executions.append((*row, _RUNS, until, owner, 1, 1, now, seq))
+            others.append((*job, job_seq))
+            continue
+        seq += 1
+        if number in begun:
+            ticks.append((*job, 1, now, job_seq))
+            running.append((*row, until, owner, now, job_seq, seq))
+            moves.begun[row[0]] = (seq, job_seq)
         else:
-            ticks.append((*job, 0, None, seq))
-            executions.append((*row, _WAITS, wake_at, None, 0, 0, None, seq))
-    if ticks:
-        tx.each("jobs_tick", ticks)
-        tx.each("executions_tick", executions)
+            ticks.append((*job, 0, 0, job_seq))
+            waiting.append((*row, wake_at, job_seq, seq))
+    tx.each("jobs_tick", ticks)
+    tx.each("executions_tick_running", running)
+    tx.each("executions_tick_waiting", waiting)
     if others:
         tx.executemany(statement("jobs_move"), others)

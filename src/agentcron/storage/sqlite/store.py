@@ -62,6 +62,7 @@ from agentcron.storage.sqlite.connection import (
     statement,
 )
 from agentcron.storage.sqlite.making import make_where_missing
+from agentcron.storage.sqlite.numbers import Numbers
 from agentcron.storage.sqlite.tables import tables
 from agentcron.storage.sqlite.writer import Transaction, Writer, wal_locked
 from agentcron.storage.tally import counted
@@ -96,6 +97,7 @@ class SqliteStorage:
         self._beside: Beside | None = None
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
+        self._numbers = Numbers()
         self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
         self._unreadable: set[str] = set()
         self._said = Log(get_logger(), NAME)
@@ -212,6 +214,7 @@ class SqliteStorage:
     async def due(self, now: datetime, limit: int) -> Due:
         # Jobs that cannot be read stay due: they must not take the places of those that can.
         due = self._all("jobs_due", now=to_us(now), limit=limit + len(self._unreadable))
+        self._numbers.read(due)
         found = (await self._jobs_of_rows(due))[:limit]
         following = self._one("jobs_next", now=to_us(now))
         return Due(jobs=found, next_at=maybe_instant(following[0]) if following else None)
@@ -220,7 +223,7 @@ class SqliteStorage:
         brief = _is_brief(_changes(plans), common=False)
         if len(plans) == 1:
             return (await self._commit(plans, lambda tx: ([apply.apply_plan(tx, plans[0])], [], []), brief))[0]
-        made = moves.Moves(plans, None)
+        made = moves.Moves(plans, None, self._numbers)
         return (await self._commit(plans, lambda tx: (*moves.commit(tx, made), []), brief))[0]
 
     async def commit_and_claim(
@@ -234,7 +237,7 @@ class SqliteStorage:
         apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         start = moves.Start(owner=owner, now=now, apart=apart)
-        made = moves.Moves(plans, start)
+        made = moves.Moves(plans, start, self._numbers)
 
         def unit(tx: Transaction) -> tuple[list[bool], list[int], list[Execution]]:
             # What was ready before comes first, in the order of the queue.
@@ -253,6 +256,7 @@ class SqliteStorage:
             # As many as wait may be claimed as well.
             brief = self._one("executions_ready", now=to_us(now)) is None
         applied, begun, claimed = await self._commit(plans, unit, brief)
+        self._numbers.begun(made.begun)
         return applied, [start.running(plans[number]) for number in begun] + claimed
 
     async def _commit(
@@ -338,7 +342,7 @@ class SqliteStorage:
         return row[0] if row else None
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
-        made = endings.Endings(settlements)
+        made = endings.Endings(settlements, self._numbers)
         brief = _is_brief(len(settlements), common=len(made.endings) == len(settlements))
         return await self._write(lambda tx: endings.settle(tx, made), brief=brief)
 

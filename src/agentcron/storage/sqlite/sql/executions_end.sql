@@ -6,9 +6,9 @@ UPDATE executions SET
   ended_at = given.column1,
   agent_id = coalesce(given.column2, agent_id),
   process = NULL,
-  usage = given.column3,
-  cost = given.column4,
-  cost_basis = given.column5,
+  usage = nullif(given.column3, ''),
+  cost = nullif(given.column4, ''),
+  cost_basis = nullif(given.column5, ''),
   error = NULL
 FROM (VALUES (?, ?, ?, ?, ?, ?)) AS given
 WHERE executions.seq = given.column6
