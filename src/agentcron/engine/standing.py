@@ -19,7 +19,8 @@ ASK_AGAIN: Final = 0.5
 def enter(store: JobStore | None, execution: Execution, context: RunContext) -> None:
     """From here on paid calls of this task go through the steps of the run, and wait while it is in doubt: where there
     is a ``store``, whose lease may lapse."""
-    STEPS.set(context.steps)
+    if context.steps is not None or STEPS.get() is not None:
+        STEPS.set(context.steps)
     if store is not None:
         STANDS.set(Standing(store, execution))
 

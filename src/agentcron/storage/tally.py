@@ -34,7 +34,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._sums: dict[tuple[tuple[str, ...], int], list[int]] = {}
-        self._durations: dict[tuple[tuple[str, ...], int, int], int] = {}
+        # How many runs of each bucket of durations, beside the sums of the same key.
+        self._durations: dict[tuple[tuple[str, ...], int], dict[int, int]] = {}
 
     def add(
         self,
@@ -49,26 +50,27 @@ class Tally:
         bucket: int | None = None,
     ) -> None:
         """Count one final row (``status``), or only what a closed attempt used (``status`` None)."""
-        hour = now_us // HOUR_US
-        sums = self._sums.get((scopes, hour))
+        key = (scopes, now_us // HOUR_US)
+        sums = self._sums.get(key)
         if sums is None:
-            sums = self._sums[scopes, hour] = [0] * 9
+            sums, self._durations[key] = self._sums.setdefault(key, [0] * 9), {}
         if status is not None:
             sums[_COLUMN[status]] += slots
         sums[6] += tokens
         sums[7] += cost
         sums[8] += duration_us
         if bucket is not None:
-            durations, key = self._durations, (scopes, hour, bucket)
-            durations[key] = durations.get(key, 0) + 1
+            runs = self._durations[key]
+            runs[bucket] = runs.get(bucket, 0) + 1
 
     def merge(self, other: Tally) -> None:
         """Add the sums of another one."""
         for key, sums in other._sums.items():
             mine = self._sums.get(key)
             self._sums[key] = list(sums) if mine is None else [a + b for a, b in zip(mine, sums, strict=True)]
-        for at, runs in other._durations.items():
-            self._durations[at] = self._durations.get(at, 0) + runs
+            runs = self._durations.setdefault(key, {})
+            for bucket, count in other._durations[key].items():
+                runs[bucket] = runs.get(bucket, 0) + count
 
     def unwritten(self, scope: str, hour: int) -> tuple[int, int, int]:
         """Runs, tokens and micro-dollars of a scope since that hour, of this group: a budget that is judged in it must
@@ -84,7 +86,8 @@ class Tally:
         ]
         runs: list[tuple[str | int, ...]] = [
             (scope, hour, node, bucket, count)
-            for (scopes, hour, bucket), count in self._durations.items()
+            for (scopes, hour), counts in self._durations.items()
+            for bucket, count in counts.items()
             for scope in scopes
         ]
         if sums:
