@@ -56,8 +56,9 @@ def maybe_instant(us: int | None) -> datetime | None:
     return None if us is None else to_instant(us)
 
 
-# For instants that many rows of a group have in common: slots, and when jobs ran last.
+# For instants that many rows of a group have in common: slots, and when jobs ran last; when runs began.
 shared_instant: Final = lru_cache(maxsize=1024)(maybe_instant)
+shared_us: Final = lru_cache(maxsize=16)(maybe_us)
 
 
 def to_micro_dollars(cost: Decimal | None) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from agentcron.domain.durations import bucket_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.settling import Settlement, Streak
-from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us, usage_text
+from agentcron.storage.rows import maybe_us, shared_us, to_micro_dollars, to_us, usage_text
 from agentcron.storage.sqlite import apply, outbox
 from agentcron.storage.sqlite.connection import NOTHING, statement
 from agentcron.storage.sqlite.cutting import end_cut, is_cut
@@ -83,19 +83,18 @@ def _ending(settlement: Settlement, tally: Tally) -> Ending:
     before, after = settlement.before, settlement.after
     now = to_us(settlement.now)
     end = now if after.end_time is settlement.now else maybe_us(after.end_time)
-    began = maybe_us(after.start_time)
+    began = shared_us(after.start_time)
     took = end - began if end is not None and began is not None else None
     usage, tokens, cost, basis = NOTHING, 0, to_micro_dollars(after.cost_usd), NOTHING
     if after.usage is not None:
         usage, tokens = usage_text(after.usage) or NOTHING, after.usage.tokens
     if cost is not None:
         basis = after.cost_basis.value
-    texts = apply.texts_of(after) if after.result or after.prompt is not None or after.conversation is not None else ()
     bucket = bucket_of(took) if took is not None else None
     tally.add(settlement.scopes, now, _SUCCESS, tokens=tokens, cost=cost or 0, duration_us=took or 0, bucket=bucket)
     execution = (end, after.agent_id, usage, NOTHING if cost is None else cost, basis)
     job = (0 if before.manual else 1, tokens, cost or 0, took or 0)
-    return tuple.__new__(Ending, (before.fence, now, before.lane, execution, job, texts))
+    return tuple.__new__(Ending, (before.fence, now, before.lane, execution, job, apply.texts_of(after)))
 
 
 def settle(tx: Transaction, endings: Endings) -> list[bool]:
@@ -103,11 +102,14 @@ def settle(tx: Transaction, endings: Endings) -> list[bool]:
     kept = _end(tx, endings) if endings.endings else set()
     if endings.cut:
         kept |= end_cut(tx, endings.cut)
-    common = endings.endings.keys() | endings.cut.keys()
-    done = [
-        settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
-        for settlement in endings.settlements
-    ]
+    if len(kept) == len(endings.settlements):
+        done = [True] * len(kept)
+    else:
+        common = endings.endings.keys() | endings.cut.keys()
+        done = [
+            settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
+            for settlement in endings.settlements
+        ]
     if endings.newsworthy:
         told = zip(endings.settlements, done, strict=True)
         outbox.post(tx, [one.news for one, was_kept in told if was_kept and one.news is not None])

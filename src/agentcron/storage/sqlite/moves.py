@@ -101,10 +101,11 @@ class Moves:
         self.waiting = 0
         moves: dict[str, Move] = {}
         for number, plan in enumerate(plans):
-            for row in plan.rows:
-                self.waiting += not row.final
             if plan.before is not None and _is_move(plan):
                 moves[plan.before.id] = _move(number, plan, start)
+                self.waiting += len(plan.rows)
+            else:
+                self.waiting += sum(not row.final for row in plan.rows)
         if len(moves) < len(plans) and len({plan.job_id for plan in plans}) < len(plans):
             # Several of one job must see each other.
             moves = {}

@@ -78,6 +78,8 @@ SLICE: Final = 250
 BRIEF: Final = 1000
 BRIEF_BY_ONE: Final = 100
 _RAN: Final = frozenset(status.value for status in RAN)
+# What reading a row raises whose values are not what was written.
+_DAMAGED: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError)
 _NO_TEXTS: Final[dict[str, str]] = {}
 SEEN_EVERY: Final = timedelta(seconds=30)
 
@@ -546,7 +548,7 @@ class SqliteStorage:
             spec = self._remember((row[1], row[2]), found[0])
         try:
             return rows.job(row, spec)
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
+        except _DAMAGED as error:
             raise StoreError(
                 f"{self.path}: job {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
             ) from error
@@ -554,7 +556,7 @@ class SqliteStorage:
     def _execution(self, row: rows.Row, **texts: Any) -> Execution:
         try:
             return rows.execution(row, texts)
-        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        except _DAMAGED as error:
             raise StoreError(
                 f"{self.path}: execution {row[1]!r} is damaged ({error}); run 'agentcron doctor', restore a backup"
             ) from error
@@ -576,8 +578,12 @@ class SqliteStorage:
             if at:
                 await asyncio.sleep(0)
             part = found[at : at + SLICE]
-            self._fetch_specs((row[1], row[2]) for row in part)
-            jobs += [job for row in part if (job := self._readable(row)) is not None]
+            try:
+                jobs += [rows.job(row, self._specs[row[1], row[2]]) for row in part]
+            except _DAMAGED:
+                # A spec is not at hand, or a row cannot be read: one by one they tell which.
+                self._fetch_specs((row[1], row[2]) for row in part)
+                jobs += [job for row in part if (job := self._readable(row)) is not None]
         return jobs
 
     def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
