@@ -226,3 +226,19 @@ async def test_numbers_of_runs_that_are_never_settled_here_do_not_pile_up(
             assert await bench.other.settle([settle(run, DONE, now, job.spec)]) == [True]
         assert len(bench.store._numbers.runs) <= 18
         assert len(bench.store._numbers.jobs) <= 18
+
+
+async def test_numbers_of_a_refused_group_are_forgotten_since_other_rows_get_them(bench: Bench) -> None:
+    await bench.jobs(1)
+    _, [first] = await bench.begin(await bench.plans(NOW + MINUTE), NOW + MINUTE)
+    await bench.jobs(2)
+    good, bad = (one for one in await bench.plans(NOW + MINUTE) if one.rows)
+    twice = bad.evolve(rows=(bad.rows[0].evolve(id=first.id),))
+    assert (await bench.begin([good, twice], NOW + MINUTE))[0] == [True, False]
+    # The refused plan is made anew, and its row gets the number that was given back.
+    applied, later = await bench.begin(await bench.plans(NOW + MINUTE), NOW + MINUTE)
+    assert applied == [True]
+    assert await bench.end([first], NOW + 2 * MINUTE) == [True]
+    statuses = {row.id: row.status for row in await bench.rows()}
+    assert statuses[first.id] is ExecutionStatus.SUCCESS
+    assert [row.status for row in await bench.store.open_executions(bad.job_id)] == [later[-1].status]

@@ -163,8 +163,8 @@ def _all_held(tx: Transaction, endings: Endings) -> str | None:
     if len(endings.seqs) < many:
         return None
     seqs = json.dumps([seq for seq, _ in endings.seqs.values()])
-    held, usual, last = tx.execute(statement("executions_unmoved"), (seqs,)).fetchone()
-    if held < many or many not in (usual, last):
+    held, jobs, usual, last = tx.execute(statement("executions_unmoved"), (seqs,)).fetchone()
+    if held < many or jobs != sum(job for _, job in endings.seqs.values()) or many not in (usual, last):
         return None
     return "jobs_succeeded" if usual == many else "jobs_succeeded_last"
 

@@ -258,7 +258,9 @@ class SqliteStorage:
             # As many as wait may be claimed as well.
             brief = self._one("executions_ready", now=to_us(now)) is None
         applied, begun, claimed = await self._commit(plans, unit, brief)
-        self._numbers.begun(made.begun)
+        if begun:
+            # Of a group that was refused nothing begun is left, and its numbers are given to other rows.
+            self._numbers.begun(made.begun)
         return applied, [start.running(plans[number]) for number in begun] + claimed
 
     async def _commit(

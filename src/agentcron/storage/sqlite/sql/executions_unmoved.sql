@@ -1,7 +1,8 @@
--- Of runs that were claimed once: how many run still, of how many the job has nothing else open and a next run, and of
--- how many it has nothing else open and none (see jobs_succeeded_last).
+-- Of runs that were claimed once: how many run still, of which jobs in sum, of how many the job has nothing else open and
+-- a next run, and of how many it has nothing else open and none (see jobs_succeeded_last).
 SELECT
   count(*),
+  coalesce(sum(e.job), 0),
   coalesce(sum(j.open = 1 AND (j.state <> 'ACTIVE' OR (j.next_run IS NOT NULL AND j.next_slot IS NOT NULL))), 0),
   coalesce(sum(j.open = 1 AND j.state = 'ACTIVE' AND (j.next_run IS NULL OR j.next_slot IS NULL)), 0)
 FROM json_each(?)
