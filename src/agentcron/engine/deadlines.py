@@ -14,8 +14,8 @@ T = TypeVar("T")
 class Deadlines(Generic[T]):
     """Calls ``late`` with each member that is not removed before its time is over.
 
-    Members of the same timeout are late in the order in which they came: each timeout has a line of its own, and
-    nothing is ever sorted.
+    Members of the same timeout are late in the order in which they came: each timeout has a line of its own, and only
+    those who are late are sorted.
     """
 
     def __init__(self, late: Callable[[T], None]) -> None:

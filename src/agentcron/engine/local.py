@@ -247,7 +247,7 @@ class LocalEngine:
             self.on_busy()
         self._runs[execution.id] = run
         self._busy.add(run)
-        run.task = asyncio.get_running_loop().create_task(self._work(run, spec))
+        run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
         try:

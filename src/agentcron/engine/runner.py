@@ -98,8 +98,7 @@ class Runner:
         self._deadlines.add(run, limit)
         outcome: Outcome
         try:
-            looks_first = not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))
-            if looks_first and (held_up := await self._held_up(run, spec)) is not None:
+            if self._looks_first(run, spec) and (held_up := await self._held_up(run, spec)) is not None:
                 return held_up, None
             spec = _as_begun(run, spec)
             prompt, context = spec.prompt, self._context(run.execution, spec)
@@ -111,7 +110,7 @@ class Runner:
             agent = await self._create(context, spec)
             if self._manager is not None:
                 entry = self._register(self._manager, run, spec, agent)
-            began = self._clock.steady() if spec.expect else 0.0
+            began = self._clock.steady()
             outcome = judged(await agent.run(prompt), spec.failure_marker)
         except asyncio.CancelledError:
             if run.task is None or not run.task.cancelling():
@@ -147,6 +146,9 @@ class Runner:
         if isinstance(outcome, Errored) and outcome.provider is not None:
             return self._holds.held(outcome, spec.agent, self._clock.now())
         return outcome
+
+    def _looks_first(self, run: Run, spec: JobSpec) -> bool:
+        return not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))
 
     async def _held_up(self, run: Run, spec: JobSpec) -> Outcome | None:
         """What keeps the run from calling its agent: a gate, or a budget. None: nothing, and it is begun."""

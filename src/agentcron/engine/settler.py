@@ -166,8 +166,7 @@ class Settler:
         )  # fmt: skip
 
     def _hear(self, waiting: Waiting) -> None:
-        if waiting.settlement.news is not None:
-            self._herald.sound(waiting.settlement)
+        self._herald.sound(waiting.settlement)
         if self._on_settled is not None:
             self._on_settled(waiting.settlement)
 

@@ -19,7 +19,7 @@ ASK_AGAIN: Final = 0.5
 def enter(store: JobStore | None, execution: Execution, context: RunContext) -> None:
     """From here on paid calls of this task go through the steps of the run, and wait while it is in doubt: where there
     is a ``store``, whose lease may lapse."""
-    if context.steps is not None or STEPS.get() is not None:
+    if STEPS.get() is not context.steps:
         STEPS.set(context.steps)
     if store is not None:
         STANDS.set(Standing(store, execution))

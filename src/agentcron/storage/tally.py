@@ -53,7 +53,8 @@ class Tally:
         key = (scopes, now_us // HOUR_US)
         sums = self._sums.get(key)
         if sums is None:
-            sums, self._durations[key] = self._sums.setdefault(key, [0] * 9), {}
+            sums = self._sums[key] = [0] * 9
+            self._durations[key] = {}
         if status is not None:
             sums[_COLUMN[status]] += slots
         sums[6] += tokens

@@ -102,14 +102,11 @@ def settle(tx: Transaction, endings: Endings) -> list[bool]:
     kept = _end(tx, endings) if endings.endings else set()
     if endings.cut:
         kept |= end_cut(tx, endings.cut)
-    if len(kept) == len(endings.settlements):
-        done = [True] * len(kept)
-    else:
-        common = endings.endings.keys() | endings.cut.keys()
-        done = [
-            settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
-            for settlement in endings.settlements
-        ]
+    common = endings.endings.keys() | endings.cut.keys()
+    done = [
+        settlement.after.id in kept if settlement.after.id in common else apply.settle(tx, settlement)
+        for settlement in endings.settlements
+    ]
     if endings.newsworthy:
         told = zip(endings.settlements, done, strict=True)
         outbox.post(tx, [one.news for one, was_kept in told if was_kept and one.news is not None])
