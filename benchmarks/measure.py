@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def resident_bytes() -> int:
 def disk_bytes(folder: Path) -> int:
     """What the files of a folder hold."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def on_a_second(seconds: float) -> datetime:
+    """The first full second that is at least so many seconds away: the finest instant that a cron schedule names."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds + 1)).replace(microsecond=0)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -64,7 +64,7 @@ CREATE_COLUMNS: Final = (Column("cpu_us", "CPU us/job"), Column("per_s", "jobs/s
 
 
 def burst(jobs: int, places: int = 0, *, peers: bool = False) -> Workload:
-    """Jobs due in the same second; ``places`` runs at once, 0 for no limit; with the slower ``peers`` or without."""
+    """One-time jobs due in the same second; ``places`` runs at once, 0 for no limit; with slower ``peers`` or not."""
     sizes = {"jobs": jobs, "places": places}
     entries = [
         Entry(OURS, "ours", "burst", sizes),
@@ -75,9 +75,28 @@ def burst(jobs: int, places: int = 0, *, peers: bool = False) -> Workload:
         entries += _slower(jobs, places)
     at_once = f"{places} at once" if places else "no limit at once"
     name = f"burst-{jobs}" + (f"-by-{places}" if places else "")
-    title = f"{jobs:,} jobs due in the same second, {at_once}"
+    title = f"{jobs:,} one-time jobs due in the same second, {at_once}"
     goals = tuple(_burst_goals(jobs, places, peers))
     return Workload(name, title, (*entries, LIMITS), BURST_COLUMNS, goals, "cpu_us")
+
+
+def cron_burst(jobs: int) -> Workload:
+    """Jobs of one cron schedule due in the same second, no limit at once: each is due again an hour later.
+
+    Only peers that have such schedules take part, with the same one: it is a part of what each run costs.
+    """
+    sizes = {"jobs": jobs, "hourly": True}
+    entries = [
+        Entry(OURS, "ours", "burst", sizes),
+        Entry(A3_MEMORY, "apscheduler3", "burst", sizes),
+        Entry(A3_HISTORY, "apscheduler3", "burst", {**sizes, "history": True}),
+    ]
+    if jobs <= 1000:
+        entries.append(Entry(A4_MEMORY, "apscheduler4", "burst", sizes))
+        entries.append(Entry(A3_SQLITE, "apscheduler3", "burst", {**sizes, "store": "sqlite"}, slow=True))
+    title = f"{jobs:,} hourly cron jobs due in the same second, no limit at once"
+    goals = (*_drained(), _commits(jobs))
+    return Workload(f"burst-{jobs}-cron", title, (*entries, LIMITS), BURST_COLUMNS, goals, "drain_s")
 
 
 def _slower(jobs: int, places: int) -> Iterator[Entry]:
@@ -96,15 +115,23 @@ def _slower(jobs: int, places: int) -> Iterator[Entry]:
 def _burst_goals(jobs: int, places: int, peers: bool) -> Iterator[Goal]:
     yield Goal("CPU us per run (must)", figure("cpu_us"), 80)
     yield Goal("CPU us per run (goal)", figure("cpu_us"), 45)
-    yield Goal(f"drained, times {A3_MEMORY} (must)", ratio("drain_s", A3_MEMORY), 1.6)
-    yield Goal(f"drained, times {A3_MEMORY} (goal)", ratio("drain_s", A3_MEMORY), 1.0)
-    yield Goal(f"times faster than {A3_HISTORY}", times_faster("drain_s", A3_HISTORY), 3, at_least=True)
+    yield from _drained()
     if not places:
-        yield Goal("commits", figure("commits"), 10 if jobs <= 1000 else 50)
+        yield _commits(jobs)
     if peers:
         yield Goal(f"times faster than {HUEY}", times_faster("drain_s", HUEY), 20, at_least=True)
     if peers and jobs >= 10_000:
         yield Goal(f"times faster than {PROCRASTINATE}", times_faster("drain_s", PROCRASTINATE), 50, at_least=True)
+
+
+def _drained() -> Iterator[Goal]:
+    yield Goal(f"drained, times {A3_MEMORY} (must)", ratio("drain_s", A3_MEMORY), 1.6)
+    yield Goal(f"drained, times {A3_MEMORY} (goal)", ratio("drain_s", A3_MEMORY), 1.0)
+    yield Goal(f"times faster than {A3_HISTORY}", times_faster("drain_s", A3_HISTORY), 3, at_least=True)
+
+
+def _commits(jobs: int) -> Goal:
+    return Goal("commits", figure("commits"), 10 if jobs <= 1000 else 50)
 
 
 def reads(jobs: int) -> Workload:
@@ -315,6 +342,8 @@ def short() -> list[Workload]:
         cold_start(100_000),
         idle(100_000, 10),
         burst(1000, peers=True),
+        cron_burst(1000),
+        cron_burst(10_000),
         burst(1000, 10),
         burst(10_000),
         reads(10_000),
@@ -338,6 +367,8 @@ def full() -> list[Workload]:
         cold_start(1_000_000),
         idle(1_000_000, 60),
         burst(1000, peers=True),
+        cron_burst(1000),
+        cron_burst(10_000),
         burst(1000, 10, peers=True),
         burst(10_000, peers=True),
         burst(10_000, 10),

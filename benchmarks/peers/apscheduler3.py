@@ -14,6 +14,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 
 from benchmarks.measure import (
     LEAD_SECONDS,
@@ -25,6 +27,7 @@ from benchmarks.measure import (
     burst_figures,
     first_run,
     made_in_time,
+    on_a_second,
     percentile,
     resident_bytes,
     until,
@@ -85,20 +88,24 @@ def per_second(store: str) -> int:
     return 1500 if store == "memory" else 40
 
 
-async def burst(folder: Path, *, jobs: int, places: int = 0, store: str = "memory", history: bool = False) -> Figures:
+async def burst(
+    folder: Path, *, jobs: int, places: int = 0, hourly: bool = False, store: str = "memory", history: bool = False
+) -> Figures:
     global current
     current = Runs(jobs, folder / "history.sqlite" if history else None)
     made = scheduler(folder, store, places)
     made.start(paused=True)
-    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / per_second(store))
+    due = on_a_second(2 + jobs / per_second(store))
+    once, each_hour = DateTrigger(due, UTC), CronTrigger(minute=due.minute, second=due.second, timezone=UTC)
     for number in range(jobs):
-        made.add_job(threaded if places else concurrent, "date", run_date=due, id=str(number))
+        made.add_job(threaded if places else concurrent, each_hour if hourly else once, id=str(number))
     made_in_time(due.timestamp())
     made.resume()
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
     before = Used.now()
     await current.all_ended.wait()
-    while made.get_jobs():
+    # A job that has no other time is removed; the others are moved to the next hour.
+    while any(job.next_run_time <= due for job in made.get_jobs()):
         await asyncio.sleep(POLL_SECONDS)
     drained, used = time.time(), Used.now() - before
     made.shutdown()

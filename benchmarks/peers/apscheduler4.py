@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apscheduler import AsyncScheduler
@@ -14,7 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks.measure import LEAD_SECONDS, Figures, Used, answer, burst_figures, made_in_time, until
+from benchmarks.measure import LEAD_SECONDS, Figures, Used, answer, burst_figures, made_in_time, on_a_second, until
 
 starts: list[float] = []
 all_called: asyncio.Event
@@ -33,14 +32,16 @@ def _scheduler(folder: Path, store: str, places: int = 100) -> AsyncScheduler:
     return AsyncScheduler(data, max_concurrent_jobs=places)
 
 
-async def burst(folder: Path, *, jobs: int, places: int = 0, store: str = "memory") -> Figures:
+async def burst(folder: Path, *, jobs: int, places: int = 0, hourly: bool = False, store: str = "memory") -> Figures:
     global all_called, expected
     all_called, expected = asyncio.Event(), jobs
     async with _scheduler(folder, store, places or jobs) as made:
         await made.configure_task("work", func=work, max_running_jobs=None, misfire_grace_time=None)
-        due = datetime.now(UTC) + timedelta(seconds=2 + jobs / (500 if store == "memory" else 20))
+        due = on_a_second(2 + jobs / (500 if store == "memory" else 20))
         for number in range(jobs):
-            await made.add_schedule("work", DateTrigger(due), id=str(number))
+            # A trigger of this release knows where it stands, so each schedule has its own.
+            each_hour = CronTrigger(minute=due.minute, second=due.second, timezone="UTC")
+            await made.add_schedule("work", each_hour if hourly else DateTrigger(due), id=str(number))
         made_in_time(due.timestamp())
         await made.start_in_background()
         await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))

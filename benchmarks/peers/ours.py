@@ -25,6 +25,7 @@ from benchmarks.measure import (
     answer,
     burst_figures,
     made_in_time,
+    on_a_second,
     percentile,
     until,
 )
@@ -78,13 +79,16 @@ async def ended(plugin: BackgroundJobsPlugin, runs: int) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def burst(folder: Path, *, jobs: int, places: int = 0, reads: bool = False) -> Figures:
-    """So many jobs due at the same second; ``places`` agents at once, 0 for no limit; with ``reads`` somebody looks at
-    statistics and history all the while."""
+async def burst(folder: Path, *, jobs: int, places: int = 0, hourly: bool = False, reads: bool = False) -> Figures:
+    """So many jobs due at the same second, once or ``hourly``; ``places`` agents at once, 0 for no limit.
+
+    With ``reads`` somebody looks at statistics and history all the while.
+    """
     agents = Agents(jobs)
     plugin = plugin_on(folder / "ours.sqlite", agents.work, places or jobs)
-    due = datetime.now(UTC) + timedelta(seconds=2 + jobs / 1000)
-    await asyncio.gather(*(plugin.create_job(f"job {n}", OnceSchedule(due), "go") for n in range(jobs)))
+    due = on_a_second(2 + jobs / 1000)
+    schedule = f"{due.second} {due.minute} * * * *" if hourly else OnceSchedule(due)
+    await asyncio.gather(*(plugin.create_job(f"job {n}", schedule, "go") for n in range(jobs)))
     await plugin.start_background_execution()
     made_in_time(due.timestamp())
     await asyncio.sleep(until(due.timestamp() - LEAD_SECONDS))
