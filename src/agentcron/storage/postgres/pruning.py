@@ -6,10 +6,11 @@ the rows from the oldest on while they are too large.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from agentcron.domain.retention import Pruned, Retention
+from agentcron.schedule.durations import duration_us
 from agentcron.storage.postgres.database import Transaction
 from agentcron.storage.rows import to_us
 
@@ -19,7 +20,6 @@ ROWS_AT_ONCE: Final = 500
 _SPAN: Final = 20_000
 # What a row takes with its indexes, beside its texts.
 _ROW_BYTES: Final = 512
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 async def prune(tx: Transaction, retention: Retention, now: datetime, after: str | None) -> Pruned:
@@ -35,7 +35,7 @@ async def prune(tx: Transaction, retention: Retention, now: datetime, after: str
 
 async def _old_and_many(tx: Transaction, retention: Retention, now: int, after: int) -> Pruned:
     age = retention.max_age
-    cutoff = now - age // _MICROSECOND if age is not None else 0
+    cutoff = now - duration_us(age) if age is not None else 0
     keep = retention.keep_last
     jobs = await tx.all("prune_jobs", after=after, until=after + _SPAN, keep_last=keep, limit=JOBS_AT_ONCE)
     left = ROWS_AT_ONCE

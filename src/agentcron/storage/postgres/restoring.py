@@ -11,13 +11,12 @@ from agentcron.domain.durations import duration_bucket
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import tally_scopes
+from agentcron.schedule.durations import duration_us
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.postgres.database import Transaction
 from agentcron.storage.postgres.settling import write_texts
 from agentcron.storage.rows import job_values, maybe_us, spec_text, to_micro_dollars, to_us
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 async def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -44,7 +43,7 @@ async def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Exe
 def _job_values(job: Job) -> dict[str, Any]:
     totals = asdict(job.totals)
     totals["cost"] = to_micro_dollars(totals.pop("cost_usd"))
-    totals["duration"] = job.totals.duration // _MICROSECOND
+    totals["duration"] = duration_us(job.totals.duration)
     counters = {"last_run": maybe_us(job.last_run), "runs": job.runs, "streak": job.streak}
     return {**job_values(job), **counters, **totals, "marks": marks_text(job.marks)}
 
@@ -95,6 +94,6 @@ def _count(tx: Transaction, row: Execution, job_seq: int, job: Job) -> None:
         slots=row.slots,
         tokens=row.usage.tokens if row.usage is not None else 0,
         cost=to_micro_dollars(row.cost_usd) or 0,
-        duration_us=duration // _MICROSECOND if duration is not None else 0,
+        duration_us=duration_us(duration) if duration is not None else 0,
         bucket=duration_bucket(duration) if duration is not None else None,
     )

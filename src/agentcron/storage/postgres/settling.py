@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from agentcron.domain.durations import duration_bucket
 from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.settling import Settlement
+from agentcron.schedule.durations import duration_us
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.input_rows import input_values
@@ -17,7 +17,6 @@ from agentcron.storage.postgres.database import Transaction
 from agentcron.storage.rows import maybe_us, to_micro_dollars, to_us
 from agentcron.storage.texts import pack
 
-_MICROSECOND: Final = timedelta(microseconds=1)
 _COUNTED: Final = ("success", "failure", "incomplete", "error", "skipped", "missed")
 
 Held = tuple[Settlement, int, int]
@@ -123,7 +122,7 @@ def _count(tx: Transaction, one: Settlement, job: int) -> None:
     cost = (to_micro_dollars(paid.cost_usd) or 0) if paid is not None else 0
     ran = ended and after.status in RAN
     duration = after.duration if ran else None
-    duration_us = duration // _MICROSECOND if duration is not None else 0
+    took = duration_us(duration) if duration is not None else 0
     counts = dict.fromkeys(_COUNTED, 0)
     if ended:
         counts[after.status.value.lower()] = after.slots
@@ -139,7 +138,7 @@ def _count(tx: Transaction, one: Settlement, job: int) -> None:
             "pause_after": one.pause_after_failures,
             "tokens": tokens,
             "cost": cost,
-            "duration": duration_us,
+            "duration": took,
             **counts,
         },
     )
@@ -151,7 +150,7 @@ def _count(tx: Transaction, one: Settlement, job: int) -> None:
             slots=after.slots,
             tokens=tokens,
             cost=cost,
-            duration_us=duration_us,
+            duration_us=took,
             bucket=duration_bucket(duration) if duration is not None else None,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from agentcron.domain.budgets import is_bounded
@@ -22,6 +22,7 @@ from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queues import ClaimLimits, Room
 from agentcron.domain.settling import Settlement, tally_scopes
 from agentcron.domain.spec import JobSpec, looks_first
+from agentcron.schedule.durations import duration_us
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
@@ -36,7 +37,6 @@ SpecOf = Callable[[str, int], JobSpec]
 _RESULT: Final = "result"
 _CONVERSATION: Final = "conversation"
 _PROMPT: Final = "prompt"
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def apply_plan(tx: Transaction, plan: Plan) -> bool:
@@ -289,7 +289,7 @@ def _count(tx: Transaction, settlement: Settlement, job_seq: int, now_us: int) -
     cost = (to_micro_dollars(paid.cost_usd) or 0) if paid is not None else 0
     ran = ended and after.status in RAN
     duration = after.duration if ran else None
-    duration_us = duration // _MICROSECOND if duration is not None else 0
+    took = duration_us(duration) if duration is not None else 0
     counts = dict.fromkeys(("success", "failure", "incomplete", "error", "skipped", "missed"), 0)
     if ended:
         counts[after.status.value.lower()] = after.slots
@@ -305,7 +305,7 @@ def _count(tx: Transaction, settlement: Settlement, job_seq: int, now_us: int) -
             "pause_after": settlement.pause_after_failures,
             "tokens": tokens,
             "cost": cost,
-            "duration": duration_us,
+            "duration": took,
             **counts,
         },
     )
@@ -317,7 +317,7 @@ def _count(tx: Transaction, settlement: Settlement, job_seq: int, now_us: int) -
             slots=after.slots,
             tokens=tokens,
             cost=cost,
-            duration_us=duration_us,
+            duration_us=took,
             bucket=duration_bucket(duration) if duration is not None else None,
         )
 

@@ -38,6 +38,10 @@ class Ending(NamedTuple):
     texts: Sequence[tuple[Any, ...]]
 
 
+Found = tuple[Ending, int, int]
+"""A success, the number of its row, and that of its job."""
+
+
 class Endings:
     """The settlements of one call, the successes put into values."""
 
@@ -115,47 +119,36 @@ def settle(tx: Transaction, endings: Endings) -> list[bool]:
 
 def _end(tx: Transaction, endings: Endings) -> set[str]:
     """End those that are held under their fence; answers which."""
-    if (counting := _all_held(tx, endings)) is not None:
-        _end_all(tx, endings, counting)
+    if (all_held := _all_held(tx, endings)) is not None:
+        _write(tx, *all_held)
+        tx.tally.merge(endings.tally)
         return set(endings.endings)
     kept: set[str] = set()
-    executions: list[tuple[Any, ...]] = []
-    jobs: list[tuple[Any, ...]] = []
-    texts: list[tuple[Any, ...]] = []
-    last: list[tuple[Any, ...]] = []
+    usual: list[Found] = []
+    last: list[Found] = []
     lanes: list[dict[str, Any]] = []
-    of_jobs: set[int] = set()
     held = tx.execute(statement("executions_held"), (json.dumps(list(endings.endings)),)).fetchall()
     for key, seq, job_seq, held_fence, status, is_open, state, next_run, next_slot in held:
-        fence, now, lane, execution, job, long = endings.endings[key]
-        if held_fence != fence or status != _RUNS:
+        ending = endings.endings[key]
+        if held_fence != ending.fence or status != _RUNS:
             continue
         kept.add(key)
-        of_jobs.add(job_seq)
-        executions.append((*execution, seq))
-        texts += [(seq, *text) for text in long]
-        if state == _ACTIVE and (next_run is None or next_slot is None):
-            last.append((*job, now, job_seq))
-        else:
-            jobs.append((*job, job_seq))
-        if is_open > 1 and lane is not None:
-            lanes.append({"lane": lane, "now": now})
-    tx.each("executions_end", executions)
-    tx.each("text_insert", texts)
-    for name, values in (("jobs_succeeded", jobs), ("jobs_succeeded_last", last)):
-        if len(of_jobs) == len(kept):
-            tx.each(name, values)
-        else:
-            tx.executemany(statement(name), values)
+        is_last = state == _ACTIVE and (next_run is None or next_slot is None)
+        (last if is_last else usual).append((ending, seq, job_seq))
+        if is_open > 1 and ending.lane is not None:
+            lanes.append({"lane": ending.lane, "now": ending.now})
+    _write(tx, usual, last)
     if lanes:
         tx.executemany(statement("execution_pull"), lanes)
     tx.tally.merge(endings.counted(kept))
     return kept
 
 
-def _all_held(tx: Transaction, endings: Endings) -> str | None:
-    """The statement that counts all of them for their jobs, where each is held under its fence and nothing else of its
-    job is open; None where they have to be looked at one by one."""
+def _all_held(tx: Transaction, endings: Endings) -> tuple[list[Found], list[Found]] | None:
+    """What ``_write`` takes, where each is held under its fence and nothing else of its job is open.
+
+    None where they have to be looked at one by one.
+    """
     many = len(endings.endings)
     if len(endings.seqs) < many:
         return None
@@ -163,22 +156,23 @@ def _all_held(tx: Transaction, endings: Endings) -> str | None:
     held, jobs, usual, last = tx.execute(statement("executions_unmoved"), (seqs,)).fetchone()
     if held < many or jobs != sum(job for _, job in endings.seqs.values()) or many not in (usual, last):
         return None
-    return "jobs_succeeded" if usual == many else "jobs_succeeded_last"
+    found = [
+        (ending, *numbers) for ending, numbers in zip(endings.endings.values(), endings.seqs.values(), strict=True)
+    ]
+    return (found, []) if usual == many else ([], found)
 
 
-def _end_all(tx: Transaction, endings: Endings, counting: str) -> None:
-    """End them without another look."""
-    last = counting == "jobs_succeeded_last"
-    executions: list[tuple[Any, ...]] = []
-    jobs: list[tuple[Any, ...]] = []
-    texts: list[tuple[Any, ...]] = []
-    for (_, now, _, execution, job, long), (seq, job_seq) in zip(
-        endings.endings.values(), endings.seqs.values(), strict=True
-    ):
-        executions.append((*execution, seq))
-        jobs.append((*job, now, job_seq) if last else (*job, job_seq))
-        texts += [(seq, *text) for text in long]
-    tx.each("executions_end", executions)
-    tx.each("text_insert", texts)
-    tx.each(counting, jobs)
-    tx.tally.merge(endings.tally)
+def _write(tx: Transaction, usual: list[Found], last: list[Found]) -> None:
+    """End the executions; of jobs that nothing will ever run again, the ``last``, the state changes as well."""
+    both = usual + last
+    tx.each("executions_end", [(*ending.execution, seq) for ending, seq, _ in both])
+    tx.each("text_insert", [(seq, *text) for ending, seq, _ in both for text in ending.texts])
+    counted = [(*ending.job, job_seq) for ending, _, job_seq in usual]
+    finished = [(*ending.job, ending.now, job_seq) for ending, _, job_seq in last]
+    # One statement for many rows would count a job once of which two runs ended.
+    each_job_once = len({job_seq for _, _, job_seq in both}) == len(both)
+    for name, values in (("jobs_succeeded", counted), ("jobs_succeeded_last", finished)):
+        if each_job_once:
+            tx.each(name, values)
+        else:
+            tx.executemany(statement(name), values)

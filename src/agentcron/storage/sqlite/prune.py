@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from agentcron.domain.retention import Pruned, Retention
+from agentcron.schedule.durations import duration_us
 from agentcron.storage.rows import to_us
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction
@@ -24,7 +25,6 @@ FREE_SHARE: Final = 4
 # So many jobs are looked through for those with a history that is long enough to prune.
 _SPAN: Final = 20_000
 _ROW_BYTES: Final = 256
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def prune(tx: Transaction, retention: Retention, now: datetime, after: str | None) -> Pruned:
@@ -41,7 +41,7 @@ def prune(tx: Transaction, retention: Retention, now: datetime, after: str | Non
 
 def _old_and_many(tx: Transaction, retention: Retention, now: int, after: int) -> Pruned:
     age = retention.max_age
-    cutoff = now - age // _MICROSECOND if age is not None else 0
+    cutoff = now - duration_us(age) if age is not None else 0
     values = {"after": after, "until": after + _SPAN, "keep_last": retention.keep_last, "limit": JOBS_AT_ONCE}
     jobs = tx.execute(statement("prune_jobs"), values).fetchall()
     left = ROWS_AT_ONCE

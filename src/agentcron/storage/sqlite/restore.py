@@ -12,6 +12,7 @@ from agentcron.domain.lifecycle import RAN, ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.settling import tally_scopes
 from agentcron.domain.statistics import Totals
+from agentcron.schedule.durations import duration_us
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.rows import job_values, maybe_us, spec_text, to_micro_dollars, to_us
@@ -19,8 +20,6 @@ from agentcron.storage.sqlite.apply import insert_texts
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -37,7 +36,7 @@ def restore(tx: Transaction, jobs: Sequence[Job], executions: Sequence[Execution
         totals = asdict(job.totals)
         totals["cost"] = to_micro_dollars(totals.pop("cost_usd"))
         gated = totals.pop("gated")
-        totals["duration"] = job.totals.duration // _MICROSECOND
+        totals["duration"] = duration_us(job.totals.duration)
         counters = {"last_run": maybe_us(job.last_run), "runs": job.runs, "streak": job.streak}
         written = tx.execute(statement("job_restore"), {**job_values(job), **counters, **totals})
         if written.rowcount > 0 and written.lastrowid is not None:
@@ -122,6 +121,6 @@ def _insert(tx: Transaction, job_seq: int, job: Job, row: Execution) -> None:
         slots=row.slots,
         tokens=row.usage.tokens if row.usage is not None else 0,
         cost=to_micro_dollars(row.cost_usd) or 0,
-        duration_us=duration // _MICROSECOND if duration is not None else 0,
+        duration_us=duration_us(duration) if duration is not None else 0,
         bucket=duration_bucket(duration) if duration is not None else None,
     )
