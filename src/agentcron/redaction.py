@@ -60,7 +60,13 @@ class Redactor:
             self._sort()
 
     def text(self, text: str) -> str:
-        """``text`` without its secrets; the same object where there are none."""
+        """``text`` without its secrets; the same object where there are none.
+
+        Half of a surrogate pair, as a program leaves it that cuts a text inside an emoji, becomes a question mark: no
+        store and no terminal takes it, and with it the outcome of a run would be lost.
+        """
+        if not text.isascii():
+            text = _encodable(text)
         if len(text) < _SHORTEST:
             return text
         for value, name in self._known:
@@ -94,6 +100,14 @@ class Redactor:
     def _sort(self) -> None:
         # The longest first: a secret that begins with another one must not leave its tail behind.
         self._known = sorted(self._names.items(), key=lambda pair: len(pair[0]), reverse=True)
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def is_reference(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -563,3 +564,63 @@ async def test_jobs_that_come_due_right_after_another_are_planned_together_and_o
     late = {run.scheduled_for: run.start_time for run in runs}
     waited = [(began - due) // millisecond for due, began in late.items() if due is not None and began is not None]
     assert waited == [0, 40, 30, 1, 40, 0, 49]
+
+
+HALF = "cut in the middle of an emoji \ud83d"
+
+
+async def test_half_of_an_emoji_costs_a_run_nothing_of_its_outcome(world: World) -> None:
+    failed = AgentOutcome(output=HALF, failed=HALF, usage=Usage(input_tokens=1000), cost_usd=Decimal("1.5"))
+    world.factory.then(failed, AgentError(HALF, kind="provider", retryable=True))
+    job_id = await world.plugin.create_job("job", "every 1m", "hello", retry="attempts=2,backoff=1s")
+    await world.plugin.start_background_execution()
+    await world.advance(130)
+    first, second = await world.runs(job_id)
+    assert (first.status, first.usage, first.cost_usd) == (_E.FAILURE, Usage(input_tokens=1000), Decimal("1.5"))
+    assert first.error is not None
+    assert first.error.encode().decode() == first.error
+    assert (second.status, second.attempt) == (_E.SUCCESS, 2)
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(input_tokens=2**63 - 1), Decimal("1e30")),
+        (Usage(output_tokens=2**70, requests=-5), Decimal("-1")),
+        (Usage(cached_tokens=2**64), Decimal("NaN")),
+        (Usage(tool_calls=2**64), Decimal("Infinity")),
+    ],
+)
+async def test_an_absurd_bill_spoils_no_other_run_and_no_sum(world: World, usage: Usage, cost: Decimal) -> None:
+    fair = AgentOutcome(output="fine", usage=Usage(input_tokens=10), cost_usd=Decimal("0.5"))
+    world.factory.then(AgentOutcome(output="fine", usage=usage, cost_usd=cost), fair, fair)
+    await world.plugin.create_job("absurd", "every 1h", "hello")
+    await world.plugin.create_job("fair", "every 1h", "hello")
+    await world.plugin.start_background_execution()
+    await world.clock.advance(timedelta(hours=1))
+    await world.advance(5)
+    await world.clock.advance(timedelta(hours=1))
+    await world.advance(5)
+    statistics = await world.plugin.get_statistics()
+    assert statistics.executions_by_status[_E.SUCCESS] == 4
+    assert statistics.tokens >= 20
+    assert statistics.cost_usd >= 1
+
+
+async def test_edits_after_the_clock_was_set_back_come_to_no_slot_again(world: World) -> None:
+    job_id = await world.plugin.create_job("job", "0 * * * *", "hello")
+    await world.plugin.start_background_execution()
+    first = (await world.plugin.find_job(job_id)).next_slot
+    assert first is not None
+    world.clock.set(first + timedelta(hours=1))
+    await world.advance(3)
+    world.clock.set(first - timedelta(minutes=5))
+    await world.advance(3)
+    await world.plugin.update_job(job_id, cron_expression="0 0 * * *")
+    await world.plugin.update_job(job_id, cron_expression="0 * * * *")
+    for hours in range(4):
+        world.clock.set(first + timedelta(hours=hours))
+        await world.advance(3)
+    rows = await world.runs(job_id, skipped=True)
+    assert len({row.at for row in rows}) == len(rows)
+    assert [row.at for row in rows if row.status is _E.SUCCESS][-2:] == [first + timedelta(hours=2 + n) for n in (0, 1)]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from agentcron.domain.calendar import INSTANT, slot_after, start_of
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, may_become
+from agentcron.domain.makers import check_maker
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import account, let_go, skip_paused
 from agentcron.domain.plans import Draft, NewId, Plan, Reason, ToCancel
@@ -24,8 +25,10 @@ from agentcron.schedule import EverySchedule
 def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None, consent: bool = True) -> Plan:
     """A new job, PAUSED(approval) without ``consent``.
 
-    Raises ``InvalidScheduleError`` for a schedule that has no slot ahead.
+    Raises ``InvalidScheduleError`` for a schedule that has no slot ahead, ``InvalidJobError`` for a maker who is no
+    plain text.
     """
+    check_maker(made_by)
     spec = _anchored(spec, now)
     slot = _first_slot(spec, now)
     job = Job.of(id=job_id, spec=spec, created=now, made_by=made_by, next_slot=slot)
@@ -48,7 +51,8 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId, *, consent: bool
         return None
     changed = past.evolve(spec=spec, version=job.version + 1, revision=job.revision + 1)
     if moved:
-        slot = _first_slot(spec, max(now, _accounted(past) or now))
+        # After a clock that was set back the last run, too, lies ahead: a schedule of before may come back to its slot.
+        slot = _first_slot(spec, max(now, _accounted(past) or now, past.last_run or now))
         changed = changed.evolve(next_slot=slot, next_run=start_of(changed, slot))
     elif changed.next_slot is not None:
         changed = changed.evolve(next_run=start_of(changed, changed.next_slot))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from agentcron.errors import InvalidJobError
+
 AGENT: Final = "agent"
 JOB: Final = "job"
 
@@ -16,6 +18,12 @@ def by_agent(name: str | None) -> str:
 def by_run(job_id: str, execution_id: str) -> str:
     """Made by an execution of a job."""
     return f"{JOB}:{job_id}/{execution_id}"
+
+
+def check_maker(made_by: str | None) -> None:
+    """Raises ``InvalidJobError`` for what is no plain text: a NUL ends it early in one store and not in another."""
+    if made_by is not None and not made_by.isprintable():
+        raise InvalidJobError("made_by: holds a control character; use one line of plain text", field="made_by")
 
 
 def maker_of(made_by: str | None) -> str | None:
