@@ -74,6 +74,50 @@ async def test_a_job_that_cannot_be_read_keeps_no_other_from_running(tmp_path: P
             assert [run.status for run in await again.runs(good)] == [_E.SUCCESS] * 2
 
 
+async def test_rows_of_jobs_that_cannot_be_read_take_the_places_of_no_others(tmp_path: Path) -> None:
+    path, factory = tmp_path / "s.sqlite", FakeAgentFactory(max_concurrent_agents=2)
+    async with create_test_environment(storage_plugin=SqliteStorage(path), agent_factory=factory) as env:
+        for number in range(2):
+            await env.plugin.run_job_now(await env.plugin.create_job(f"new {number}", "0 0 1 1 *", "hello"))
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.execute("UPDATE job_versions SET spec = json_set(spec, '$.overlap', 'telepathy')")
+        connection.close()
+    again = create_test_environment(storage_plugin=SqliteStorage(path), agent_factory=factory, start=env.clock.now())
+    async with again:
+        mine = await again.plugin.create_job("mine", "every 1m", "hello")
+        await again.plugin.start_background_execution()
+        await again.advance(121)
+        assert [run.status for run in await again.runs(mine)] == [_E.SUCCESS] * 2
+
+
+async def test_a_node_that_leaves_while_the_store_fails_is_gone_all_the_same(tmp_path: Path) -> None:
+    class Failing(SqliteStorage):
+        down = False
+
+        async def _write(self, *given: Any, **options: Any) -> Any:
+            if self.down:
+                raise StoreUnavailable("the disk is full")
+            return await super()._write(*given, **options)
+
+    store, factory = Failing(tmp_path / "s.sqlite"), FakeAgentFactory()
+    factory.then(Gate())
+    async with create_test_environment(storage_plugin=store, agent_factory=factory) as env:
+        await env.plugin.start_background_execution()
+        job_id = await env.plugin.create_job("job", "every 1m", "hello", timeout="1h")
+        await env.advance(61)
+        [run] = await store.open_executions(job_id)
+        store.down = True
+        stopping = asyncio.create_task(env.plugin.stop_background_execution())
+        await env.advance(60)
+        await stopping
+        store.down = False
+        await env.plugin.start_background_execution()
+        await env.advance(2)
+        ended = await env.plugin.get_execution(run.id)
+        assert (ended.status, ended.reason) == (_E.INCOMPLETE, "lost")
+
+
 async def test_a_store_whose_lock_is_never_freed_is_unavailable_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

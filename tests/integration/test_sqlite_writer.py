@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from agentcron import SqliteStorage, StoreError
+from agentcron import SqliteStorage, StoreError, StoreUnavailable
 from agentcron.storage.lock_file import LockFile
+from agentcron.storage.sqlite import writer
 from agentcron.testing.clock import settle_loop
 
 
@@ -72,6 +73,25 @@ async def test_a_file_that_another_process_writes_does_not_hold_the_event_loop(s
     other.close()
     assert await waiting != threading.get_ident()
     assert kept(store) == {"first", "waits"}
+
+
+async def test_a_file_that_stays_locked_is_waited_for_once_by_all_that_is_asked_for_together(
+    store: SqliteStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BUSY_MS", 1)
+    other = sqlite3.connect(store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    asked: list[str] = []
+    assert store._writer is not None
+    assert store._writer._connection is not None
+    store._writer._connection.set_trace_callback(asked.append)
+    told = await asyncio.gather(
+        *(store._write(lambda tx, n=n: put(tx, f"{n}")) for n in range(9)), return_exceptions=True
+    )
+    assert [type(one) for one in told] == [StoreUnavailable] * 9
+    assert asked.count("BEGIN IMMEDIATE") == 1
+    other.close()
+    assert await store._write(lambda tx: put(tx, "next")) != threading.get_ident()
 
 
 async def test_nor_does_the_lock_beside_the_file(store: SqliteStorage, monkeypatch: pytest.MonkeyPatch) -> None:

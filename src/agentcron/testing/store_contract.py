@@ -24,6 +24,7 @@ from agentcron.domain.outcomes import (
     AgentOutcome,
     Asking,
     Conversation,
+    CostBasis,
     Cut,
     CutCause,
     Done,
@@ -524,6 +525,17 @@ class StoreContract(GlanceContract, OutboxContract):
                 await bench.end(execution, outcome, NOW + number * MINUTE)
                 assert (await bench.read(job)).streak == streak
 
+    async def test_ends_that_are_told_together_count_in_their_order(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(overlap="allow_all")
+            for _ in range(3):
+                assert await bench.commit(changes.run_now(await bench.read(job), NOW, bench.new_id()))
+            runs = await bench.store.claim("me", NOW, 10, begin=True)
+            bad = Failed(kind="agent", message="could not", answer=AgentOutcome(output="half"))
+            ends = [settle(run, bad, NOW, job.spec) for run in runs[:2]] + [settle(runs[2], DONE, NOW, job.spec)]
+            assert await bench.store.settle(ends) == [True, True, True]
+            assert (await bench.read(job)).streak == 0
+
     async def test_a_streak_makes_the_planner_look_and_pause(self) -> None:
         async with self.opened() as bench:
             job = await bench.job(pause_after_failures=1)
@@ -662,6 +674,18 @@ class StoreContract(GlanceContract, OutboxContract):
             assert ended is not None
             assert (ended.status, ended.reason) == (_E.SKIPPED, "canceled")
             assert (await bench.read(job)).open == 0
+
+    async def test_a_run_that_is_cut_keeps_its_agent_and_a_bill_of_nothing(self) -> None:
+        async with self.opened() as bench:
+            free = AgentOutcome(cost_usd=Decimal(0), cost_basis=CostBasis.REPORTED)
+            for answer, cost in ((None, None), (free, 0)):
+                [run] = await bench.run_due(await bench.job(), NOW + MINUTE)
+                cut = settle(run, Cut(cause=CutCause.CANCEL, answer=answer), NOW + MINUTE, await bench.spec(run))
+                known = replace(cut, after=cut.after.evolve(agent_id="agent-7"))
+                assert await bench.store.settle([known]) == [True]
+                ended = await bench.store.get_execution(run.id)
+                assert ended is not None
+                assert (ended.agent_id, ended.cost_usd) == ("agent-7", cost)
 
     async def test_a_canceled_job_cancels_everything_open(self) -> None:
         async with self.opened() as bench:
@@ -1005,6 +1029,22 @@ class StoreContract(GlanceContract, OutboxContract):
                 row = await bench.store.slot_at(job.id, NOW + MINUTE)
                 assert row is not None
                 assert row.at == NOW + MINUTE
+
+    async def test_a_later_slot_at_the_instant_of_a_manual_run_gets_its_row_alone(self) -> None:
+        async with self.opened() as bench:
+            # A clock that was ahead by a slot: the run was asked for at an instant that is still to come.
+            job, ahead = await bench.job(), NOW + 2 * MINUTE
+            assert await bench.commit(changes.run_now(job, ahead, bench.new_id()))
+            [asked] = await bench.store.claim("me", ahead, 1, begin=True)
+            await bench.end(asked, DONE, ahead)
+            [first] = await bench.run_due(await bench.read(job), NOW + MINUTE)
+            await bench.end(first, DONE, NOW + MINUTE)
+            made = plan(await bench.read(job), ahead, bench.new_id)
+            assert made is not None
+            assert (await bench.store.commit_and_claim([made], "me", ahead, 10, caught_up=5))[0] == [True]
+            row = await bench.store.slot_at(job.id, ahead)
+            assert row is not None
+            assert (row.at, row.manual) == (ahead, False)
 
     async def test_what_was_ready_before_is_claimed_before_what_a_commit_makes_ready(self) -> None:
         async with self.opened() as bench:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from agentcron.domain.budgets import is_bounded
 from agentcron.domain.findings import Findings
@@ -35,33 +36,23 @@ async def claim(
 ) -> list[Execution]:
     """Take up to ``limit`` ready rows."""
     room = await _room(tx, limits) if limits is not None else None
-    values = {"now": to_us(now), "limit": limit, "full": []}
+    values: dict[str, Any] = {"now": to_us(now), "limit": limit, "full": []}
     if room is not None:
         values |= {"limit": room.within(limit), "full": room.full}
         if not values["limit"]:
             return []
-    if ids is None:
-        taken = await tx.all("executions_claimable", **values)
-    else:
-        taken = await tx.all("executions_claimable_ids", ids=list(ids), **values)
-    if not taken:
-        return []
-    ready = await tx.all("executions_of", seqs=[row[0] for row in taken])
-    specs = await specs_of(tx, {(row[2], row[3]) for row in ready})
+    if ids is not None:
+        values["ids"] = list(ids)
     claimed: list[Execution] = []
     chosen: list[tuple[int, int, int, bool]] = []
     left = limit if caught_up is None else caught_up
-    for row in ready:
+    for row, spec in await _ready(tx, values, specs_of):
         found = rows.execution(row)
         if found.caught_up:
             # They stand behind all others in the order, so none is passed over for them.
             left -= 1
             if left < 0:
                 break
-        spec = specs.get((row[2], row[3]))
-        if spec is None:
-            # A job that this release cannot read is left to one that can.
-            continue
         if room is not None and not room.take(spec):
             continue
         begins = begin and not is_bounded(spec, apart) and (found.begun or not looks_first(spec))
@@ -82,6 +73,23 @@ async def claim(
     if limits is not None and limits.rate is not None and chosen:
         tx.write("starts_note", {"count": len(chosen)})
     return claimed
+
+
+async def _ready(tx: Transaction, values: Mapping[str, Any], specs_of: Specs) -> list[tuple[Row, JobSpec]]:
+    """The rows that are ready, with their specs. One whose job this release cannot read is left to a release that can:
+    it takes no place, or as many of them as there are places would keep all others waiting for ever."""
+    name, limit, unread = "executions_claimable_ids" if "ids" in values else "executions_claimable", values["limit"], 0
+    while True:
+        taken = await tx.all(name, **{**values, "limit": limit + unread})
+        if not taken:
+            return []
+        ready = await tx.all("executions_of", seqs=[row[0] for row in taken])
+        specs = await specs_of(tx, {(row[2], row[3]) for row in ready})
+        found = [(row, specs[row[2], row[3]]) for row in ready if (row[2], row[3]) in specs]
+        passed_over = len(taken) - len(found)
+        if passed_over == unread or len(taken) < limit + unread:
+            return found
+        unread = passed_over
 
 
 async def _room(tx: Transaction, limits: ClaimLimits) -> Room:

@@ -7,9 +7,9 @@ answer whether the guard held.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from agentcron.domain.budgets import is_bounded
 from agentcron.domain.durations import duration_bucket
@@ -168,27 +168,20 @@ def claim(
     now_us = to_us(now)
     room = Room(limits, dict(tx.execute(statement("queues_running")).fetchall())) if limits is not None else None
     full = json.dumps(room.full) if room is not None else "[]"
-    values = {"now": now_us, "limit": limit if room is None else room.within(limit), "full": full}
-    if ids is None:
-        ready = tx.execute(statement("executions_claimable"), values).fetchall()
-    else:
-        ready = tx.execute(statement("executions_claimable_ids"), {**values, "ids": json.dumps(list(ids))}).fetchall()
+    values: dict[str, Any] = {"now": now_us, "full": full}
+    if ids is not None:
+        values["ids"] = json.dumps(list(ids))
     claimed: list[Execution] = []
     claims: list[tuple[object, ...]] = []
     jobs: list[tuple[object, ...]] = []
     left = limit if caught_up is None else caught_up
-    for row in ready:
+    for row, spec in _ready(tx, values, limit if room is None else room.within(limit), spec_of):
         seq, job_seq, found = row[0], row[27], rows.execution(row)
         if found.caught_up:
             # They stand behind all others in the order, so none is passed over for them.
             left -= 1
             if left < 0:
                 break
-        try:
-            spec = spec_of(row[2], row[3])
-        except ValueError:
-            # A job that this release cannot read is left to one that can.
-            continue
         if room is not None and not room.take(spec):
             continue
         wake_at = now + spec.timeout + CLOSE_GRACE
@@ -209,6 +202,26 @@ def claim(
         tx.executemany(statement("execution_claim"), claims)
         tx.executemany(statement("job_claimed"), jobs)
     return claimed
+
+
+def _ready(tx: Transaction, values: Mapping[str, Any], limit: int, spec_of: SpecOf) -> list[tuple[rows.Row, JobSpec]]:
+    """The rows that are ready, with their specs. One whose job this release cannot read is left to a release that can:
+    it takes no place, or as many of them as there are places would keep all others waiting for ever."""
+    name = "executions_claimable_ids" if "ids" in values else "executions_claimable"
+    unread = 0
+    while True:
+        ready = tx.execute(statement(name), {**values, "limit": limit + unread}).fetchall()
+        found = []
+        for row in ready:
+            try:
+                spec = spec_of(row[2], row[3])
+            except ValueError:
+                continue
+            found.append((row, spec))
+        passed_over = len(ready) - len(found)
+        if passed_over == unread or len(ready) < limit + unread:
+            return found
+        unread = passed_over
 
 
 def begin(tx: Transaction, execution_id: str, fence: int, now: datetime, findings: Findings | None) -> bool:

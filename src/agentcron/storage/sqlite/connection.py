@@ -108,9 +108,18 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise explain(error, path) from error
 
 
+def is_busy(error: Exception) -> bool:
+    """Whether another program held the file for longer than anybody waits."""
+    return _code(error) == sqlite3.SQLITE_BUSY
+
+
+def _code(error: Exception) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+
+
 def explain(error: Exception, path: Path) -> StoreError:
     """The same fault with the path and what to do about it."""
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    code = _code(error)
     if isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error):
         code = _CORRUPT[0]
     if code == _DISK_FULL:

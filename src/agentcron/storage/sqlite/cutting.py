@@ -25,7 +25,8 @@ def is_cut(settlement: Settlement) -> bool:
         and before.status is ExecutionStatus.RUNNING
         and settlement.streak is Streak.KEPT
         and not (settlement.closed_attempt or settlement.hold or settlement.steps_end or after.findings)
-        and not (after.usage or after.cost_usd or after.result or after.prompt or after.conversation)
+        and not (after.usage or after.result or after.prompt or after.conversation)
+        and after.cost_usd is None
     )
 
 
@@ -45,7 +46,7 @@ def end_cut(tx: Transaction, cut: Mapping[str, Settlement]) -> set[str]:
         kept.add(key)
         end, began = maybe_us(after.end_time), maybe_us(after.start_time)
         took = end - began if end is not None and began is not None else None
-        executions.append((after.reason, end, after.error, seq))
+        executions.append((after.reason, end, after.agent_id, after.error, seq))
         jobs.append((not before.manual, took or 0, job))
         if next_run is None and state == _ACTIVE:
             looks.append((now, job))

@@ -23,6 +23,7 @@ from agentcron.storage.tally import Tally
 _RUNNING: Final = ExecutionStatus.RUNNING
 _SUCCESS: Final = ExecutionStatus.SUCCESS
 _ENDS: Final = Streak.ENDS
+_GROWS: Final = Streak.GROWS
 _RUNS: Final = _RUNNING.value
 _ACTIVE: Final = JobState.ACTIVE.value
 
@@ -51,9 +52,11 @@ class Endings:
         self.tally = Tally()
         self.endings: dict[str, Ending] = {}
         self.cut: dict[str, Settlement] = {}
+        # A success ends a streak that one before it grew, and not one that grows after it.
+        failing = {one.after.job_id for one in settlements if one.streak is _GROWS}
         # Several of one execution must see each other.
         for settlement in settlements if len({one.after.id for one in settlements}) == len(settlements) else ():
-            if _is_success(settlement):
+            if _is_success(settlement) and settlement.after.job_id not in failing:
                 key = settlement.after.id
                 self.endings[key] = _ending(settlement, self.tally)
                 if (seqs := numbers.runs.pop(key, None)) is not None and settlement.before.fence == 1:

@@ -257,7 +257,7 @@ class SqliteStorage:
         if brief and limit > BRIEF_BY_ONE:
             # As many as wait may be claimed as well.
             brief = self._one("executions_ready", now=to_us(now)) is None
-        applied, begun, claimed = await self._commit(plans, unit, brief)
+        applied, begun, claimed = await self._commit(plans, unit, brief, together=True)
         if begun:
             # Of a group that was refused nothing begun is left, and its numbers are given to other rows.
             self._numbers.begun(made.begun)
@@ -268,12 +268,15 @@ class SqliteStorage:
         plans: Sequence[Plan],
         unit: Callable[[Transaction], tuple[list[bool], list[int], list[Execution]]],
         brief: bool,
+        *,
+        together: bool = False,
     ) -> tuple[list[bool], list[int], list[Execution]]:
         try:
             applied, begun, claimed = await self._write(unit, brief=brief)
         except StoreConflict as error:
-            # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it.
-            if len(plans) == 1:
+            # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it. Alone it
+            # is written with care for what stands at its instant, as one of many is not.
+            if len(plans) == 1 and not together:
                 self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False], [], []
             return [(await self.commit([plan]))[0] for plan in plans], [], []
@@ -502,9 +505,13 @@ class SqliteStorage:
         self._writer.checkpoints = True
 
     async def leave(self, node_id: str, now: datetime) -> None:
-        await self._write(lambda tx: tx.execute(statement("node_leave"), {"id": node_id, "now": to_us(now)}).rowcount)
-        self._locks.release(node_id)
-        self._node = None
+        values = {"id": node_id, "now": to_us(now)}
+        try:
+            await self._write(lambda tx: tx.execute(statement("node_leave"), values).rowcount)
+        finally:
+            # A lock that is held says that the node lives: nobody would take over its runs while this process goes on.
+            self._locks.release(node_id)
+            self._node = None
 
     async def nodes(self) -> Sequence[Node]:
         found = []

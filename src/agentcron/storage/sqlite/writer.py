@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from agentcron.domain.model import Job
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.lock_file import LockFile
-from agentcron.storage.sqlite.connection import BUSY_MS, SQLITE_ERRORS, connect, explain, statement, together
+from agentcron.storage.sqlite.connection import BUSY_MS, SQLITE_ERRORS, connect, explain, is_busy, statement, together
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.tally import Tally
 
@@ -233,7 +233,8 @@ class Writer:
                     self._roll_back(connection)
                     raise
         except Exception as error:
-            if len(group) == 1 or isinstance(error, OSError):
+            # Each unit alone would wait for the same lock as long as all of them did.
+            if len(group) == 1 or isinstance(error, OSError) or is_busy(error):
                 return [self._told(error)] * len(group)
         else:
             return results

@@ -4,6 +4,7 @@ UPDATE executions SET
   wake_at = NULL,
   lane = NULL,
   ended_at = ?,
+  agent_id = coalesce(?, agent_id),
   process = NULL,
   error = ?
 WHERE seq = ?
