@@ -63,6 +63,8 @@ __all__ = ["BackgroundJobsConfig", "BackgroundJobsPlugin", "next_slots"]
 NAME: Final = "background-jobs"
 HISTORY: Final = 50
 TRIES: Final = 20
+# More callers than so many that wait for executions share the looks that so many would take.
+MANY_WAIT: Final = 100
 
 # The fields of a job that are free text.
 _WRITTEN: Final = frozenset({"name", "prompt", "metadata", "tags"})
@@ -122,6 +124,7 @@ class BackgroundJobsPlugin:
         self._log = Log(config.logger or get_logger(), NAME, self._redactor.text, debug=config.debug)
         self._notify = read_notify(config.notify, "notify.default") or ()
         self._herald = Herald(self._notify, self._redactor.text)
+        self._waiting = 0
         self._known_endpoints: Endpoints | None = None
         self._scheduler: Scheduler | None = None
         self._stopping: Scheduler | None = None
@@ -533,16 +536,21 @@ class BackgroundJobsPlugin:
         return execution
 
     async def wait_for_execution(self, execution_id: str, poll: timedelta = timedelta(milliseconds=100)) -> Execution:
-        """The execution once it is final, which is looked for every ``poll``. Raises ``NotFoundError`` where it is
-        unknown or was deleted."""
+        """The execution once it is final, which is looked for every ``poll``, less often where more than a hundred wait
+        at once. Raises ``NotFoundError`` where it is unknown or was deleted."""
         store = await self._store()
-        while True:
-            execution = await store.get_execution(execution_id)
-            if execution is None:
-                raise NotFoundError(f"execution {execution_id!r} is unknown")
-            if execution.final:
-                return execution
-            await self._clock.sleep_until(self._clock.now() + poll)
+        self._waiting += 1
+        try:
+            while True:
+                execution = await store.get_execution(execution_id)
+                if execution is None:
+                    raise NotFoundError(f"execution {execution_id!r} is unknown")
+                if execution.final:
+                    return execution
+                # Thousands that look ten times a second would keep from running what they wait for.
+                await self._clock.sleep_until(self._clock.now() + poll * max(1, self._waiting / MANY_WAIT))
+        finally:
+            self._waiting -= 1
 
     async def cancel_execution(self, execution_id: str) -> bool:
         """End an open execution: one that runs as INCOMPLETE(canceled), one that waits as SKIPPED(canceled), or as

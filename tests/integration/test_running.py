@@ -10,6 +10,7 @@ import pytest
 
 from agentcron.domain.explain import Policy
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
+from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import AgentOutcome, Usage
 from agentcron.domain.planner import plan
 from agentcron.errors import AgentError, ConflictError, NotFoundError
@@ -624,3 +625,26 @@ async def test_edits_after_the_clock_was_set_back_come_to_no_slot_again(world: W
     rows = await world.runs(job_id, skipped=True)
     assert len({row.at for row in rows}) == len(rows)
     assert [row.at for row in rows if row.status is _E.SUCCESS][-2:] == [first + timedelta(hours=2 + n) for n in (0, 1)]
+
+
+async def test_three_hundred_who_wait_look_no_more_often_than_a_hundred_and_all_are_answered(world: World) -> None:
+    gate, looks = Gate(), 0
+    world.factory.then(gate)
+    run = await world.plugin.run_job_now(await world.plugin.create_job("job", "every 1h", "hello"))
+    await world.plugin.start_background_execution()
+    await world.advance(1)
+    read = world.storage.get_execution
+
+    async def counted(execution_id: str) -> Execution | None:
+        nonlocal looks
+        looks += 1
+        return await read(execution_id)
+
+    world.storage.get_execution = counted  # type: ignore[method-assign]
+    waiting = [asyncio.create_task(world.plugin.wait_for_execution(run)) for _ in range(300)]
+    await world.advance(1)
+    # Once at the beginning, and ten times a second by a hundred.
+    assert 300 < looks <= 300 + 10 * 100
+    gate.opened.set()
+    await world.advance(1)
+    assert {one.status for one in await asyncio.gather(*waiting)} == {_E.SUCCESS}
