@@ -97,7 +97,9 @@ class Config:
         if self.notify:
             found["notify.default"] = Setting(value="; ".join(map(str, self.notify)), origin=str(self.file))
         for key in (one.name for one in fields(SchedulingLimits)):
-            found[f"scheduling.{key}"] = Setting(value=getattr(self.scheduling, key), origin=str(self.file or DEFAULT))
+            value = getattr(self.scheduling, key)
+            origin = DEFAULT if value == getattr(SchedulingLimits(), key) else str(self.file)
+            found[f"scheduling.{key}"] = Setting(value=value, origin=origin)
         for section, tables in (("agents", self.agents), ("endpoints", self.endpoints)):
             for name, table in tables.items():
                 found[f"{section}.{name}"] = Setting(value=table, origin=str(self.file))

@@ -359,6 +359,29 @@ def test_a_second_interrupt_cuts_what_still_runs(tmp_path: Path) -> None:
     assert (run["status"], run["reason"]) == ("INCOMPLETE", "shutdown")
 
 
+def test_a_run_that_is_waited_for_is_settled_when_the_command_is_terminated(tmp_path: Path) -> None:
+    os.mkfifo(began := tmp_path / "began")
+    (tmp_path / "agentcron.toml").write_text(
+        f'[agents.slow]\nkind = "command"\ncommand = ["sh", "-c", "echo > {began}; exec sleep 600"]\ngrace = "100ms"\n'
+        '[scheduler]\nstop_grace = "0s"\n'
+    )
+    finished(program("add", "slow", "every 1h", "x", folder=tmp_path))
+    waiting = program("run", "slow", "--wait", folder=tmp_path)
+    # Opened once the agent opens it, too.
+    began.read_text()
+    waiting.send_signal(signal.SIGTERM)
+    assert finished(waiting)[0] == 130
+    [run] = json.loads(finished(program("runs", "slow", "--json", folder=tmp_path))[1])
+    assert (run["status"], run["reason"]) == ("INCOMPLETE", "shutdown")
+
+
+@pytest.mark.parametrize("option", ["--store", "--config", "--timezone"])
+def test_an_option_that_is_empty_is_refused(agentcron: Command, option: str) -> None:
+    told = agentcron("next", "@daily", option, "")
+    assert told.code == 2
+    assert f"{option} is empty" in told.err
+
+
 def test_a_live_scheduler_starts_a_manual_run(tmp_path: Path) -> None:
     finished(program("add", "manual", "@yearly", "hi", "--agent", "echo", folder=tmp_path))
     scheduler = program("start", folder=tmp_path)

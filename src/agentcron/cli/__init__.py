@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -138,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character gets its number instead of a traceback.
             stream.reconfigure(errors="backslashreplace")
+    # What systemd, cron and `timeout` send ends a command as Ctrl-C does: a run that it waits for is settled.
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     sys.exit(run(arguments))
 
 

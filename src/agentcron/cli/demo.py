@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -111,7 +112,10 @@ async def _run(session: Session, choice: Choice, folder: Path) -> tuple[Executio
     agents = AgentFactoryPlugin(
         {"demo": choice.definition}, default_definition="demo", base_dir=session.config.base_dir
     )
-    async with BackgroundJobsPlugin(storage_plugin=folder / "demo.sqlite", agent_factory=agents) as plugin:
+    # Nothing of a demo is worth the grace that a scheduler gives its runs: Ctrl-C ends it at once.
+    async with BackgroundJobsPlugin(
+        storage_plugin=folder / "demo.sqlite", agent_factory=agents, stop_grace=timedelta(0)
+    ) as plugin:
         job_id = await plugin.create_job("demo", "every 1s", PROMPT, max_runs=1, timeout="3m")
         job = await plugin.get_job(job_id)
         assert job is not None

@@ -88,6 +88,8 @@ def _prompt(prompt: str | None, file: str | None) -> str | None:
         raise click.UsageError("give the prompt or --prompt-file, not both")
     try:
         if file == "-":
+            if sys.stdin is None:
+                raise click.UsageError("--prompt-file: standard input is closed")
             read = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
         else:
             with Path(file).expanduser().open("rb") as stream:

@@ -178,6 +178,14 @@ def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
         def called_with(config_file: str | None, store: str | None, as_json: bool, debug: bool, **options: Any) -> Any:
+            for option, value in (
+                ("--config", config_file),
+                ("--store", store),
+                ("--timezone", options.get("timezone")),
+            ):
+                if value == "":
+                    # A script whose variable is not set would work on another store than it names.
+                    raise click.UsageError(f"{option} is empty; leave it out, or set the variable that it comes from")
             session = Session(config_file=config_file, store=store, json=as_json, debug=debug)
             return function(session, **options)
 
