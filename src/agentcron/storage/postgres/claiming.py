@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from agentcron.domain.budgets import is_bounded
@@ -15,10 +15,12 @@ from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text
 from agentcron.storage.postgres.database import Row, Transaction
+from agentcron.storage.postgres.specs import Wanted
 from agentcron.storage.rows import to_us
+from agentcron.storage.specs import Key
 
-Specs = Callable[[Transaction, Collection[tuple[str, int]]], Awaitable[dict[tuple[str, int], JobSpec]]]
-"""The specs of these versions of jobs, without those that this release cannot read."""
+Specs = Callable[[Transaction, Collection[Wanted]], Awaitable[Mapping[Key, JobSpec | ValueError]]]
+"""The specs of these versions of jobs, or why this release cannot read one."""
 
 
 async def claim(
@@ -47,7 +49,7 @@ async def claim(
     if not taken:
         return []
     ready = await tx.all("executions_of", seqs=[row[0] for row in taken])
-    specs = await specs_of(tx, {(row[2], row[3]) for row in ready})
+    specs = await specs_of(tx, {(row[2], row[27], row[3]) for row in ready})
     claimed: list[Execution] = []
     chosen: list[tuple[int, int, int, bool]] = []
     left = limit if caught_up is None else caught_up
@@ -58,8 +60,8 @@ async def claim(
             left -= 1
             if left < 0:
                 break
-        spec = specs.get((row[2], row[3]))
-        if spec is None:
+        spec = specs.get((row[27], row[3]))
+        if not isinstance(spec, JobSpec):
             # A job that this release cannot read is left to one that can.
             continue
         if room is not None and not room.take(spec):
