@@ -39,7 +39,6 @@ from agentcron.redaction import Redactor
 from agentcron.storage.sqlite import connection, endings, moves
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.writer import Transaction
-from agentcron.storage.tally import Tally
 from benchmarks.peers.ours import Agents, plugin_on
 
 RUNS: Final = 500
@@ -134,7 +133,7 @@ async def batch(store: SqliteStorage, writing: sqlite3.Connection, now: datetime
         values = moves.Moves(plans, start, store._numbers)
     writing.execute("BEGIN IMMEDIATE")
     with stage("SQL of the commit"):
-        _, begun = moves.commit(Transaction(writing, Tally()), values, RUNS)
+        _, begun = moves.commit(Transaction(writing), values, RUNS)
     writing.execute("COMMIT")
     store._numbers.begun(values.begun)
     with stage("rows that begin"):
@@ -152,7 +151,7 @@ async def batch(store: SqliteStorage, writing: sqlite3.Connection, now: datetime
     with stage("outcomes as values"):
         ended = endings.Endings(settler.settlements, store._numbers)
     writing.execute("BEGIN IMMEDIATE")
-    tx = Transaction(writing, Tally())
+    tx = Transaction(writing)
     with stage("SQL of the settlement"):
         kept = endings.settle(tx, ended)
         for name, sums in tx.tally.writes("stages"):

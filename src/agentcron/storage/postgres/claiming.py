@@ -16,10 +16,12 @@ from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text
 from agentcron.storage.postgres.database import Row, Transaction
+from agentcron.storage.postgres.specs import Wanted
 from agentcron.storage.rows import to_us
+from agentcron.storage.specs import Key
 
-Specs = Callable[[Transaction, Collection[tuple[str, int]]], Awaitable[dict[tuple[str, int], JobSpec]]]
-"""The specs of these versions of jobs, without those that this release cannot read."""
+Specs = Callable[[Transaction, Collection[Wanted]], Awaitable[Mapping[Key, JobSpec | ValueError]]]
+"""The specs of these versions of jobs, or why this release cannot read one."""
 
 
 async def claim(
@@ -84,8 +86,8 @@ async def _ready(tx: Transaction, values: Mapping[str, Any], specs_of: Specs) ->
         if not taken:
             return []
         ready = await tx.all("executions_of", seqs=[row[0] for row in taken])
-        specs = await specs_of(tx, {(row[2], row[3]) for row in ready})
-        found = [(row, specs[row[2], row[3]]) for row in ready if (row[2], row[3]) in specs]
+        specs = await specs_of(tx, {(row[2], row[27], row[3]) for row in ready})
+        found = [(row, spec) for row in ready if isinstance(spec := specs.get((row[27], row[3])), JobSpec)]
         passed_over = len(taken) - len(found)
         if passed_over == unread or len(taken) < limit + unread:
             return found

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.postgres.connection import CONNECT, STATEMENT, Server, statement
 from agentcron.storage.postgres.migrating import migrate, schema_number
+from agentcron.storage.specs import Learned, Specs
 from agentcron.storage.tally import Tally
 
 T = TypeVar("T")
@@ -34,12 +35,13 @@ class Transaction:
     """What one unit of work reads and writes through. Writes are gathered and sent together, in their order, before
     the next read and at the end: each would cost a round to the server otherwise."""
 
-    __slots__ = ("_connection", "_drawer", "_writes", "tally")
+    __slots__ = ("_connection", "_drawer", "_writes", "learned", "tally")
 
     def __init__(self, connection: Connection, drawer: str) -> None:
         self._connection = connection
         self._writes: list[tuple[str, list[Any]]] = []
         self.tally = Tally()
+        self.learned: Learned = {}
         self._drawer = drawer
 
     async def all(self, name: str, /, **values: Any) -> list[Any]:
@@ -93,6 +95,7 @@ class Database:
         self._changes: set[asyncio.Task[Any]] = set()
         self.drawer = ""
         self.commits = 0
+        self.specs = Specs()
 
     @property
     def is_open(self) -> bool:
@@ -191,6 +194,7 @@ class Database:
                     committing = True
                     await connection.execute("COMMIT")
                     self.commits += 1
+                    self.specs.learn(transaction.learned)
                     return answer
             except psycopg.Error as error:
                 # After the word to commit nobody knows whether it was heard.

@@ -61,6 +61,7 @@ async def _write(tx: Transaction, moved: Sequence[tuple[Plan, int]]) -> None:
         after, before = plan.job_after, plan.before
         if after is not None and (before is None or before.version != after.version):
             tx.write("version_insert", {"job": seq, "version": after.version, "spec": spec_text(after.spec)})
+            tx.learned[seq, after.version] = (after.id, after.spec)
     for plan, seq in moved:
         if plan.to_cancel is ToCancel.EARLIER:
             tx.write("executions_cancel_job", {"job": seq, "now": to_us(plan.now)})

@@ -1,57 +1,52 @@
-"""What is known of the versions of jobs: a spec never changes, so that it is read once."""
+"""Where the specs of versions of jobs are read that are not at hand."""
 
 from __future__ import annotations
 
-import json
-from collections import OrderedDict
-from collections.abc import Collection
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from agentcron.domain.spec import JobSpec
-from agentcron.domain.spec_fields import read_spec
 from agentcron.storage.postgres.database import Database, Transaction
+from agentcron.storage.specs import Key, spec_of
 
-MOST: Final = 16_384
-Key = tuple[str, int]
-"""A job's id and a version of it."""
+Wanted = tuple[str, int, int]
+"""A job's id, the number of its row, and a version of it."""
 
 
-class Specs:
-    """The specs that were read last."""
+async def get(database: Database, job_id: str, version: int) -> JobSpec | None:
+    """The spec; None where there is none. Raises ``ValueError`` for one that this release cannot read."""
+    spec = database.specs.of(job_id, version)
+    if spec is None:
+        row = await database.one("version_of_id", id=job_id, version=version)
+        spec = database.specs.read(job_id, (row[0], version), row[1]) if row else None
+    return spec
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: OrderedDict[Key, JobSpec] = OrderedDict()
 
-    async def get(self, key: Key) -> JobSpec | None:
-        """The spec; None where there is none. Raises ``ValueError`` for one that this release cannot read."""
-        found = (await self.of([key])).get(key)
-        if isinstance(found, ValueError):
-            raise found
-        return found
-
-    async def of(self, keys: Collection[Key], tx: Transaction | None = None) -> dict[Key, JobSpec | ValueError]:
-        """The specs of these versions, as far as there are, or why this release cannot read one; read in ``tx``."""
-        found: dict[Key, JobSpec | ValueError] = {
-            key: spec for key in keys if (spec := self._kept.get(key)) is not None
-        }
-        missing = [key for key in keys if key not in found]
-        if missing:
-            wanted: dict[str, Any] = {"ids": [key[0] for key in missing], "versions": [key[1] for key in missing]}
-            for job_id, version, text in await (tx or self._database).all("versions_of", **wanted):
-                try:
-                    found[job_id, version] = self.keep((job_id, version), read_spec(json.loads(text)))
-                except ValueError as error:
-                    found[job_id, version] = error
-        return found
-
-    async def readable(self, tx: Transaction, keys: Collection[Key]) -> dict[Key, JobSpec]:
-        """Those of them that this release can read."""
-        return {key: spec for key, spec in (await self.of(keys, tx)).items() if isinstance(spec, JobSpec)}
-
-    def keep(self, key: Key, spec: JobSpec) -> JobSpec:
-        """Remember it."""
-        self._kept[key] = spec
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
-        return spec
+async def of(
+    database: Database, wanted: Iterable[Wanted], tx: Transaction | None = None
+) -> dict[Key, JobSpec | ValueError]:
+    """The specs of these versions, as far as there are, or why this release cannot read one; read in ``tx``."""
+    found: dict[Key, JobSpec | ValueError] = {}
+    missing: dict[Key, str] = {}
+    for job_id, number, version in wanted:
+        key = (number, version)
+        spec = database.specs.kept.get(key)
+        if spec is None:
+            missing[key] = job_id
+            database.specs.see(job_id, number)
+        else:
+            found[key] = spec
+    if missing:
+        values: dict[str, Any] = {"jobs": [key[0] for key in missing], "versions": [key[1] for key in missing]}
+        for number, version, text in await (tx or database).all("versions_of", **values):
+            key = (number, version)
+            try:
+                spec = found[key] = spec_of(text)
+            except ValueError as error:
+                found[key] = error
+                continue
+            if tx is None:
+                database.specs.keep(missing[key], key, spec)
+            else:
+                tx.learned[key] = (missing[key], spec)
+    return found

@@ -44,15 +44,15 @@ from agentcron.storage.filters import matches, select
 from agentcron.storage.input_rows import given_values, input_of
 from agentcron.storage.letters import letter_of, mark_values, waiting_of
 from agentcron.storage.moving import Tables
-from agentcron.storage.postgres import claiming, outbox, pruning, reads, restoring, settling, spending
+from agentcron.storage.postgres import claiming, outbox, pruning, reads, restoring, settling, specs, spending
 from agentcron.storage.postgres import plans as planning
 from agentcron.storage.postgres.clock import ServerClock
 from agentcron.storage.postgres.connection import Server
 from agentcron.storage.postgres.database import Connection, Database, Transaction, drawer_of
 from agentcron.storage.postgres.membership import LEASE, HostLocks, Membership
-from agentcron.storage.postgres.specs import Specs
 from agentcron.storage.postgres.tables import tables
 from agentcron.storage.rows import maybe_instant, to_us
+from agentcron.storage.specs import Key
 from agentcron.storage.tally import counted
 
 NAME: Final = "storage"
@@ -90,7 +90,6 @@ class PostgresStorage:
         self._lease = lease
         self._locks = HostLocks(Path(locks_dir) if locks_dir is not None else _locks_folder())
         self._membership: Membership | None = None
-        self._specs = Specs(self._database)
         self._unreadable: set[str] = set()
         self._said = Log(get_logger(), NAME)
         self._node: str | None = None
@@ -155,7 +154,7 @@ class PostgresStorage:
         return (await self._jobs([row]))[0] if row else None
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        return await self._specs.get((job_id, version))
+        return await specs.get(self._database, job_id, version)
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
         found = await self._database.all("job_get", id=name_or_prefix)
@@ -221,7 +220,7 @@ class PostgresStorage:
         apart: Collection[str] = (),
     ) -> tuple[list[bool], list[Execution]]:
         async def begin(tx: Transaction) -> list[Execution]:
-            return await claiming.claim(tx, owner, now, limit, None, True, caught_up, self._specs.readable, apart)
+            return await claiming.claim(tx, owner, now, limit, None, True, caught_up, self._specs_in, apart)
 
         return await self._commit(plans, begin)
 
@@ -245,10 +244,6 @@ class PostgresStorage:
                 self._said.error(f"the plan of job {plans[0].job_id} was refused: {error}")
                 return [False], []
             return [(await self.commit([plan]))[0] for plan in plans], []
-        for plan, done in zip(plans, applied, strict=True):
-            job = plan.job_after
-            if done and job is not None and (plan.before is None or plan.before.version != job.version):
-                self._specs.keep((job.id, job.version), job.spec)
         return applied, begun
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
@@ -273,8 +268,7 @@ class PostgresStorage:
         limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         async def unit(tx: Transaction) -> list[Execution]:
-            specs_of = self._specs.readable
-            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, specs_of, apart, limits)
+            return await claiming.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs_in, apart, limits)
 
         for _ in range(_TRIES):
             try:
@@ -543,11 +537,17 @@ class PostgresStorage:
     # --- reading and writing --------------------------------------------------------------------------------------
 
     async def _jobs(self, found: Sequence[rows.Row]) -> list[Job]:
-        specs = await self._specs.of({(row[1], row[2]) for row in found})
-        return [self._job(row, specs) for row in found]
+        known = await self._specs_of(found)
+        return [self._job(row, known) for row in found]
 
-    def _job(self, row: rows.Row, specs: dict[tuple[str, int], JobSpec | ValueError]) -> Job:
-        spec = specs.get((row[1], row[2]))
+    async def _specs_of(self, jobs: Sequence[rows.Row]) -> Mapping[Key, JobSpec | ValueError]:
+        return await specs.of(self._database, ((row[1], row[0], row[2]) for row in jobs))
+
+    async def _specs_in(self, tx: Transaction, wanted: Collection[specs.Wanted]) -> Mapping[Key, JobSpec | ValueError]:
+        return await specs.of(self._database, wanted, tx)
+
+    def _job(self, row: rows.Row, known: Mapping[Key, JobSpec | ValueError]) -> Job:
+        spec = known.get((row[0], row[2]))
         if spec is None:
             raise StoreError(f"{self.url}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
         if isinstance(spec, ValueError):
@@ -559,17 +559,18 @@ class PostgresStorage:
 
     def _execution(self, row: rows.Row) -> Execution:
         try:
+            self._database.specs.see(row[2], row[27])
             return rows.execution(row)
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
             raise StoreError(f"{self.url}: execution {row[1]!r} is damaged ({error}); restore a backup") from error
 
     async def _readable(self, found: Sequence[rows.Row]) -> dict[str, Job]:
         """The jobs by their ids, without those that this release cannot read: one must not stop all others."""
-        specs = await self._specs.of({(row[1], row[2]) for row in found})
+        known = await self._specs_of(found)
         jobs = {}
         for row in found:
             try:
-                jobs[row[1]] = self._job(row, specs)
+                jobs[row[1]] = self._job(row, known)
             except (ValueError, StoreError) as error:
                 if row[1] not in self._unreadable:
                     self._unreadable.add(row[1])

@@ -7,7 +7,7 @@ answer whether the guard held.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,13 +26,12 @@ from agentcron.schedule.durations import duration_us
 from agentcron.storage import rows
 from agentcron.storage.findings import findings_text, marks_text
 from agentcron.storage.rows import conversation_text, job_values, maybe_us, spec_text, to_micro_dollars, to_us
+from agentcron.storage.specs import Key, spec_of
 from agentcron.storage.sqlite import inputs, outbox
 from agentcron.storage.sqlite.connection import statement
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.sqlite.writer import Transaction
 from agentcron.storage.texts import pack
-
-SpecOf = Callable[[str, int], JobSpec]
 
 _RESULT: Final = "result"
 _CONVERSATION: Final = "conversation"
@@ -65,6 +64,7 @@ def apply_plan(tx: Transaction, plan: Plan) -> bool:
     if plan.before.version != plan.job_after.version:
         values = {"job": seq, "version": plan.job_after.version, "spec": spec_text(plan.job_after.spec)}
         tx.execute(statement("version_insert"), values)
+        tx.learned[seq, plan.job_after.version] = (plan.job_after.id, plan.job_after.spec)
     if plan.to_cancel is ToCancel.EARLIER:
         tx.execute(statement("executions_cancel_job"), {"job": seq, "now": to_us(plan.now)})
     for row in plan.rows:
@@ -160,7 +160,7 @@ def claim(
     ids: Collection[str] | None,
     begin: bool,
     caught_up: int | None,
-    spec_of: SpecOf,
+    known: Mapping[Key, JobSpec],
     apart: Collection[str] = (),
     limits: ClaimLimits | None = None,
 ) -> list[Execution]:
@@ -175,7 +175,7 @@ def claim(
     claims: list[tuple[object, ...]] = []
     jobs: list[tuple[object, ...]] = []
     left = limit if caught_up is None else caught_up
-    for row, spec in _ready(tx, values, limit if room is None else room.within(limit), spec_of):
+    for row, spec in _ready(tx, values, limit if room is None else room.within(limit), known):
         seq, job_seq, found = row[0], row[27], rows.execution(row)
         if found.caught_up:
             # They stand behind all others in the order, so none is passed over for them.
@@ -204,7 +204,9 @@ def claim(
     return claimed
 
 
-def _ready(tx: Transaction, values: Mapping[str, Any], limit: int, spec_of: SpecOf) -> list[tuple[rows.Row, JobSpec]]:
+def _ready(
+    tx: Transaction, values: Mapping[str, Any], limit: int, known: Mapping[Key, JobSpec]
+) -> list[tuple[rows.Row, JobSpec]]:
     """The rows that are ready, with their specs. One whose job this release cannot read is left to a release that can:
     it takes no place, or as many of them as there are places would keep all others waiting for ever."""
     name = "executions_claimable_ids" if "ids" in values else "executions_claimable"
@@ -214,7 +216,7 @@ def _ready(tx: Transaction, values: Mapping[str, Any], limit: int, spec_of: Spec
         found = []
         for row in ready:
             try:
-                spec = spec_of(row[2], row[3])
+                spec = known.get((row[27], row[3])) or _spec(tx, row)
             except ValueError:
                 continue
             found.append((row, spec))
@@ -222,6 +224,14 @@ def _ready(tx: Transaction, values: Mapping[str, Any], limit: int, spec_of: Spec
         if passed_over == unread or len(ready) < limit + unread:
             return found
         unread = passed_over
+
+
+def _spec(tx: Transaction, row: rows.Row) -> JobSpec:
+    key = (row[27], row[3])
+    if key not in tx.learned:
+        [text] = tx.execute(statement("version_get"), {"job": row[27], "version": row[3]}).fetchone()
+        tx.learned[key] = (row[2], spec_of(text))
+    return tx.learned[key][1]
 
 
 def begin(tx: Transaction, execution_id: str, fence: int, now: datetime, findings: Findings | None) -> bool:

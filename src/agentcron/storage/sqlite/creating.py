@@ -30,13 +30,18 @@ def insert_created(tx: Transaction) -> None:
     if len(created) <= _FEW:
         for job in created:
             seq = tx.execute(statement("job_insert"), job_values(job)).lastrowid
+            assert seq is not None
+            tx.learned[seq, job.version] = (job.id, job.spec)
             values = {"job": seq, "version": job.version, "spec": spec_text(job.spec)}
             tx.execute(statement("version_insert"), values)
         return
+    numbers: dict[str, int] = {}
     for rows in _in_parts(created):
         values_of_all = _encode(rows)
-        tx.execute(statement("jobs_insert"), (values_of_all,))
+        numbers.update(tx.execute(statement("jobs_insert"), (values_of_all,)).fetchall())
         tx.execute(statement("versions_insert"), (values_of_all,))
+    for job in created:
+        tx.learned[numbers[job.id], job.version] = (job.id, job.spec)
 
 
 def _in_parts(jobs: Iterable[Job]) -> Iterator[list[list[Any]]]:

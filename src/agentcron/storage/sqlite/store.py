@@ -8,7 +8,6 @@ import json
 import logging
 import sqlite3
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,7 +36,6 @@ from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
-from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import Spent
 from agentcron.domain.statistics import JobStatistics
 from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
@@ -50,6 +48,7 @@ from agentcron.storage.letters import letter_of, waiting_of
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.moving import Tables
 from agentcron.storage.rows import maybe_instant, to_us
+from agentcron.storage.specs import Specs
 from agentcron.storage.sqlite import apply, endings, inputs, moves, outbox, reads, spending
 from agentcron.storage.sqlite.beside import Beside
 from agentcron.storage.sqlite.connection import (
@@ -70,7 +69,6 @@ from agentcron.storage.tally import counted
 T = TypeVar("T")
 
 NAME: Final = "storage"
-SPEC_CACHE: Final = 16_384
 # After so many jobs the event loop turns once: specs that were never seen take a while to be read.
 SLICE: Final = 250
 # So many plans or settlements of the common shape at a time are brief, and so many of any other, or claims: the event
@@ -100,7 +98,7 @@ class SqliteStorage:
         self._writer: Writer | None = None
         self._opening: asyncio.Lock | None = None
         self._numbers = Numbers()
-        self._specs: OrderedDict[tuple[str, int], JobSpec] = OrderedDict()
+        self._specs = Specs()
         self._unreadable: set[str] = set()
         self._said = Log(get_logger(), NAME)
         self._node: str | None = None
@@ -162,10 +160,10 @@ class SqliteStorage:
         return self._job(row) if row else None
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        spec = self._specs.get((job_id, version))
+        spec = self._specs.of(job_id, version)
         if spec is None:
-            row = self._one("version_get", id=job_id, version=version)
-            spec = self._remember((job_id, version), row[0]) if row else None
+            row = self._one("version_of_id", id=job_id, version=version)
+            spec = self._specs.read(job_id, (row[0], version), row[1]) if row else None
         return spec
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:
@@ -185,7 +183,7 @@ class SqliteStorage:
         found: list[Job] = []
         seq = int(after or 0)
         while page := await reads.WORDS.page(self._ask, filters, seq, min(limit, 1000)):
-            self._fetch_specs((row[1], row[2]) for row in page)
+            self._fetch_specs((row[1], row[0], row[2]) for row in page)
             for row in page:
                 seq = row[0]
                 if (job := self._readable(row)) is not None and matches(job, filters):
@@ -247,10 +245,8 @@ class SqliteStorage:
             applied, begun = moves.commit(tx, made, 0 if waits else limit)
             claimed: list[Execution] = []
             if len(begun) < limit:
-                claimed = apply.claim(
-                    tx, owner, now, limit - len(begun), None, True, caught_up,
-                    lambda job_id, version: self._spec(tx, job_id, version), apart,
-                )  # fmt: skip
+                room, known = limit - len(begun), self._specs.kept
+                claimed = apply.claim(tx, owner, now, room, None, True, caught_up, known, apart)
             return applied, begun, claimed
 
         brief = _is_brief(_changes(plans), common=len(made.moves) == len(plans))
@@ -272,7 +268,7 @@ class SqliteStorage:
         together: bool = False,
     ) -> tuple[list[bool], list[int], list[Execution]]:
         try:
-            applied, begun, claimed = await self._write(unit, brief=brief)
+            return await self._write(unit, brief=brief)
         except StoreConflict as error:
             # A plan that breaks a rule of the schema is refused alone; its neighbours are applied without it. Alone it
             # is written with care for what stands at its instant, as one of many is not.
@@ -280,11 +276,6 @@ class SqliteStorage:
                 self._said.error(f"{self.path}: the plan of job {plans[0].job_id} was refused: {error}")
                 return [False], [], []
             return [(await self.commit([plan]))[0] for plan in plans], [], []
-        for plan, done in zip(plans, applied, strict=True):
-            job = plan.job_after
-            if done and job is not None and (plan.before is None or plan.before.version != job.version):
-                self._keep((job.id, job.version), job.spec)
-        return applied, begun, claimed
 
     async def restore(self, jobs: Sequence[Job], executions: Sequence[Execution]) -> int:
         from agentcron.storage.sqlite.restore import restore
@@ -310,18 +301,7 @@ class SqliteStorage:
         limits: ClaimLimits | None = None,
     ) -> list[Execution]:
         return await self._write(
-            lambda tx: apply.claim(
-                tx,
-                owner,
-                now,
-                limit,
-                ids,
-                begin,
-                caught_up,
-                lambda job_id, version: self._spec(tx, job_id, version),
-                apart,
-                limits,
-            ),
+            lambda tx: apply.claim(tx, owner, now, limit, ids, begin, caught_up, self._specs.kept, apart, limits),
             brief=limit <= BRIEF_BY_ONE,
         )
 
@@ -416,7 +396,7 @@ class SqliteStorage:
         owners = [row[0] for row in self._all("executions_owners")]
         gone = [owner for owner in owners if owner != self._node and not self._locks.held(owner)]
         found = self._all("executions_lapsed", now=to_us(now), gone=json.dumps(gone), limit=limit)
-        self._fetch_specs((row[2], row[3]) for row in found)
+        self._fetch_specs((row[2], row[27], row[3]) for row in found)
         return [self._execution(row) for row in found]
 
     async def get_execution(self, execution_id: str) -> Execution | None:
@@ -549,12 +529,9 @@ class SqliteStorage:
     # --- reading and writing --------------------------------------------------------------------------------------
 
     def _job(self, row: rows.Row) -> Job:
-        spec = self._specs.get((row[1], row[2]))
+        spec = self._spec(row[1], row[0], row[2])
         if spec is None:
-            found = self._one("version_get", id=row[1], version=row[2])
-            if found is None:
-                raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
-            spec = self._remember((row[1], row[2]), found[0])
+            raise StoreError(f"{self.path}: job {row[1]} has no version {row[2]}; see 'agentcron doctor'")
         try:
             return rows.job(row, spec)
         except _DAMAGED as error:
@@ -564,6 +541,7 @@ class SqliteStorage:
 
     def _execution(self, row: rows.Row, **texts: Any) -> Execution:
         try:
+            self._specs.see(row[2], row[27])
             return rows.execution(row, texts)
         except _DAMAGED as error:
             raise StoreError(
@@ -582,43 +560,35 @@ class SqliteStorage:
 
     async def _jobs_of_rows(self, found: Sequence[rows.Row]) -> list[Job]:
         """Those of them that can be read. Of many the event loop turns in between."""
-        jobs: list[Job] = []
+        jobs, known = list[Job](), self._specs.kept
         for at in range(0, len(found), SLICE):
             if at:
                 await asyncio.sleep(0)
             part = found[at : at + SLICE]
             try:
-                jobs += [rows.job(row, self._specs[row[1], row[2]]) for row in part]
+                jobs += [rows.job(row, known[row[0], row[2]]) for row in part]
             except _DAMAGED:
                 # A spec is not at hand, or a row cannot be read: one by one they tell which.
-                self._fetch_specs((row[1], row[2]) for row in part)
+                self._fetch_specs((row[1], row[0], row[2]) for row in part)
                 jobs += [job for row in part if (job := self._readable(row)) is not None]
         return jobs
 
-    def _spec(self, tx: Transaction, job_id: str, version: int) -> JobSpec:
-        spec = self._specs.get((job_id, version))
+    def _spec(self, job_id: str, number: int, version: int) -> JobSpec | None:
+        spec = self._specs.kept.get((number, version))
         if spec is None:
-            text = tx.execute(statement("version_get"), {"id": job_id, "version": version}).fetchone()[0]
-            spec = self._remember((job_id, version), text)
+            row = self._one("version_get", job=number, version=version)
+            spec = self._specs.read(job_id, (number, version), row[0]) if row else None
         return spec
 
-    def _fetch_specs(self, keys: Iterable[tuple[str, int]]) -> None:
-        """Read the specs that are not at hand in one query; one that cannot be read fails where it is asked for."""
-        missing = {key for key in keys if key not in self._specs}
+    def _fetch_specs(self, wanted: Iterable[tuple[str, int, int]]) -> None:
+        """Read the specs that are not at hand, by the jobs' ids and numbers and the versions, in one query; one that
+        cannot be read fails where it is asked for."""
+        known = self._specs.kept
+        missing = {(number, version): job_id for job_id, number, version in wanted if (number, version) not in known}
         if len(missing) > 1:
-            for job_id, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
+            for number, version, text in self._all("versions_get", wanted=json.dumps(list(missing))):
                 with contextlib.suppress(ValueError):
-                    self._remember((job_id, version), text)
-
-    def _remember(self, key: tuple[str, int], text: str) -> JobSpec:
-        return self._keep(key, read_spec(json.loads(text)))
-
-    def _keep(self, key: tuple[str, int], spec: JobSpec) -> JobSpec:
-        self._specs[key] = spec
-        if len(self._specs) > SPEC_CACHE:
-            with contextlib.suppress(KeyError):  # the writer's thread may have dropped the same one
-                self._specs.popitem(last=False)
-        return spec
+                    self._specs.read(missing[number, version], (number, version), text)
 
     async def _with_texts(self, found: Sequence[rows.Row], parts: Sequence[str]) -> list[Execution]:
         try:
@@ -627,14 +597,14 @@ class SqliteStorage:
             raise
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
-        self._fetch_specs((row[2], row[3]) for row in found)
+        self._fetch_specs((row[2], row[27], row[3]) for row in found)
         executions = []
         for row in found:
             mine = texts.get(row[0], _NO_TEXTS)
             prompt = mine.get("prompt")
             if prompt is None:
                 # Nearly all rows of a page are of few versions, whose spec is at hand.
-                spec = self._specs.get((row[2], row[3])) or await self.get_spec(row[2], row[3])
+                spec = self._spec(row[2], row[27], row[3])
                 prompt = spec.prompt if spec is not None else None
             result = mine.get("result", "" if row[8] in _RAN else None)
             if (talk := mine.get("conversation")) is not None:
@@ -674,9 +644,12 @@ class SqliteStorage:
         if self._writer is None:
             raise StoreUnavailable(f"{self.path}: the store is closed; open it first")
         try:
-            return await self._writer.write(unit, brief=brief)
+            # What the units of a group have learned together is taken over by the first of them, and is gone then.
+            answer, learned = await self._writer.write(lambda tx: (unit(tx), tx.learned), brief=brief)
         except sqlite3.IntegrityError as error:
             raise StoreConflict(f"{self.path}: {error}") from error
+        self._specs.learn(learned)
+        return answer
 
 
 def _changes(plans: Iterable[Plan]) -> int:

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from agentcron.domain.model import Job
 from agentcron.errors import StoreUnavailable
 from agentcron.storage.lock_file import LockFile
+from agentcron.storage.specs import Learned
 from agentcron.storage.sqlite.connection import BUSY_MS, SQLITE_ERRORS, connect, explain, is_busy, statement, together
 from agentcron.storage.sqlite.creating import insert_created
 from agentcron.storage.tally import Tally
@@ -29,8 +30,7 @@ T = TypeVar("T")
 Unit = Callable[["Transaction"], Any]
 
 MAX_GROUP: Final = 4096
-# How long the log may grow before it is moved into the file: by the scheduler, and by any other process that writes,
-# which may be the only one for hours (an import, a program that only creates).
+# How long the log may grow before the scheduler moves it into the file, or any other process, which may write for hours.
 CHECKPOINT_BYTES: Final = 16 << 20
 LONG_LOG_BYTES: Final = 64 << 20
 # So many rows go into one statement, which costs a third less than one by one. Each statement also gives the
@@ -43,13 +43,14 @@ SAFE_WAL_VERSION: Final = (3, 51, 3)
 class Transaction:
     """What one unit of work writes through."""
 
-    __slots__ = ("created", "execute", "executemany", "tally")
+    __slots__ = ("created", "execute", "executemany", "learned", "tally")
 
-    def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self.execute = connection.execute
         self.executemany = connection.executemany
-        self.tally = tally
+        self.tally = Tally()
         self.created: list[Job] = []
+        self.learned: Learned = {}
 
     def each(self, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Run ``sql/NAME.sql``, which takes one row of ``VALUES``, for all rows in their order, many to a statement. Of
@@ -242,12 +243,11 @@ class Writer:
         return [result for asked in group for result in self._applied(connection, [asked])]
 
     def _run(self, connection: sqlite3.Connection, group: Sequence[Asked]) -> list[Any]:
-        tally = Tally()
-        transaction = Transaction(connection, tally)
+        transaction = Transaction(connection)
         self._changed = connection.total_changes
         results = [asked.unit(transaction) for asked in group]
         insert_created(transaction)
-        for name, rows in tally.writes(self._node):
+        for name, rows in transaction.tally.writes(self._node):
             connection.executemany(statement(name), rows)
         return results
 

@@ -1,4 +1,3 @@
-SELECT j.id, v.version, v.spec
-FROM unnest(%(ids)s::text[], %(versions)s::integer[]) AS wanted (id, version)
-JOIN jobs AS j ON j.id = wanted.id
-JOIN job_versions AS v ON v.job = j.seq AND v.version = wanted.version
+SELECT v.job, v.version, v.spec
+FROM unnest(%(jobs)s::bigint[], %(versions)s::integer[]) AS wanted (job, version)
+JOIN job_versions AS v ON v.job = wanted.job AND v.version = wanted.version

@@ -1,1 +1,1 @@
-SELECT v.spec FROM job_versions AS v JOIN jobs AS j ON j.seq = v.job WHERE j.id = :id AND v.version = :version
+SELECT spec FROM job_versions WHERE job = :job AND version = :version

@@ -1,3 +1,2 @@
-SELECT jobs.id, v.version, v.spec
-FROM json_each(:wanted) CROSS JOIN jobs ON jobs.id = value ->> 0
-JOIN job_versions AS v ON v.job = jobs.seq AND v.version = value ->> 1
+SELECT v.job, v.version, v.spec
+FROM json_each(:wanted) CROSS JOIN job_versions AS v ON v.job = value ->> 0 AND v.version = value ->> 1
