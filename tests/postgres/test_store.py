@@ -69,6 +69,21 @@ async def test_nodes_share_the_line_and_no_row_is_claimed_twice(postgres_url: st
         assert {row.owner for row in claimed} == {"one", "two"}
 
 
+async def test_rows_of_jobs_that_a_node_cannot_read_take_the_places_of_no_others(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async with node(postgres_url, tmp_path, "new") as new:
+        later = [await add(new, name="later") for _ in range(3)]
+        await tick(new, later)
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute('UPDATE agentcron.job_versions SET spec = \'{"overlap": "telepathy"}\'')
+    async with node(postgres_url, tmp_path, "old") as old:
+        mine = await add(old, name="mine")
+        await tick(old, [mine], NOW + 2 * MINUTE)
+        claimed = await old.claim("old", NOW + 2 * MINUTE, 2, begin=True)
+        assert [row.job_id for row in claimed] == [mine.id]
+
+
 async def test_a_lane_runs_one_at_a_time_whoever_claims(postgres_url: str, tmp_path: Path) -> None:
     async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
         job = await add(one, overlap="buffer_all", catch_up="all")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 Unit = Callable[["Transaction"], Any]
 
 MAX_GROUP: Final = 4096
-# How long the log may grow before the scheduler moves it into the file, or any other process, which may write for hours.
+# How long the log may grow before the scheduler moves it into the file, and any other that writes for hours.
 CHECKPOINT_BYTES: Final = 16 << 20
 LONG_LOG_BYTES: Final = 64 << 20
 # So many rows go into one statement, which costs a third less than one by one. Each statement also gives the
