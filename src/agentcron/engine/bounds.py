@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -50,37 +49,30 @@ class Bounds:
 
     async def begin(self, run: Run, spec: JobSpec) -> Outcome | None:
         """Begin the run where there is room, or with the cheaper definition; else what becomes of it instead."""
-        admitted = await self.admit(run.execution, spec)
-        if not isinstance(admitted, tuple):
-            return admitted
-        run.execution, begun_by = admitted
-        if begun_by.agent != spec.agent:
-            run.fallback_agent = begun_by.agent
-        return None
-
-    async def admit(self, execution: Execution, spec: JobSpec) -> tuple[Execution, JobSpec] | Outcome:
-        """The execution, begun, with the spec to run it by, or what becomes of it instead."""
         while True:
             try:
-                return await self._admit(execution, spec)
+                return await self._admit(run, spec)
             except StoreError as error:
-                # Nothing was begun, and nothing may begin without the store's word.
-                self._log.warning(f"{spec.name}: {execution.id} waits for the store: {error}")
+                # Nothing may begin without the store's word.
+                self._log.warning(f"{spec.name}: {run.execution.id} waits for the store: {error}")
                 await self._clock.sleep_until(self._clock.now() + STORE_RETRY)
 
-    async def _admit(self, execution: Execution, spec: JobSpec) -> tuple[Execution, JobSpec] | Outcome:
-        now = self._clock.now()
+    async def _admit(self, run: Run, spec: JobSpec) -> Outcome | None:
+        execution, now = run.execution, self._clock.now()
         caps = caps_of(spec, execution.job_id, self._shared)
         claim = Claim(caps=caps, expected=expected_of(await self._store.get_job(execution.job_id)))
-        verdict = await self._store.begin_within(execution.id, execution.fence, now, claim)
+        async with run.begins():
+            verdict = await self._store.begin_within(execution.id, execution.fence, now, claim)
+            if verdict is not None and verdict.refused is None:
+                run.execution = execution.evolve(begun=True, start_time=now)
         if verdict is None:
             return GivenBack(ready_at=now)
         self._warn(verdict, caps, spec, now)
         if verdict.refused is None:
-            return execution.evolve(begun=True, start_time=now), spec
+            return None
         budget = verdict.refused.budget
         if budget.action is BudgetAction.FALLBACK and budget.fallback_agent is not None:
-            return await self._fall_back(execution, spec, budget.fallback_agent, verdict.told, now)
+            return await self._fall_back(run, spec, budget.fallback_agent, verdict.told, now)
         if budget.action is BudgetAction.PAUSE:
             await self._pause(execution.job_id, spec, verdict.told)
         else:
@@ -90,14 +82,16 @@ class Bounds:
             return _ended(execution, verdict.told)
         return Unneeded(cause=Needless.BUDGET, message=verdict.told)
 
-    async def _fall_back(
-        self, execution: Execution, spec: JobSpec, agent: str, told: str, now: datetime
-    ) -> tuple[Execution, JobSpec] | Outcome:
-        unbounded = Claim(caps=(), expected=Amount())
-        if await self._store.begin_within(execution.id, execution.fence, now, unbounded, agent) is None:
-            return GivenBack(ready_at=now)
+    async def _fall_back(self, run: Run, spec: JobSpec, agent: str, told: str, now: datetime) -> Outcome | None:
+        execution, unbounded = run.execution, Claim(caps=(), expected=Amount())
+        async with run.begins():
+            if await self._store.begin_within(execution.id, execution.fence, now, unbounded, agent) is None:
+                return GivenBack(ready_at=now)
+            run.execution = execution.evolve(begun=True, start_time=now, agent=agent)
+            if agent != spec.agent:
+                run.fallback_agent = agent
         self._log.warning(f"{spec.name}: {execution.id} runs with {agent}: {told}", job_id=execution.job_id)
-        return execution.evolve(begun=True, start_time=now, agent=agent), replace(spec, agent=agent)
+        return None
 
     async def _pause(self, job_id: str, spec: JobSpec, told: str) -> None:
         for _ in range(TRIES):

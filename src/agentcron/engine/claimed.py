@@ -9,6 +9,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import GivenBack
 from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
+from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
@@ -39,3 +40,12 @@ async def give_back(store: JobStore, node: str, known: Container[str], clock: Cl
             spec = await store.get_spec(row.job_id, row.version)
             if spec is not None:
                 await store.settle([settle(row, GivenBack(ready_at=now), now, spec)])
+
+
+async def leave(store: JobStore, node: str, known: Container[str], clock: Clock, log: Log) -> None:
+    """Give back before the node is gone: its rows would be taken for runs that were lost. A store that fails must not
+    keep a process from ending."""
+    try:
+        await give_back(store, node, known, clock)
+    except (StoreError, ValueError) as error:
+        log.error(f"what was claimed and not begun is left to the next start: {error}")

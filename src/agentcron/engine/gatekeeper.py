@@ -110,9 +110,10 @@ class Gatekeeper:
             if refused is not None:
                 return refused
         execution, now = run.execution, self._clock.now()
-        if not await self._store.begin(execution.id, execution.fence, now, findings):
-            return Cut(cause=CutCause.CANCEL, message="canceled")
-        run.execution = execution.evolve(begun=True, start_time=now, findings=findings)
+        async with run.begins():
+            if not await self._store.begin(execution.id, execution.fence, now, findings):
+                return Cut(cause=CutCause.CANCEL, message="canceled")
+            run.execution = execution.evolve(begun=True, start_time=now, findings=findings)
         return None
 
     async def judge(self, run: Run, spec: JobSpec, done: Done, seconds: float) -> Outcome:

@@ -18,6 +18,7 @@ from agentcron.domain.queues import Queues, ranked
 from agentcron.engine.alarm import Alarm
 from agentcron.engine.herald import Herald
 from agentcron.engine.turns import SLICE
+from agentcron.engine.uncut import uncut
 from agentcron.errors import StoreError
 from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
@@ -92,19 +93,23 @@ class JobManager:
 
     async def evaluate(self) -> datetime | None:
         """Plan every job that is due; answers when the next one is. Raises ``StoreError``; the slots that could not be
-        judged then are told apart at the next evaluation that succeeds."""
+        judged then are told apart at the next evaluation that succeeds. Once begun it is finished, also for a caller
+        that is cancelled: what it commits is to be heard."""
         async with self._evaluating:
-            began = self._clock.now()
-            try:
-                next_at = await self._evaluate()
-            except StoreError:
-                self._failed_since = self._failed_since or began
-                raise
-            if self._failed_since is not None:
-                self._log.info(f"the store works again; it failed since {self._failed_since.isoformat()}")
-            self._failed_since = None
-            self._evaluated = self._clock.steady()
-            return next_at
+            return await uncut(self._look())
+
+    async def _look(self) -> datetime | None:
+        began = self._clock.now()
+        try:
+            next_at = await self._evaluate()
+        except StoreError:
+            self._failed_since = self._failed_since or began
+            raise
+        if self._failed_since is not None:
+            self._log.info(f"the store works again; it failed since {self._failed_since.isoformat()}")
+        self._failed_since = None
+        self._evaluated = self._clock.steady()
+        return next_at
 
     async def _evaluate(self) -> datetime | None:
         seen: dict[str, int] = {}
@@ -167,7 +172,8 @@ class JobManager:
             until = began + self._interval
             failing = self._failed_since is not None
             try:
-                next_at = await self.evaluate()
+                async with self._evaluating:
+                    next_at = await self._look()
                 soonest = began + TOGETHER if self._found else began
                 until = min(until, max(next_at, soonest)) if next_at else until
                 self._on_look()

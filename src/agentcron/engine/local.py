@@ -10,14 +10,13 @@ from functools import partial
 from typing import Final
 
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.outcomes import Cut, CutCause
+from agentcron.domain.outcomes import CutCause
 from agentcron.domain.plans import Plan
 from agentcron.domain.policies import CLOSE_GRACE
 from agentcron.domain.queues import ClaimLimits
-from agentcron.domain.settling import settle
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm, first_of
-from agentcron.engine.claimed import give_back, ids_of, spec_of
+from agentcron.engine.claimed import give_back, ids_of, leave, spec_of
 from agentcron.engine.run import Run
 from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
@@ -57,9 +56,8 @@ class LocalEngine:
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopping = self._failing = False
         self._hurry = asyncio.Event()
-        self._failing = False
         self._claimed: deque[Execution] = deque()
         self._claiming = asyncio.Lock()
         self._idle = asyncio.Event()
@@ -109,6 +107,11 @@ class LocalEngine:
         if self._task is not None:
             await asyncio.gather(self._task, *filter(None, [self._beside]), return_exceptions=True)
             self._task = None
+        # Whoever claims at this moment begins what the store gives it: that is to be cut like all others.
+        async with self._claiming:
+            if self._claimed or self._unsure:
+                await leave(self._store, self._node, self._runs, self._clock, self._log)
+                self._claimed.clear()
         await self._wait(grace, self._hurry)
         self._cut(list(self._runs), CutCause.SHUTDOWN)
         self._settler.give_up()
@@ -203,10 +206,8 @@ class LocalEngine:
     async def _abandon(self, run: Run) -> None:
         spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
         run.abandoned = True
-        cause = run.cause or CutCause.TIMEOUT
-        if spec is not None and cause is not CutCause.LOST:
-            cut = Cut(cause=cause, message=f"{cause.value}: the agent ignores that it was ended")
-            await self._settler.settle(settle(run.execution, cut, self._clock.now(), spec), spec.name)
+        if spec is not None and run.cause is not CutCause.LOST:
+            await self._settler.settle(self._runner.given_up(run, spec), spec.name)
         self._forget(run)
 
     async def _begin_claimed(self, jobs: Mapping[str, Job]) -> int:
@@ -234,10 +235,9 @@ class LocalEngine:
 
     async def _still_ours(self, execution: Execution) -> bool:
         """Whether nobody settled the row meanwhile: a process that slept, or a store that failed, comes back late."""
-        if await self._store.begin(execution.id, execution.fence, self._clock.now()):
-            return True
-        self._unsure = True
-        return False
+        ours = await self._store.begin(execution.id, execution.fence, self._clock.now())
+        self._unsure = self._unsure or not ours
+        return ours
 
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
         deadline = self._clock.steady() + spec.timeout.total_seconds()

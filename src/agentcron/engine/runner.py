@@ -13,7 +13,19 @@ from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
 from agentcron.checks.checker import Checker
 from agentcron.current_run import CURRENT
 from agentcron.domain.model import Execution
-from agentcron.domain.outcomes import AgentOutcome, Asking, Conversation, Cut, CutCause, Done, Errored, Failed, Outcome
+from agentcron.domain.outcomes import (
+    AgentOutcome,
+    Asking,
+    Conversation,
+    Cut,
+    CutCause,
+    Done,
+    Errored,
+    Failed,
+    GivenBack,
+    Outcome,
+    Unneeded,
+)
 from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.asking import going_on
@@ -78,7 +90,7 @@ class Runner:
         if run.abandoned or run.cause is _LOST:
             self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
             return None
-        return settle(run.execution, redacted(outcome, self._redactor), self._clock.now(), spec, agent_id=agent_id)
+        return self._settlement(run, redacted(outcome, self._redactor), spec, agent_id)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -146,6 +158,20 @@ class Runner:
         if isinstance(outcome, Errored) and outcome.provider is not None:
             return self._holds.held(outcome, spec.agent, self._clock.now())
         return outcome
+
+    def given_up(self, run: Run, spec: JobSpec) -> Settlement:
+        """What becomes of a run whose agent does not end."""
+        cause = run.cause or CutCause.TIMEOUT
+        told = f"{cause.value}: the agent ignores that it was ended"
+        return self._settlement(run, Cut(cause=cause, message=told), spec)
+
+    def _settlement(self, run: Run, outcome: Outcome, spec: JobSpec, agent_id: str | None = None) -> Settlement:
+        now, execution = self._clock.now(), run.execution
+        if (run.unsure or run.beginning) and not execution.begun and isinstance(outcome, Cut | Unneeded):
+            # Begun or not, the store knows alone, and refuses what does not agree with it. Whoever takes the row next,
+            # or settles it as canceled, reads it there.
+            outcome = GivenBack(ready_at=now)
+        return settle(execution, outcome, now, spec, agent_id=agent_id)
 
     def _looks_first(self, run: Run, spec: JobSpec) -> bool:
         return not run.execution.begun or (self._bounds is not None and self._bounds.cover(spec))

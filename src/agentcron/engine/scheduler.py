@@ -25,6 +25,7 @@ from agentcron.engine.local import LocalEngine
 from agentcron.engine.postman import Postman
 from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
+from agentcron.engine.uncut import uncut
 from agentcron.engine.upkeep import Upkeep
 from agentcron.errors import StoreError
 from agentcron.observability import Log
@@ -119,7 +120,7 @@ class Scheduler:
         self._upkeep.start()
         try:
             await self._upkeep.settle_lapsed()
-            if await self.engine.claim([execution_id]):
+            if await uncut(self.engine.claim([execution_id])):
                 await self.engine.finished([execution_id])
             await self._deliver()
         finally:
@@ -134,7 +135,7 @@ class Scheduler:
             await self._settle_lost()
             self._upkeep.start()
             await self.manager.evaluate()
-            while await self.engine.claim() or self.engine.running:
+            while await uncut(self.engine.claim()) or self.engine.running:
                 await self.engine.finished([execution_id for execution_id, _ in self.engine.running])
             await self._deliver()
         finally:
