@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,13 +60,7 @@ class Redactor:
             self._sort()
 
     def text(self, text: str) -> str:
-        """``text`` without its secrets; the same object where there are none.
-
-        Half of a surrogate pair, as a program leaves it that cuts a text inside an emoji, becomes a question mark: no
-        store and no terminal takes it, and with it the outcome of a run would be lost.
-        """
-        if not text.isascii():
-            text = _encodable(text)
+        """``text`` without its secrets; the same object where there are none."""
         if len(text) < _SHORTEST:
             return text
         for value, name in self._known:
@@ -79,13 +73,24 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets in its texts and keys."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, Mapping):
-            return {self.text(key) if isinstance(key, str) else key: self.value(item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.value(item) for item in value]
-        return value
+        return _each(value, self.text)
+
+    def said(self, text: str) -> str:
+        """What an agent said, without secrets; the same object where there is nothing to replace.
+
+        Half of a surrogate pair, as a program leaves it that cuts a text inside an emoji, becomes a question mark: no
+        store and no terminal takes it, and with it the outcome of a run would be lost.
+        """
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                text = text.encode("utf-8", "replace").decode()
+        return self.text(text)
+
+    def said_value(self, value: Any) -> Any:
+        """A JSON value that an agent said, its texts and keys as ``said`` leaves them."""
+        return _each(value, self.said)
 
     def _remember(self, value: str, name: str) -> bool:
         value = value.strip()
@@ -102,12 +107,14 @@ class Redactor:
         self._known = sorted(self._names.items(), key=lambda pair: len(pair[0]), reverse=True)
 
 
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(key) if isinstance(key, str) else key: _each(item, change) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_each(item, change) for item in value]
+    return value
 
 
 def is_reference(text: str) -> bool:

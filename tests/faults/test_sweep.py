@@ -35,6 +35,9 @@ from tests.faults.sqlite_faults import AVAILABLE, faulty_sqlite
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 ROUNDS = 2
+SPARED = 3
+# So many calls the little history takes at least, whatever is written beside it.
+SURE = {"write": 12, "fsync": 20, "rename": 3}
 
 
 @dataclass
@@ -190,9 +193,10 @@ async def test_every_single_call_may_fail(kind: str, call: str, code: int, lasti
         (fast_path / "0").mkdir()
         await once(kind, fast_path / "0", faults)
         calls = faults.counts[call]
-        refused = fired = number = 0
-        # The folder's files are written beside the changes, so that the number of calls differs from run to run.
-        while fired == number or number < calls // 2:
+        refused = fired = number = spared = 0
+        # The folder's files are written beside the changes, so that the number of calls differs from run to run, by as
+        # much as the machine is busy: the places are over when several runs did not come so far.
+        while spared < SPARED:
             number += 1
             folder = fast_path / str(number)
             folder.mkdir()
@@ -204,7 +208,8 @@ async def test_every_single_call_may_fail(kind: str, call: str, code: int, lasti
                 raise
             refused += work.known.refused
             fired += faults.fired > 0
+            spared = 0 if faults.fired else spared + 1
             shutil.rmtree(folder)
     print(f"\n{kind}, {call}, {errno.errorcode[code]}: {fired} places failed, {refused} changes refused")  # noqa: T201
-    assert fired >= calls // 2
+    assert fired >= SURE[call]
     assert refused > ROUNDS or call == "rename"

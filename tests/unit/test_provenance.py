@@ -67,7 +67,7 @@ async def test_a_job_of_a_person_or_program_names_nobody_unless_it_is_told() -> 
     async with create_test_environment() as env:
         await env.plugin.create_job(*DAILY)
         await env.plugin.create_job(*DAILY, made_by="team:ops")
-        for bad in ("a\0b", "a\nb", "a\ud83d"):
-            with pytest.raises(InvalidJobError, match="made_by: holds a control character"):
+        for bad in ("a\0b", "a\ud83d"):
+            with pytest.raises(InvalidJobError, match="made_by: holds a NUL character or half"):
                 await env.plugin.create_job(*DAILY, made_by=bad)
         assert [job.made_by for job in await env.plugin.get_jobs()] == [None, "team:ops"]

@@ -21,9 +21,10 @@ def by_run(job_id: str, execution_id: str) -> str:
 
 
 def check_maker(made_by: str | None) -> None:
-    """Raises ``InvalidJobError`` for what is no plain text: a NUL ends it early in one store and not in another."""
-    if made_by is not None and not made_by.isprintable():
-        raise InvalidJobError("made_by: holds a control character; use one line of plain text", field="made_by")
+    """Raises ``InvalidJobError`` for what is no text: a NUL ends it early in one store and not in another, half of a
+    surrogate pair is written by none."""
+    if made_by is not None and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in made_by):
+        raise InvalidJobError("made_by: holds a NUL character or half of a surrogate pair", field="made_by")
 
 
 def maker_of(made_by: str | None) -> str | None:

@@ -24,14 +24,15 @@ def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
     if isinstance(outcome, Done):
         clean = _clean(outcome.answer, redactor)
         return outcome if clean is outcome.answer else replace(outcome, answer=clean)
-    text = redactor.text
+    text = redactor.said
     match outcome:
         case Failed(answer=answer, message=message):
             return replace(outcome, answer=_clean(answer, redactor), message=text(message))
         case Asking():
             kept = None if outcome.answer is None else _clean(outcome.answer, redactor)
             questions = tuple(
-                replace(one, question=text(one.question), args=redactor.value(one.args)) for one in outcome.questions
+                replace(one, question=text(one.question), args=redactor.said_value(one.args))
+                for one in outcome.questions
             )
             return replace(outcome, questions=questions, answer=kept)
         case Errored() | Held() | Cut():
@@ -42,11 +43,11 @@ def redacted(outcome: Outcome, redactor: Redactor) -> Outcome:
 
 def _clean(answer: AgentOutcome, redactor: Redactor) -> AgentOutcome:
     answer = _billed(answer)
-    output = redactor.text(answer.output)
+    output = redactor.said(answer.output)
     talk = answer.conversation
     if talk is not None:
-        session = None if talk.session is None else redactor.text(talk.session)
-        talk = capped(replace(talk, native=redactor.value(talk.native), session=session))
+        session = None if talk.session is None else redactor.said(talk.session)
+        talk = capped(replace(talk, native=redactor.said_value(talk.native), session=session))
         return replace(answer, output=output, conversation=talk)
     return answer if output is answer.output else replace(answer, output=output)
 

@@ -94,7 +94,7 @@ class JournaledSteps:
         return None
 
     async def _keep(self, step: Step, answer: Any) -> Any:
-        text = json.dumps(self._redactor.value(answer), ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(self._redactor.said_value(answer), ensure_ascii=False, separators=(",", ":"))
         await self._record(Step(n=step.n, name=step.name, result=text))
         return answer
 
