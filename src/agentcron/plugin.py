@@ -52,6 +52,7 @@ from agentcron.options import BackgroundJobsConfig, default_store
 from agentcron.ports import AgentFactory, Clock, JobStore, SystemClock
 from agentcron.redaction import Redactor
 from agentcron.schedule import EverySchedule, Schedule, parse_schedule
+from agentcron.schedule.instants import check_on_clock, from_us, to_us
 from agentcron.scheduling_tools import scheduling_tools
 from agentcron.storage.urls import open_storage
 
@@ -705,10 +706,12 @@ class BackgroundJobsPlugin:
         job = await store.get_job(job_id)
         if job is None:
             raise NotFoundError(f"job {job_id!r} is unknown; 'agentcron list' shows the jobs")
-        at = at.astimezone(UTC)
+        at = check_on_clock(at, "UTC").astimezone(UTC)
         if at.microsecond == 0:
-            slot = job.spec.schedule.next_after(at - timedelta(microseconds=1))
-            at = slot if slot is not None and slot < at + timedelta(seconds=1) else at
+            # In numbers: there is no instant before the year 1, nor after the year 9999.
+            second = to_us(at)
+            slot = job.spec.schedule.next_us(second - 1)
+            at = from_us(slot) if slot is not None and slot < second + 1_000_000 else at
         row = await store.slot_at(job_id, at)
         return explain(
             job,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from agentcron.agent_scheduling import AgentScheduling
 from agentcron.domain.queries import ExecutionFilters, JobFilters
 from agentcron.errors import AgentcronError, StoreError
+from agentcron.schedule import on_clock
 
 if TYPE_CHECKING:
     from pydantic_ai.toolsets import FunctionToolset
@@ -190,7 +190,7 @@ def _time(instant: datetime | None, zone: str) -> str | None:
     """The wall clock of the zone with its offset and its name, so that nobody has to guess."""
     if instant is None:
         return None
-    return f"{instant.astimezone(ZoneInfo(zone)).isoformat(timespec='seconds')} ({zone})"
+    return f"{on_clock(instant, zone).isoformat(timespec='seconds')} ({zone})"
 
 
 def _short(text: str | None) -> str | None:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from agentcron.domain.explain import Explanation
 from agentcron.domain.inputs import Input
@@ -21,6 +20,7 @@ from agentcron.domain.queries import Node
 from agentcron.domain.spec_fields import write_spec
 from agentcron.domain.statistics import JobStatistics
 from agentcron.domain.usage import UsageLine
+from agentcron.schedule import on_clock
 
 if TYPE_CHECKING:
     from agentcron.agents.conversation import Message
@@ -224,7 +224,7 @@ def instant(value: datetime | None, zone: str | None = None) -> str | None:
     """ISO 8601 with an offset, in UTC unless a zone is named."""
     if value is None:
         return None
-    return (value.astimezone(ZoneInfo(zone)) if zone else value).isoformat()
+    return (on_clock(value, zone) if zone else value).isoformat()
 
 
 def money(value: Decimal | None) -> float | None:

@@ -204,3 +204,17 @@ def test_what_is_no_instant_is_refused_in_one_line(text: str) -> None:
         parse_instant(text)
     assert refusal.value.kind == "bad_instant"
     assert str(refusal.value).isprintable()
+
+
+def test_an_instant_beyond_the_last_year_is_refused_in_one_line() -> None:
+    beyond = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5)))
+    for make in (lambda: OnceSchedule(beyond), lambda: EverySchedule(timedelta(hours=1), beyond)):
+        with pytest.raises(InvalidScheduleError, match="outside the years 1 to 9999"):
+            make()
+
+
+def test_a_single_time_that_its_zone_cannot_show_is_described_in_utc() -> None:
+    once = OnceSchedule(datetime(9999, 12, 31, 23, 59, tzinfo=UTC), "Asia/Tokyo")
+    assert once.describe() == "once, at 9999-12-31 23:59 UTC"
+    once = OnceSchedule(datetime(1, 1, 1, tzinfo=UTC), "America/New_York")
+    assert once.describe().endswith("00:00 UTC")

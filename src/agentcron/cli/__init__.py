@@ -224,7 +224,8 @@ def _hush() -> None:
 
 def _fail(message: str, code: int) -> int:
     line = " ".join(message.split())
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    # Joiners are parts of emoji and of several scripts, and names of jobs may hold them.
+    shown = "".join(char if char.isprintable() or char in "\u200c\u200d" else ascii(char)[1:-1] for char in line)
     with contextlib.suppress(OSError):
         click.echo(f"agentcron: {shown}", err=True)
     return code

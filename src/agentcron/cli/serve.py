@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,7 @@ def serve_command(session: Session, host: str, port: int, no_scheduler: bool, mo
     except ImportError as error:
         raise ConfigError(f"{error.name} is not installed; pip install 'agentcron[server]'") from error
 
+    _check_host(host)
     tokens = token_file(session.storage)
     server.check_reach(host, tokens)
     listener = server.listen(host, port)
@@ -80,6 +82,18 @@ def serve_command(session: Session, host: str, port: int, no_scheduler: bool, mo
 
     with rare_collections():
         return session.call(work, level=logging.INFO)
+
+
+def _check_host(host: str) -> None:
+    """Raise ``ConfigError`` where no port at all can be had there: an unknown name, an address of another machine."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except (OSError, UnicodeError) as error:
+            raise ConfigError(
+                f"--host: {host} is no address of this machine that can be listened on; give one, such as 127.0.0.1, "
+                "or 0.0.0.0 for all of them"
+            ) from error
 
 
 def _first_token(tokens: TokenFile) -> str | None:

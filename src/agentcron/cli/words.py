@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from agentcron.schedule import format_duration
+from agentcron.schedule import format_duration, on_clock
 
 
 def when(instant: datetime | None, zone: str) -> str:
     """An instant in a zone, with the zone's abbreviation; ``-`` for none."""
     if instant is None:
         return "-"
-    local = instant.astimezone(ZoneInfo(zone))
+    local = on_clock(instant, zone)
     name = local.tzname() or ""
     # Zones without letters of their own are abbreviated by their offset, which reads badly without the sign's UTC.
     return f"{local:%Y-%m-%d %H:%M:%S} {'UTC' + name if name[:1] in '+-' else name}"

@@ -19,6 +19,7 @@ from agentcron.agents.recipes import shown
 from agentcron.delivery.calls import plain
 from agentcron.delivery.message import DeliveryError, Message
 from agentcron.delivery.reading import Around, Given
+from agentcron.domain.values import is_plain
 from agentcron.errors import ConfigError
 from agentcron.sockets import Sockets, within
 
@@ -103,7 +104,7 @@ def written(message: Message, sender: str, recipients: tuple[str, ...]) -> Email
     """The letter. Its ``Message-ID`` is made of the message's id, so that a repeat is known by it."""
     letter = EmailMessage(policy=SMTP)
     # A subject holds names of jobs, which agents may choose: what would begin another header is not in it.
-    letter["Subject"] = " ".join("".join(one if one.isprintable() else " " for one in message.subject).split())[:250]
+    letter["Subject"] = " ".join("".join(one if is_plain(one) else " " for one in message.subject).split())[:250]
     letter["From"] = sender
     letter["To"] = ", ".join(recipients)
     letter["Date"] = format_datetime(message.created)

@@ -8,6 +8,7 @@ from typing import Final
 from agentcron.domain.model import Job
 from agentcron.domain.policies import spread
 from agentcron.domain.spec import JobSpec
+from agentcron.schedule.instants import to_us
 
 # The calendar's resolution: a slot "at or after t" is the first one after t less this.
 INSTANT: Final = timedelta(microseconds=1)
@@ -21,10 +22,23 @@ def slot_after(spec: JobSpec, instant: datetime) -> datetime | None:
     return None if slot is None or (spec.end_at is not None and slot > spec.end_at) else slot
 
 
+def has_slot(spec: JobSpec, instant: datetime) -> bool:
+    """Whether the job has a slot at that instant, whichever of the years 1 to 9999 it is in."""
+    if (spec.start_at is not None and instant < spec.start_at) or (spec.end_at is not None and instant > spec.end_at):
+        return False
+    us = to_us(instant)
+    return spec.schedule.next_us(us - 1) == us
+
+
 def start_of(job: Job, slot: datetime) -> datetime:
     """When the slot is to start: the slot plus its jitter, the same at every asking."""
     jitter = job.spec.jitter
-    return slot + jitter * spread(f"{job.id}:{slot.isoformat()}") if jitter else slot
+    if not jitter:
+        return slot
+    try:
+        return slot + jitter * spread(f"{job.id}:{slot.isoformat()}")
+    except OverflowError:
+        return slot  # in the last days of the year 9999 there is no room for one
 
 
 def last_due(job: Job, first: datetime, now: datetime) -> datetime:

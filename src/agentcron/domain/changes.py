@@ -19,7 +19,8 @@ from agentcron.domain.policies import Overlap
 from agentcron.domain.scheduling_limits import APPROVAL
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidScheduleError
-from agentcron.schedule import EverySchedule
+from agentcron.schedule import EverySchedule, OnceSchedule
+from agentcron.schedule.instants import check_on_clock
 
 
 def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = None, consent: bool = True) -> Plan:
@@ -29,6 +30,7 @@ def create(spec: JobSpec, job_id: str, now: datetime, *, made_by: str | None = N
     plain text.
     """
     check_maker(made_by)
+    _check_clock(spec)
     spec = _anchored(spec, now)
     slot = _first_slot(spec, now)
     job = Job.of(id=job_id, spec=spec, created=now, made_by=made_by, next_slot=slot)
@@ -46,6 +48,8 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId, *, consent: bool
         return None
     spec = _anchored(spec, now)
     moved = _calendar(spec) != _calendar(job.spec)
+    if moved:
+        _check_clock(spec)
     draft, past = _past(job, now, new_id, left=Reason.LIMIT if moved else None)
     if past.state not in (JobState.ACTIVE, JobState.PAUSED):
         return None
@@ -151,15 +155,32 @@ def _anchored(spec: JobSpec, now: datetime) -> JobSpec:
     return spec
 
 
+def _check_clock(spec: JobSpec) -> None:
+    """Whoever reads the job is told its instants in its zone: one that its clock cannot show is refused. What is stored
+    already is not asked, so that its other fields can still be changed."""
+    zone = spec.schedule.timezone
+    if isinstance(spec.schedule, OnceSchedule):
+        check_on_clock(spec.schedule.at, zone, "schedule")
+    for name, instant in (("start_at", spec.start_at), ("end_at", spec.end_at)):
+        if instant is not None:
+            check_on_clock(instant, zone, name)
+
+
 def _first_slot(spec: JobSpec, now: datetime) -> datetime:
     slot = slot_after(spec, now)
     if slot is not None:
         return slot
-    if spec.schedule.next_after(now) is None:
-        last = spec.schedule.previous_before(now + INSTANT)
+    start = spec.start_at if spec.start_at is not None and spec.start_at > now else None
+    last = spec.schedule.previous_before(now + INSTANT)
+    if spec.schedule.next_after(now) is None and (last is not None or start is None):
         when = f"its last slot was {last.isoformat()}" if last else "it has no slot at all"
         raise InvalidScheduleError(
             f"schedule: {spec.schedule.text} is past ({when}); give a time that is to come", kind="never_fires"
+        )
+    if start is not None and spec.schedule.next_after(start.astimezone(UTC) - INSTANT) is None:
+        raise InvalidScheduleError(
+            f"schedule: {spec.schedule.text} has no slot after start_at {start.isoformat()}; it would never run",
+            kind="never_fires",
         )
     assert spec.end_at is not None
     raise InvalidScheduleError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from agentcron.domain.calendar import INSTANT, slot_after
+from agentcron.domain.calendar import has_slot, slot_after
 from agentcron.domain.lifecycle import ExecutionStatus, JobState
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import CutCause
@@ -81,7 +81,7 @@ def explain(
 ) -> Explanation:
     """Answer from ``row``, the last slot's row that stands at or before ``at`` in the job's history, which begins at
     ``begins``. ``spec`` is that of the row's version (default: the job's), ``nodes`` are all schedulers there were."""
-    is_slot = slot_after(job.spec, at - INSTANT) == at
+    is_slot = has_slot(job.spec, at)
     covered = row is not None and (row.at == at or (row.last_at is not None and row.last_at >= at))
     if row is not None and covered and (is_slot or row.at == at):
         policy = _policy(row, spec or job.spec)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agentcron.domain.policies import ConversationMode
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import InvalidJobError
-from agentcron.schedule import zone
+from agentcron.schedule import on_clock
 
 MAX_CARRIED: Final = 64 * 1024
 LAST_RESULT: Final = "last_result"
@@ -45,7 +45,7 @@ def wants_last_result(spec: JobSpec) -> bool:
 def render(spec: JobSpec, scheduled_for: datetime, last_result: str | None) -> str:
     """The prompt as the agent gets it. ``scheduled_for`` is the slot, or when a manual run was asked for, told
     in the job's zone; ``last_result`` is empty in the text where there was none. Names that are not known stay."""
-    carried, slot = _cut(last_result or ""), scheduled_for.astimezone(zone(spec.schedule.timezone))
+    carried, slot = _cut(last_result or ""), on_clock(scheduled_for, spec.schedule.timezone)
     values: dict[str, Any] = {
         "scheduled_for": slot.isoformat(),
         LAST_RESULT: carried,

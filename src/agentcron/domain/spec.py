@@ -31,6 +31,7 @@ from agentcron.domain.policies import (
     RetryPolicy,
 )
 from agentcron.domain.spending import Budget
+from agentcron.domain.values import JOINERS, is_plain
 from agentcron.errors import InvalidJobError
 from agentcron.schedule import Schedule, format_duration
 
@@ -134,11 +135,11 @@ def _refuse(name: str, message: str) -> InvalidJobError:
 
 
 def _check_text(spec: JobSpec) -> None:
-    if not spec.name.strip():
+    if not spec.name.strip().strip(JOINERS):
         raise _refuse("name", "is empty; give the job a name")
     if len(spec.name) > MAX_NAME:
         raise _refuse("name", f"has {len(spec.name)} characters; at most {MAX_NAME} are allowed")
-    if not spec.name.isprintable():
+    if not is_plain(spec.name):
         raise _refuse("name", "holds a control character or line break; use one line of plain text")
     if not spec.prompt.strip():
         raise _refuse("prompt", "is empty; say what the agent is to do")

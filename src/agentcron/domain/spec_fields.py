@@ -32,6 +32,7 @@ from agentcron.schedule import (
     parse_schedule,
     zone,
 )
+from agentcron.schedule.instants import check_on_clock
 
 SCHEDULE_KEYS: Final = ("cron_expression", "every", "at", "schedule")
 
@@ -123,7 +124,9 @@ def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone
         return CronSchedule(value, name)
     if key == "every":
         return _every(parse_duration(value), values)
-    return _parse_schedule(f"at {value}" if key == "at" else value, name)
+    # Stores keep a single time under this key: one that the zone's clock cannot show is refused to whoever makes or
+    # moves a job (``changes``), never to who reads one.
+    return OnceSchedule(_parse_instant(value, name), name) if key == "at" else _parse_schedule(value, name)
 
 
 def _every(interval: timedelta, values: Mapping[str, Any]) -> EverySchedule:
@@ -142,6 +145,7 @@ def _in_zone(schedule: Schedule, name: str) -> Schedule:
 
 # A store reads the same few schedules, durations and retry policies for every job.
 _parse_schedule = lru_cache(maxsize=4096)(parse_schedule)
+_parse_instant = lru_cache(maxsize=1024)(parse_instant)
 _parse_duration = lru_cache(maxsize=1024)(parse_duration)
 
 
@@ -161,7 +165,7 @@ def _duration(name: str, value: Any, _zone: str) -> timedelta:
 
 def _instant(name: str, value: Any, zone_name: str) -> datetime:
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
+        return check_on_clock(value, "UTC", name).astimezone(UTC)
     if isinstance(value, str):
         try:
             return parse_instant(value, zone_name)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from agentcron.domain.inputs import Input
 from agentcron.domain.model import Execution
 from agentcron.domain.notify import Event
+from agentcron.schedule import on_clock
 
 MAX_RESULT: Final = 4000
 MAX_LINE: Final = 300
@@ -194,7 +194,7 @@ def _line(text: str, width: int) -> str:
 
 
 def _when(instant: datetime, zone: str) -> str:
-    local = instant.astimezone(ZoneInfo(zone))
+    local = on_clock(instant, zone)
     return f"{local.isoformat(timespec='seconds')} ({zone})"
 
 

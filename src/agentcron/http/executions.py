@@ -13,7 +13,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.errors import ConflictError, NotFoundError
 from agentcron.http.jobs import next_page
-from agentcron.http.problems import JsonAnswer
+from agentcron.http.problems import JsonAnswer, Problem
 from agentcron.http.routing import ScopedRoute, named, plugin_of, told
 from agentcron.http.schema import array_of
 from agentcron.plugin import BackgroundJobsPlugin
@@ -42,6 +42,8 @@ async def list_executions(
     job_id = (await plugin.find_job(job)).id if job is not None else None
     filters = ExecutionFilters(job_id=job_id, statuses=status, before=before, include_skipped=include_skipped)
     page = await plugin.list_executions(filters, limit)
+    if before is not None and not page.items:
+        await _check_place(plugin, before)
     jobs = await plugin.jobs_of({run.job_id for run in page.items})
     # One that was deleted meanwhile has no name any more.
     names = {key: found.name for key, found in jobs.items()}
@@ -99,6 +101,16 @@ async def cancel_execution(request: Request, execution: str) -> Response:
         now = await _find(plugin, found.id)
         raise ConflictError(f"execution {now.id} has ended: {now.status}; it cannot be canceled")
     return JsonAnswer(await _shown(plugin, await _find(plugin, found.id)))
+
+
+async def _check_place(plugin: BackgroundJobsPlugin, before: str) -> None:
+    """Nothing stands after a place that is none: such a page would read as the end. Ids from elsewhere may look like
+    anything, so only the store knows."""
+    found = await plugin.get_execution(before)
+    if found is None or found.id != before:
+        raise Problem(
+            422, f"before: {before!r} is no execution; take it from the header Link of the page before", field="before"
+        )
 
 
 async def _find(plugin: BackgroundJobsPlugin, execution_id: str) -> Execution:

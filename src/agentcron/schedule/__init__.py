@@ -2,7 +2,7 @@
 
 from agentcron.schedule.cron import CronSchedule
 from agentcron.schedule.durations import format_duration, parse_duration
-from agentcron.schedule.instants import parse_instant
+from agentcron.schedule.instants import on_clock, parse_instant
 from agentcron.schedule.kinds import EverySchedule, OnceSchedule, Schedule, parse_schedule
 from agentcron.schedule.transitions import zone
 
@@ -12,6 +12,7 @@ __all__ = [
     "OnceSchedule",
     "Schedule",
     "format_duration",
+    "on_clock",
     "parse_duration",
     "parse_instant",
     "parse_schedule",

@@ -71,6 +71,19 @@ def parse_fields(expression: str) -> Parsed:
         tokens.insert(0, "0")
     elif count != 6:
         _refuse_count(count)
+    if count == 5:
+        return _parse(tokens)
+    try:
+        return _parse(tokens)
+    except InvalidScheduleError as error:
+        # Who meant the sixth as a year would look for the fault in the wrong field.
+        year = " and there is no year field" if re.fullmatch(r"[0-9]{4}([-,/][0-9]+)*", tokens[5]) else ""
+        told = f"{error}; six fields are read with seconds first{',' if year else ''}{year}"
+        raise InvalidScheduleError(told, kind=error.kind, field=error.field) from None
+
+
+def _parse(tokens: list[str]) -> Parsed:
+    """The meaning of six fields, seconds first."""
     second, minute, hour, day, month, weekday = tokens
     warnings: list[str] = []
     seconds, _ = _field(_SECOND, second, warnings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, overload
+from zoneinfo import ZoneInfo
 
 from agentcron.errors import InvalidScheduleError
 from agentcron.schedule.durations import duration_us
@@ -66,6 +67,30 @@ def parse_instant(text: str, timezone: str = "UTC") -> datetime:
         raise _refusal(f"{stripped[:60]} is outside the years 1 to 9999") from None
     stretch = clock.at((instant - _EPOCH) // _SECOND)
     return instant if stretch is None else _EPOCH + timedelta(seconds=stretch.start)
+
+
+def on_clock(instant: datetime, timezone: str) -> datetime:
+    """An aware instant on the wall clock of a zone; in UTC where that clock would leave the years 1 to 9999, so that a
+    list is told whatever one of its instants is."""
+    try:
+        return instant.astimezone(ZoneInfo(timezone))
+    except OverflowError:
+        return instant.astimezone(UTC)
+
+
+def check_on_clock(instant: datetime, timezone: str, name: str = "instant") -> datetime:
+    """The instant again. Raises ``InvalidScheduleError`` (kind ``bad_instant``) where the clock of the zone, or UTC,
+    cannot show it; ``name`` says whose it is."""
+    for place in (UTC, clock_of(timezone).zone):
+        try:
+            instant.astimezone(place)
+        except OverflowError:
+            raise InvalidScheduleError(
+                f"{name}: {instant.isoformat()} is outside the years 1 to 9999 on the clock of {place}; "
+                "give a time within them",
+                kind="bad_instant",
+            ) from None
+    return instant
 
 
 def _refusal(problem: str) -> InvalidScheduleError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
 from agentcron.errors import InvalidScheduleError
 from agentcron.schedule.cron import CronSchedule
 from agentcron.schedule.durations import duration_us, format_duration, parse_duration, say_duration
-from agentcron.schedule.instants import LATEST_US, from_us, parse_instant, to_us
+from agentcron.schedule.instants import LATEST_US, check_on_clock, from_us, on_clock, parse_instant, to_us
 from agentcron.schedule.transitions import clock_of
 
 _SHORTEST: Final = timedelta(seconds=1)
@@ -123,7 +123,7 @@ class EverySchedule(_OnDatetimes):
                 kind="bad_interval",
             )
         if self.anchor is not None:
-            object.__setattr__(self, "anchor", from_us(to_us(self.anchor)))
+            object.__setattr__(self, "anchor", _in_utc(self.anchor))
 
     def anchored(self, anchor: datetime) -> EverySchedule:
         """The same interval, counted from ``anchor``."""
@@ -185,7 +185,7 @@ class OnceSchedule(_OnDatetimes):
 
     def __post_init__(self) -> None:
         clock_of(self.timezone)
-        object.__setattr__(self, "at", from_us(to_us(self.at)))
+        object.__setattr__(self, "at", _in_utc(self.at))
 
     @property
     def text(self) -> str:
@@ -212,10 +212,11 @@ class OnceSchedule(_OnDatetimes):
 
     def describe(self) -> str:
         """``once, at 2026-12-01 09:00 UTC``."""
-        local = self.at if self.timezone == "UTC" else self.at.astimezone(clock_of(self.timezone).zone)
+        local = self.at if self.timezone == "UTC" else on_clock(self.at, self.timezone)
         plain = local.second == 0 and local.microsecond == 0
         clock = local.strftime("%Y-%m-%d %H:%M" if plain else "%Y-%m-%d %H:%M:%S")
-        if self.timezone == "UTC":
+        # One that the zone's clock cannot show comes back in UTC.
+        if local.tzinfo is UTC:
             return f"once, at {clock} UTC"
         return f"once, at {clock} {self.timezone} ({local.strftime('UTC%z')})"
 
@@ -235,11 +236,20 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Schedule:
         duration, _, anchor = rest.partition(" from ")
         return EverySchedule(_interval(duration), parse_instant(anchor, timezone) if anchor else None)
     if lower == "at":
-        return OnceSchedule(parse_instant(rest, timezone), timezone)
+        return OnceSchedule(check_on_clock(parse_instant(rest, timezone), timezone), timezone)
     hint = _hint(trimmed)
     if hint:
         raise InvalidScheduleError(f"schedule: {trimmed[:60]!a} cannot be read; {hint}")
     return CronSchedule(trimmed, timezone)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """The same instant in UTC, to the microsecond."""
+    us = to_us(instant)
+    try:
+        return from_us(us)
+    except OverflowError:
+        return check_on_clock(instant, "UTC")
 
 
 def _interval(text: str) -> timedelta:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.queries import JobFilters, JobOrder
+from agentcron.domain.values import is_plain
 from agentcron.storage.filters import created_between
 from agentcron.storage.rows import Row, to_us
 
@@ -111,7 +112,7 @@ class Words:
 
 def _storable(text: str) -> bool:
     """Whether a name or a tag can be like that: half of a character, or none at all, is in none of them."""
-    return text.isprintable()
+    return is_plain(text)
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
@@ -25,7 +24,7 @@ from agentcron.http.pages.rendering import render, viewer_zone
 from agentcron.http.pages.routing import back, needs, pages
 from agentcron.http.routing import plugin_of
 from agentcron.ports import SystemClock
-from agentcron.schedule import EverySchedule, parse_instant
+from agentcron.schedule import EverySchedule, on_clock, parse_instant
 
 COMING: Final = 10
 HISTORY: Final = 25
@@ -78,7 +77,7 @@ def _by_day(found: Iterable[Quarter], zone: str) -> dict[date, Mapping[Execution
 
 
 def _day(instant: datetime, zone: str) -> date:
-    return instant.astimezone(ZoneInfo(zone)).date()
+    return on_clock(instant, zone).date()
 
 
 def _policies(job: Job) -> list[dict[str, Any]]:

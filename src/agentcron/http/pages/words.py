@@ -6,9 +6,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from agentcron.schedule import format_duration
+from agentcron.schedule import format_duration, on_clock
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 # Parts of emoji and of several scripts, and no danger.
@@ -17,8 +16,7 @@ _JOINERS: Final = "\u200c\u200d"
 
 def clock(instant: datetime, zone: str, now: datetime, *, seconds: bool = False) -> str:
     """The shortest unmistakable form: the time today, with the day before and after, with the year beyond."""
-    place = ZoneInfo(zone)
-    local, today = instant.astimezone(place), now.astimezone(place)
+    local, today = on_clock(instant, zone), on_clock(now, zone)
     time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     days = (local.date() - today.date()).days
     if days == 0:
@@ -31,7 +29,7 @@ def clock(instant: datetime, zone: str, now: datetime, *, seconds: bool = False)
 
 def whole(instant: datetime, zone: str) -> str:
     """Date, time to the second, and the zone's abbreviation."""
-    local = instant.astimezone(ZoneInfo(zone))
+    local = on_clock(instant, zone)
     name = local.tzname() or ""
     return f"{local:%a %Y-%m-%d %H:%M:%S} {'UTC' + name if name[:1] in '+-' else name}"
 
@@ -39,7 +37,7 @@ def whole(instant: datetime, zone: str) -> str:
 def slot(instant: datetime, zone: str) -> str:
     """One of several times below each other: day, date, time, and the zone's abbreviation."""
     told = whole(instant, zone)
-    return told if instant.astimezone(ZoneInfo(zone)).second else told.replace(":00 ", " ", 1)
+    return told if on_clock(instant, zone).second else told.replace(":00 ", " ", 1)
 
 
 def away(instant: datetime, now: datetime) -> str:
