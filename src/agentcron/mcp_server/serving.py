@@ -8,6 +8,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from agentcron._version import __version__
 from agentcron.agents.processes import marked_run
@@ -28,8 +29,9 @@ def make_server(plugin: BackgroundJobsPlugin, execution_id: str | None = None) -
 
     Each tool is annotated, so that a client can ask a person before something is lost.
     """
+    # The tools never change: a subscription would be a stream that carries nothing, and that holds up a stop.
     server: MCPServer[Any] = MCPServer(
-        name="agentcron", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING"
+        name="agentcron", version=__version__, instructions=_INSTRUCTIONS, log_level="WARNING", subscriptions=False
     )
     tools = SchedulerTools(plugin, execution_id)
     for name in (*_READS, *_CHANGES, *_ENDS):
@@ -46,10 +48,15 @@ async def serve_stdio(plugin: BackgroundJobsPlugin) -> None:
 
 def http_app(server: MCPServer[Any], max_body: int) -> Starlette:
     """The same over streamable HTTP at /mcp, each request for itself. Host, origin and token were judged before."""
-    return server.streamable_http_app(
+    app = server.streamable_http_app(
         stateless_http=True,
         json_response=True,
         max_request_body_size=max_body,
         # One place judges names and origins; two would be allowed different things.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    for route in app.routes:
+        if isinstance(route, Route):
+            # Requests stand for themselves, so that nothing comes on a GET: clients are told so and keep no stream.
+            route.methods = {"POST"}
+    return app
