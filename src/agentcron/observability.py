@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,39 @@ IDS: Final = ("job_id", "execution_id")
 def get_logger(name: str = LOGGER_NAME) -> logging.Logger:
     """The standard library's logger of this name, without handlers of its own: a library configures no logging."""
     return logging.getLogger(name)
+
+
+@contextmanager
+def logging_untouched() -> Iterator[None]:
+    """What a package configures inside with ``logging.basicConfig`` when it is used has no effect."""
+    root, stand_in = logging.getLogger(), logging.NullHandler()
+    root.addHandler(stand_in)
+    try:
+        yield
+    finally:
+        root.removeHandler(stand_in)
+
+
+@contextmanager
+def in_our_log(*names: str) -> Iterator[None]:
+    """For a while, what the loggers of these packages tell goes where our lines go, in their form."""
+    ours = get_logger()
+
+    class Handed(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            ours.handle(record)
+
+    handed = Handed()
+    before = [(one, one.propagate) for one in map(logging.getLogger, names)]
+    for one, _ in before:
+        one.addHandler(handed)
+        one.propagate = False
+    try:
+        yield
+    finally:
+        for one, propagated in before:
+            one.removeHandler(handed)
+            one.propagate = propagated
 
 
 class JsonLines(logging.Formatter):

@@ -12,9 +12,11 @@ from pathlib import Path
 import httpx
 
 
-def _serve(folder: Path, *words: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+def _serve(
+    folder: Path, *words: str, program: tuple[str, ...] = ("-m", "agentcron")
+) -> tuple[subprocess.Popen[str], dict[str, str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "agentcron", "serve", "--port", "0", "--json", *words],
+        [sys.executable, *program, "serve", "--port", "0", "--json", *words],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder), "TZ": "UTC"},
         stdout=subprocess.PIPE,
@@ -88,3 +90,40 @@ def test_others_may_not_reach_it_before_a_token_was_made(tmp_path: Path) -> None
     )
     assert refused.returncode == 6
     assert "agentcron token create" in refused.stderr
+
+
+# ``agentcron`` itself, in which the reading of one job breaks.
+_BROKEN = """
+from agentcron.cli import cli
+from agentcron.plugin import BackgroundJobsPlugin
+
+async def broken(*_, **__):
+    raise RuntimeError("boom")
+
+BackgroundJobsPlugin.find_job = broken
+cli(prog_name="agentcron")
+"""
+
+
+def test_each_line_of_the_log_is_json_also_where_the_server_breaks_and_stops_with_a_client_of_its_tools(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "agentcron.toml").write_text('[scheduler]\nlog_format = "json"\n')
+    process, told = _serve(tmp_path, program=("-c", _BROKEN))
+    headers = {"Authorization": f"Bearer {told['token']}", "Accept": "application/json, text/event-stream"}
+    try:
+        assert httpx.get(f"{told['url']}/api/v1/jobs/a", headers=headers).status_code == 500
+        call = {"name": "get_job", "arguments": {"job": "a"}}
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+        assert httpx.post(f"{told['url']}/mcp", headers=headers, json=request).json()["result"]["isError"]
+        with httpx.stream("GET", f"{told['url']}/mcp", headers=headers, timeout=30):
+            process.send_signal(signal.SIGINT)
+            _, talk = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in talk.splitlines()]
+    errors = {line["logger"]: line for line in lines if line["level"] == "ERROR"}
+    assert errors["agentcron"]["message"] == "GET /api/v1/jobs/a: unexpected RuntimeError('boom')"
+    assert "RuntimeError: boom" in errors["uvicorn.error"]["error"]
+    assert [name.split(".")[0] for name in sorted(errors)] == ["agentcron", "mcp", "uvicorn"], lines

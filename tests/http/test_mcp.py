@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -196,3 +197,32 @@ async def test_nobody_gets_to_the_tools_without_a_token(service: Service, secret
         assert (await client.post("/mcp", json=call)).status_code == 403
     async with service.client(Host="evil.example") as client:
         assert (await client.post("/mcp", json=call)).status_code == 421
+
+
+@pytest.mark.parametrize("headers", [{}, {"MCP-Protocol-Version": "2026-07-28"}])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_stream_that_could_carry_nothing_is_refused(
+    service: Service, method: str, headers: dict[str, str]
+) -> None:
+    async with service.client("read", Accept="text/event-stream", **headers) as client:
+        answer = await asyncio.wait_for(client.request(method, "/mcp"), 10)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_nobody_subscribes_to_tools_that_never_change(service: Service) -> None:
+    version = "2026-07-28"
+    named = {"MCP-Protocol-Version": version, "MCP-Method": "subscriptions/listen"}
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientInfo": {"name": "x", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "subscriptions/listen",
+        "params": {"notifications": {"toolsListChanged": True}, "_meta": meta},
+    }
+    async with service.client("read", Accept="application/json, text/event-stream", **named) as client:
+        answer = await asyncio.wait_for(client.post("/mcp", json=call), 10)
+    assert "Method not found" in answer.text

@@ -75,7 +75,7 @@ class Bench:
 
 
 def make_bench(store: JobStore, **options: Any) -> Bench:
-    clock, factory, ops, boss = FakeClock(), FakeAgentFactory(), Recorder(), Recorder()
+    clock, factory, ops, boss = options.pop("clock", None) or FakeClock(), FakeAgentFactory(), Recorder(), Recorder()
     options = {"endpoints": {"ops": ops, "boss": boss}, "stop_grace": timedelta(0), **options}
     plugin = BackgroundJobsPlugin(
         storage_plugin=store, agent_factory=factory, clock=clock, logger=logging.getLogger("test"), **options

@@ -107,6 +107,11 @@ def refused(
     return replace(letter, wake_at=now + wait, error=line)
 
 
+def given_back(letter: Letter, now: datetime, error: str) -> Letter:
+    """A letter whose try was cut by its sender: it is tried again at once, before those that are younger."""
+    return replace(letter, wake_at=min(letter.created, now), error=error)
+
+
 def retried(letter: Letter, now: datetime) -> Letter:
     """A letter that was given up, as a person has it tried afresh."""
     return replace(letter, status=LetterStatus.PENDING, tries=0, wake_at=now, error=None, ended_at=None)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agentcron.delivery.message import DeliveryError, Message, Sender
-from agentcron.domain.letters import Letter, LetterStatus, refused, sent
+from agentcron.domain.letters import Letter, LetterStatus, given_back, refused, sent
 from agentcron.engine.alarm import Alarm
 from agentcron.errors import StoreError
 from agentcron.observability import Log
@@ -27,11 +28,22 @@ TIMEOUT: Final = timedelta(seconds=60)
 LEASE: Final = timedelta(seconds=120)
 # Letters that other processes wrote are noticed so soon.
 LOOK_EVERY: Final = timedelta(seconds=5)
-# How long a stop waits for what is being sent.
+# How long a stop waits for what is being sent, and then for the store to take what is known of the rest.
 STOP_GRACE: Final = timedelta(seconds=5)
+LAST_NOTES: Final = timedelta(seconds=1)
 STORE_RETRY: Final = timedelta(seconds=1)
+# What is told of a letter whose try a stop has cut.
+CUT: Final = "the scheduler stopped before it was taken"
 # The endpoint of a letter is not configured here; it may be elsewhere, or tomorrow. Told once for each endpoint.
 UNKNOWN: Final = "letters wait for the endpoint {!r}, which is not configured here; write [endpoints.{}]"
+
+
+@dataclass(slots=True)
+class _Try:
+    """A letter that was taken, and what became of it as soon as that is known."""
+
+    letter: Letter
+    after: Letter | None = None
 
 
 class Postman:
@@ -54,7 +66,8 @@ class Postman:
         self._timeout = timeout
         self._alarm = Alarm(clock)
         self._task: asyncio.Task[None] | None = None
-        self._sending: dict[asyncio.Task[None], str] = {}
+        self._taking: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], _Try] = {}
         self._told: set[str] = set()
         self._failing = False
 
@@ -67,16 +80,35 @@ class Postman:
         self._alarm.ring()
 
     async def stop(self) -> None:
-        """Take no more. What is being sent has a moment to end; it is sent again, by whoever starts next, else."""
+        """Begin no more. What was taken has a moment to be sent; the rest is given back, for whoever starts next."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=STOP_GRACE.total_seconds())
-        for task in self._sending:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + STOP_GRACE.total_seconds()
+        # What ends may begin something: letters that were being taken are sent then.
+        while (busy := {*self._taking, *self._sending}) and (left := end - loop.time()) > 0:
+            await asyncio.wait(busy, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        cut = dict(self._sending)
+        busy = {*self._taking, *cut}
+        for task in busy:
             task.cancel()
-        await asyncio.gather(*self._sending, return_exceptions=True)
+        await asyncio.gather(*busy, return_exceptions=True)
+        await self._give_back([one for task, one in cut.items() if task.cancelled()])
+
+    async def _give_back(self, tries: list[_Try]) -> None:
+        """Note what became of those that were cut; who is being believed would hold them up for the next one."""
+        try:
+            async with asyncio.timeout(LAST_NOTES.total_seconds()):
+                for one in tries:
+                    after = one.after or given_back(one.letter, self._clock.now(), CUT)
+                    try:
+                        self._tell(after, await self._store.mark_letter(one.letter, after))
+                    except StoreError as error:
+                        self._log.warning(f"what became of letter {after.id} could not be noted: {error}")
+        except TimeoutError:
+            self._log.warning("what became of letters could not be noted: the store does not answer")
 
     async def deliver_due(self) -> None:
         """Try everything that is due once, and return when each try has ended."""
@@ -112,15 +144,30 @@ class Postman:
             if sender is None:
                 self._tell_unknown(target)
                 continue
-            free = PLACES - sum(busy == target for busy in self._sending.values())
+            free = PLACES - sum(one.letter.target == target for one in self._sending.values())
             if waiting.next_at > now:
                 next_at = waiting.next_at if next_at is None else min(next_at, waiting.next_at)
             elif free > 0:
-                for letter in await self._store.take_letters(target, now, now + LEASE, free):
-                    task = asyncio.create_task(self._send(sender, letter), name=f"agentcron-letter-{letter.id}")
-                    self._sending[task] = target
-                    task.add_done_callback(self._sent)
+                taking = asyncio.create_task(self._take(target, sender, free), name=f"agentcron-letters-{target}")
+                self._taking.add(taking)
+                taking.add_done_callback(self._taken)
+                # Not cut with the look: the store would have given letters that nobody sends until they lapse.
+                await asyncio.wait((taking,))
+                taking.result()
         return next_at
+
+    async def _take(self, target: str, sender: Sender, free: int) -> None:
+        now = self._clock.now()
+        for letter in await self._store.take_letters(target, now, now + LEASE, free):
+            one = _Try(letter)
+            task = asyncio.create_task(self._send(sender, one), name=f"agentcron-letter-{letter.id}")
+            self._sending[task] = one
+            task.add_done_callback(self._sent)
+
+    def _taken(self, task: asyncio.Task[None]) -> None:
+        self._taking.discard(task)
+        if not task.cancelled():
+            task.exception()  # told by the look, where there still is one
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)
@@ -128,7 +175,11 @@ class Postman:
             self._log.error(f"a letter could not be handled and is tried again: {error!r}")
         self._alarm.ring()
 
-    async def _send(self, sender: Sender, letter: Letter) -> None:
+    async def _send(self, sender: Sender, one: _Try) -> None:
+        one.after = await self._try(sender, one.letter)
+        await self._keep(one.letter, one.after)
+
+    async def _try(self, sender: Sender, letter: Letter) -> Letter:
         message = Message(
             id=letter.id,
             event=letter.event.value,
@@ -142,16 +193,14 @@ class Postman:
                 await sender.send(message)
         except DeliveryError as error:
             why, again, wait = str(error), error.retryable, error.retry_after
-            after = refused(letter, self._clock.now(), self._clean(why), retryable=again, retry_after=wait)
+            return refused(letter, self._clock.now(), self._clean(why), retryable=again, retry_after=wait)
         except TimeoutError:
             why = f"no answer within {self._timeout.total_seconds():g} s"
-            after = refused(letter, self._clock.now(), why, retryable=True)
+            return refused(letter, self._clock.now(), why, retryable=True)
         except Exception as error:  # a sender may be anybody's code
             why = self._clean(f"{type(error).__name__}: {error}")
-            after = refused(letter, self._clock.now(), why, retryable=True)
-        else:
-            after = sent(letter, self._clock.now())
-        await self._keep(letter, after)
+            return refused(letter, self._clock.now(), why, retryable=True)
+        return sent(letter, self._clock.now())
 
     async def _keep(self, before: Letter, after: Letter) -> None:
         """Write it down, again while the store cannot: a letter that was sent would be sent once more."""

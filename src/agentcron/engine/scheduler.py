@@ -109,8 +109,6 @@ class Scheduler:
         await self.manager.stop()
         await self.engine.stop(grace)
         await self._upkeep.stop()
-        if self._postman is not None:
-            await self._postman.stop()
         await self._leave()
 
     async def run_one(self, execution_id: str) -> None:
@@ -158,6 +156,8 @@ class Scheduler:
         return self.manager.fresh and self.stalled_for < FRESH
 
     async def _leave(self) -> None:
+        if self._postman is not None:
+            await self._postman.stop()
         if self._heart is not None:
             await self._heart.stop()
         try:

@@ -13,6 +13,7 @@ import uvicorn
 
 from agentcron.access import TokenFile
 from agentcron.errors import ConflictError, NotAllowedError
+from agentcron.observability import in_our_log
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -21,6 +22,8 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 # Longer than an answer takes; an event stream ends at once when the ring closes.
 _LAST_ANSWERS: Final = 5
 _MOST_CONNECTIONS: Final = 1000
+# Whose lines are about what is served, beside our own.
+_TELLERS: Final = ("uvicorn", "mcp", "asyncio")
 
 
 def is_loopback(host: str) -> bool:
@@ -85,6 +88,7 @@ class Server(uvicorn.Server):
         self._listener = listener
         self._serving: asyncio.Task[None] | None = None
         self._up = asyncio.Event()
+        self._logging = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,6 +102,7 @@ class Server(uvicorn.Server):
 
     async def open(self) -> None:
         """Serve from now on."""
+        self._logging.enter_context(in_our_log(*_TELLERS))
         self._serving = asyncio.create_task(self.serve(sockets=[self._listener]), name="agentcron-http")
         up = asyncio.ensure_future(self._up.wait())
         await asyncio.wait((up, self._serving), return_when=asyncio.FIRST_COMPLETED)
@@ -114,3 +119,4 @@ class Server(uvicorn.Server):
             await self._serving
             self._serving = None
         self._listener.close()
+        self._logging.close()
