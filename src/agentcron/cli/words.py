@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime, timedelta
 
+from agentcron.domain.values import JOINERS
 from agentcron.schedule import format_duration, on_clock
 
 
@@ -32,13 +33,9 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in _JOINERS else "\ufffd"
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in JOINERS else "\ufffd"
         for char in text.replace("\r\n", "\n")
     )
-
-
-# Parts of emoji and of several scripts, and no danger.
-_JOINERS = "\u200c\u200d"
 
 
 def first_line(text: str | None, width: int = 60) -> str:

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from agentcron.domain.values import JOINERS
 from agentcron.schedule import format_duration, on_clock
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-# Parts of emoji and of several scripts, and no danger.
-_JOINERS: Final = "\u200c\u200d"
 
 
 def clock(instant: datetime, zone: str, now: datetime, *, seconds: bool = False) -> str:
@@ -126,7 +125,7 @@ def tame(text: str | None) -> str:
     if not text or text.isprintable():
         return text or ""
     return "".join(
-        char if char in "\n\t" or char in _JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else "\ufffd"
+        char if char in "\n\t" or char in JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else "\ufffd"
         for char in text.replace("\r\n", "\n")
     )
 
