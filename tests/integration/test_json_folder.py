@@ -38,7 +38,7 @@ from agentcron.storage.original import cron_text
 from agentcron.storage.sqlite import SqliteStorage
 from agentcron.storage.transfer import export_original, import_original
 from agentcron.storage.urls import open_storage
-from agentcron.testing import FakeAgentFactory, FakeClock
+from agentcron.testing import FakeAgentFactory, FakeClock, create_test_environment
 from agentcron.testing.agents import Gate
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -712,6 +712,28 @@ async def test_a_folder_moves_into_any_store_and_back(folder: Path, tmp_path: Pa
         again = json.loads((tmp_path / "out" / "background-jobs" / "executions" / file.name).read_text())
         del again["agentcron"]
         assert again == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_a_slot_that_began_on_the_millisecond_is_not_planned_again(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "background-jobs").mkdir()
+    began = NOW.isoformat().replace("+00:00", ".000Z")
+    run = {"id": "run", "startTime": began, "status": "running", "prompt": "look"}
+    job = {"id": "job", "name": "hourly", "cronExpression": "0 * * * *", "prompt": "look", "status": "running"}
+    job |= {"created": "2026-02-01T00:00:00.000Z", "nextRun": began, "executionHistory": [run]}
+    (tmp_path / "background-jobs" / "jobs.json").write_text(json.dumps([job]))
+    store: Any = MemoryStorage() if kind == "memory" else SqliteStorage(tmp_path / "s.sqlite")
+    await store.open()
+    assert (await import_original(tmp_path / "background-jobs", store)).executions == 1
+    factory, start = FakeAgentFactory("echo"), NOW + timedelta(minutes=59)
+    async with create_test_environment(storage_plugin=store, agent_factory=factory, start=start) as env:
+        await env.plugin.start_background_execution()
+        await env.advance(120)
+        rows = await env.plugin.get_executions("job", include_skipped=True)
+        assert [(row.at, row.status) for row in rows] == [
+            (NOW + timedelta(hours=1), _E.SUCCESS),
+            (NOW, _E.INCOMPLETE),
+        ]
 
 
 async def test_importing_from_nowhere_is_refused(tmp_path: Path) -> None:

@@ -228,7 +228,15 @@ def execution_of(found: Mapping[str, Any], job: Job) -> Execution:
 
 
 def counted(job: Job, rows: Sequence[Execution]) -> Job:
-    """The job with these rows, which it did not know, in its sums; what is open is counted by the store."""
+    """The job with these rows, which it did not know, in its sums; what is open is counted by the store.
+
+    The original moves the next run when one ends: of a run that began on the millisecond it still names the slot that
+    has a row, and no plan for a second one would ever be kept.
+    """
+    if job.next_slot is not None and any(row.at == job.next_slot for row in rows):
+        slot = slot_after(job.spec, job.next_slot)
+        due = start_of(job, slot) if slot is not None and job.next_run is not None else None
+        job = job.evolve(next_slot=slot, next_run=due)
     totals = job.totals
     for row in rows:
         if row.final:
