@@ -86,6 +86,14 @@ async def test_a_damaged_file_is_told_with_what_to_do_and_kept(tmp_path: Path, c
     assert path.read_bytes() == content
 
 
+async def test_a_short_text_is_no_store_that_was_cut(tmp_path: Path) -> None:
+    path = tmp_path / "hostname"
+    path.write_text("a\n")
+    with pytest.raises(StoreUnavailable, match="is no SQLite file; name another place"):
+        await SqliteStorage(path).open()
+    assert path.read_text() == "a\n"
+
+
 async def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("in the way")

@@ -14,6 +14,7 @@ from agentcron.storage.placing import flush
 from agentcron.storage.sqlite.connection import explain, migrate
 
 _HEADER: Final = 100
+_MAGIC: Final = b"SQLite format 3\0"
 _SMALLEST: Final = 512
 
 
@@ -93,6 +94,8 @@ def _judge_length(path: Path) -> None:
         return  # not ours, or damaged otherwise: SQLite tells
     if log.exists() and log.stat().st_size > 0 and size >= _SMALLEST:
         return  # the rest may be in the log
+    if not head.startswith(_MAGIC[: len(head)]):
+        raise StoreUnavailable(f"{path}: is no SQLite file; name another place")
     whole = pages * (65_536 if step == 1 else step)
     if size < max(whole, _SMALLEST):
         raise StoreUnavailable(
