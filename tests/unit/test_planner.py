@@ -227,7 +227,7 @@ def test_a_look_with_open_runs_under_max_runs_does_not_make_the_job_due_again_an
     assert made.job_after.next_run is None
 
 
-def test_slots_that_wait_for_the_last_run_are_accounted_for_when_their_calendar_ends_before_it() -> None:
+def test_slots_that_wait_for_the_last_run_are_accounted_for_when_their_calendar_ends_or_rests_before_it() -> None:
     job = make(max_runs=1, open=1, overlap="allow_all").evolve(next_run=None)
     moved = changes.edit(job, read_spec({"cron_expression": "0 9 * * *"}, base=job.spec), NOW + 3.5 * MINUTE, ids())
     assert moved is not None
@@ -237,6 +237,10 @@ def test_slots_that_wait_for_the_last_run_are_accounted_for_when_their_calendar_
     assert ended is not None
     assert told(ended.rows)[-1] == ("SKIPPED", "canceled", 1)
     assert sum(row.slots for row in ended.rows) == 3
+    paused = changes.pause(job, NOW + 3.5 * MINUTE, ids())
+    assert paused is not None
+    assert told(paused.rows)[-1] == ("SKIPPED", "limit", 1)
+    assert sum(row.slots for row in paused.rows) == 3
 
 
 def test_a_streak_pauses_the_job_before_anything_else_runs() -> None:

@@ -50,7 +50,7 @@ def edit(job: Job, spec: JobSpec, now: datetime, new_id: NewId, *, consent: bool
     moved = _calendar(spec) != _calendar(job.spec)
     if moved:
         _check_clock(spec)
-    draft, past = _past(job, now, new_id, left=Reason.LIMIT if moved else None)
+    draft, past = _past(job, now, new_id, left=Reason.LIMIT if moved or not consent else None)
     if past.state not in (JobState.ACTIVE, JobState.PAUSED):
         return None
     changed = past.evolve(spec=spec, version=job.version + 1, revision=job.revision + 1)
@@ -71,7 +71,8 @@ def pause(job: Job, now: datetime, new_id: NewId, reason: str = "person") -> Pla
     """No further slot runs until a resume; what runs ends normally."""
     if not may_become(job.state, JobState.PAUSED):
         return None
-    draft, past = _past(job, now, new_id)
+    # What is due before it is accounted for: a history must not wait for a resume that may never come.
+    draft, past = _past(job, now, new_id, left=Reason.LIMIT)
     if past.state is JobState.COMPLETED:
         return draft.plan(past)
     paused = past.evolve(state=JobState.PAUSED, state_reason=reason, next_run=None, revision=job.revision + 1)
