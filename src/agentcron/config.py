@@ -96,10 +96,10 @@ class Config:
             )
         if self.notify:
             found["notify.default"] = Setting(value="; ".join(map(str, self.notify)), origin=str(self.file))
-        for key in (one.name for one in fields(SchedulingLimits)):
-            value = getattr(self.scheduling, key)
-            origin = DEFAULT if value == getattr(SchedulingLimits(), key) else str(self.file)
-            found[f"scheduling.{key}"] = Setting(value=value, origin=origin)
+        for one in fields(SchedulingLimits):
+            value = getattr(self.scheduling, one.name)
+            origin = DEFAULT if value == one.default else str(self.file)
+            found[f"scheduling.{one.name}"] = Setting(value=value, origin=origin)
         for section, tables in (("agents", self.agents), ("endpoints", self.endpoints)):
             for name, table in tables.items():
                 found[f"{section}.{name}"] = Setting(value=table, origin=str(self.file))

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agentcron.agents import local_model
-from agentcron.cli.words import first_line, plain
+from agentcron.cli.words import first_line
+from agentcron.domain.plain_text import plain
 from agentcron.errors import AgentError
 
 from .conftest import Command

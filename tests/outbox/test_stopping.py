@@ -112,18 +112,24 @@ async def test_a_letter_that_nobody_took_before_the_end_is_sent_by_the_next_sche
     await following.plugin.close()
 
 
-async def test_a_letter_whose_end_the_store_did_not_take_is_noted_as_sent_at_the_stop_and_not_sent_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(postman, "STOP_GRACE", timedelta(0))
+async def _stopped_at_once(failing: int) -> tuple[Bench, Letter]:
+    """A scheduler that was stopped while its store fails to note what became of the letter, so many times."""
     store: Any = Slow()
     store.answering.set()
-    store.failing = 1
+    store.failing = failing
     bench = make_bench(store)
     await _begun(bench)
     await store.failed.wait()
     await bench.plugin.stop_background_execution()
     [letter] = await bench.letters()
+    return bench, letter
+
+
+async def test_a_letter_whose_end_the_store_did_not_take_is_noted_as_sent_at_the_stop_and_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postman, "STOP_GRACE", timedelta(0))
+    bench, letter = await _stopped_at_once(failing=1)
     assert (letter.status, letter.tries, bench.ops.events) == (LetterStatus.SENT, 1, ["success"])
     await bench.plugin.close()
 
@@ -132,14 +138,7 @@ async def test_a_store_that_takes_nothing_does_not_keep_a_scheduler_from_stoppin
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(postman, "STOP_GRACE", timedelta(0))
-    store: Any = Slow()
-    store.answering.set()
-    store.failing = 99
-    bench = make_bench(store)
-    await _begun(bench)
-    await store.failed.wait()
-    await bench.plugin.stop_background_execution()
-    [letter] = await bench.letters()
+    bench, letter = await _stopped_at_once(failing=99)
     assert (letter.status, letter.tries) == (LetterStatus.PENDING, 1)
     assert f"what became of letter {letter.id} could not be noted: the disk is full" in caplog.text
     await bench.plugin.close()

@@ -223,9 +223,10 @@ def _hush() -> None:
 
 
 def _fail(message: str, code: int) -> int:
+    from agentcron.domain.plain_text import is_plain
+
     line = " ".join(message.split())
-    # Joiners are parts of emoji and of several scripts, and names of jobs may hold them.
-    shown = "".join(char if char.isprintable() or char in "\u200c\u200d" else ascii(char)[1:-1] for char in line)
+    shown = "".join(char if is_plain(char) else ascii(char)[1:-1] for char in line)
     with contextlib.suppress(OSError):
         click.echo(f"agentcron: {shown}", err=True)
     return code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agentcron.cli.words import plain, when
+from agentcron.cli.words import when
 from agentcron.domain.model import Job
+from agentcron.domain.plain_text import plain
 
 
 def around(job: Job) -> dict[str, str]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import first_line, plain, when
+from agentcron.cli.words import first_line, when
 from agentcron.domain.inputs import Input, InputKind
 from agentcron.domain.model import Job
+from agentcron.domain.plain_text import plain
 from agentcron.wire import input_object
 
 if TYPE_CHECKING:

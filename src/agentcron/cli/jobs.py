@@ -15,9 +15,10 @@ import click
 
 from agentcron.cli.checks import around, spared
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import plain, span, when
+from agentcron.cli.words import span, when
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
+from agentcron.domain.plain_text import plain
 from agentcron.domain.queries import JobFilters
 from agentcron.domain.spec import MAX_PROMPT_BYTES, JobSpec
 from agentcron.domain.spec_fields import write_schedule
@@ -87,13 +88,10 @@ def _prompt(prompt: str | None, file: str | None) -> str | None:
     if prompt is not None:
         raise click.UsageError("give the prompt or --prompt-file, not both")
     try:
-        if file == "-":
-            if sys.stdin is None:
-                raise click.UsageError("--prompt-file: standard input is closed")
-            read = sys.stdin.buffer.read(MAX_PROMPT_BYTES + 1)
-        else:
-            with Path(file).expanduser().open("rb") as stream:
-                read = stream.read(MAX_PROMPT_BYTES + 1)
+        if file == "-" and sys.stdin is None:
+            raise click.UsageError("--prompt-file: standard input is closed")
+        with click.open_file(str(Path(file).expanduser()), "rb") as stream:
+            read: bytes = stream.read(MAX_PROMPT_BYTES + 1)
         if len(read) > MAX_PROMPT_BYTES:
             raise InvalidJobError(
                 f"--prompt-file: {file} is longer than {MAX_PROMPT_BYTES} bytes; "

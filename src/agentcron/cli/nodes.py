@@ -7,7 +7,8 @@ from typing import Final
 import click
 
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import plain, when
+from agentcron.cli.words import when
+from agentcron.domain.plain_text import plain
 from agentcron.domain.queries import Node
 from agentcron.nodes import Working, working_nodes, working_object
 

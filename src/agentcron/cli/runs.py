@@ -9,10 +9,11 @@ import click
 
 from agentcron.cli.jobs import choice
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import first_line, plain, span, when
+from agentcron.cli.words import first_line, span, when
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
+from agentcron.domain.plain_text import plain
 from agentcron.domain.queries import ExecutionFilters
 from agentcron.errors import NotFoundError
 from agentcron.wire import execution_object, message_object

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import plain
 from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.plain_text import plain
 from agentcron.errors import AgentDefinitionError
 from agentcron.schedule import zone
 

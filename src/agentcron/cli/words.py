@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
 
-from agentcron.domain.values import JOINERS
+from agentcron.domain.plain_text import plain
 from agentcron.schedule import format_duration, on_clock
 
 
@@ -26,16 +25,6 @@ def span(duration: timedelta | None) -> str:
     if duration < timedelta(minutes=1) and duration.microseconds:
         return f"{duration.total_seconds():.3f}s"
     return format_duration(timedelta(seconds=round(duration.total_seconds())))
-
-
-def plain(text: str) -> str:
-    """A text of an agent or a person without what would steer the terminal it is shown on."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in JOINERS else "\ufffd"
-        for char in text.replace("\r\n", "\n")
-    )
 
 
 def first_line(text: str | None, width: int = 60) -> str:

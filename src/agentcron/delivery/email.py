@@ -19,7 +19,7 @@ from agentcron.agents.recipes import shown
 from agentcron.delivery.calls import plain
 from agentcron.delivery.message import DeliveryError, Message
 from agentcron.delivery.reading import Around, Given
-from agentcron.domain.values import is_plain
+from agentcron.domain.plain_text import is_plain
 from agentcron.errors import ConfigError
 from agentcron.sockets import Sockets, within
 

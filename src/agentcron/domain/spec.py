@@ -17,6 +17,7 @@ from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
 from agentcron.domain.notify import Notify
+from agentcron.domain.plain_text import JOINERS, is_plain
 from agentcron.domain.policies import (
     CATCH_UP_MAX,
     INPUT_TIMEOUT,
@@ -31,7 +32,6 @@ from agentcron.domain.policies import (
     RetryPolicy,
 )
 from agentcron.domain.spending import Budget
-from agentcron.domain.values import JOINERS, is_plain
 from agentcron.errors import InvalidJobError
 from agentcron.schedule import Schedule, format_duration
 

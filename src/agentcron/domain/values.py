@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from agentcron.errors import InvalidJobError
-
-# Parts of emoji and of several scripts, invisible alone, and no danger to a terminal or a page.
-JOINERS: Final = "\u200c\u200d"
-
-
-def is_plain(text: str) -> bool:
-    """Whether a text is one line that is shown as it is."""
-    return text.isprintable() or all(char.isprintable() or char in JOINERS for char in text)
 
 
 def bad(name: str, value: Any, wanted: str) -> InvalidJobError:

@@ -18,6 +18,7 @@ from agentcron.domain.outcomes import Conversation, CostBasis, Usage
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import write_changed
 from agentcron.domain.statistics import Totals
+from agentcron.schedule.durations import duration_us
 from agentcron.storage.findings import findings_of, marks_of
 
 Row = Sequence[Any]
@@ -39,8 +40,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 def to_us(instant: datetime) -> int:
     """Microseconds since the epoch."""
-    since = instant - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return duration_us(instant - _EPOCH)
 
 
 def maybe_us(instant: datetime | None) -> int | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.plain_text import is_plain
 from agentcron.domain.queries import JobFilters, JobOrder
-from agentcron.domain.values import is_plain
 from agentcron.storage.filters import created_between
 from agentcron.storage.rows import Row, to_us
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from agentcron.domain.values import JOINERS
+from agentcron.domain.plain_text import plain
 from agentcron.schedule import format_duration, on_clock
 
 _STEPS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -121,13 +120,8 @@ def why_paused(reason: str | None) -> str | None:
 
 
 def tame(text: str | None) -> str:
-    """A text of an agent without invisible characters that could make it read as something else."""
-    if not text or text.isprintable():
-        return text or ""
-    return "".join(
-        char if char in "\n\t" or char in JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else "\ufffd"
-        for char in text.replace("\r\n", "\n")
-    )
+    """A text of an agent as it may be shown; nothing for none."""
+    return plain(text or "")
 
 
 def first_line(text: str | None, width: int = 120) -> str:
