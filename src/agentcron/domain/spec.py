@@ -16,6 +16,7 @@ from typing import Any, Final
 from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
 from agentcron.domain.limits import NO_LIMITS, Limits
+from agentcron.domain.made import Made
 from agentcron.domain.notify import Notify
 from agentcron.domain.plain_text import JOINERS, is_plain
 from agentcron.domain.policies import (
@@ -52,8 +53,8 @@ def _field(help_text: str, default: Any) -> Any:
     return field(default=default, metadata={"help": help_text})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
+@dataclass(frozen=True, kw_only=True)
+class JobSpec(Made):
     """Name, schedule, prompt, agent and policies of a job. Immutable: an edit makes a new version.
 
     ``create_job`` and ``update_job`` take each field as a keyword: durations as ``timedelta`` or text (``90s``,
@@ -119,6 +120,10 @@ class JobSpec:
     tags: tuple[str, ...] = _field("Labels to group jobs by.", ())
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``InvalidJobError`` where a field cannot be used."""
         _check_text(self)
         _check_stretch(self)
         _check_numbers(self)

@@ -60,7 +60,10 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     for name in ("name", "prompt"):
         if name not in given:
             raise InvalidJobError(f"{name}: is missing", field=name)
-    return JobSpec(**given)
+    given.setdefault("metadata", {})
+    spec = JobSpec.whole(given)
+    spec.check()
+    return spec
 
 
 def write_spec(spec: JobSpec) -> dict[str, Any]:
@@ -77,8 +80,8 @@ def write_changed(spec: JobSpec) -> dict[str, Any]:
     one. It is what a store keeps by the hundred thousand: a default must not change but with a migration that writes
     the former one into what is stored."""
     values: dict[str, Any] = {"name": spec.name, **write_schedule(spec.schedule), "prompt": spec.prompt}
-    for name, default in _DEFAULTS:
-        value = getattr(spec, name)
+    for name, value in vars(spec).items():
+        default = _DEFAULTS.get(name, value)
         if value is not default and value != default:
             values[name] = _write(value)
     return values
@@ -288,8 +291,8 @@ _READERS: Final[dict[str, Callable[[str, Any, str], Any]]] = {
     "tags": read_names,
 }
 _KNOWN: Final = frozenset(_READERS) | set(SCHEDULE_KEYS) | {"timezone", "anchor"}
-_DEFAULTS: Final = [
-    (field.name, {} if field.default is MISSING else field.default)
+_DEFAULTS: Final[dict[str, Any]] = {
+    field.name: {} if field.default is MISSING else field.default
     for field in fields(JobSpec)
     if field.name not in ("name", "schedule", "prompt")
-]
+}
