@@ -114,6 +114,9 @@ class BackgroundJobsPlugin:
             # Damage that a store finds would be told where the owner of this logger does not look.
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
+        if (run_by := getattr(self.storage, "run_by", None)) is not None:
+            # The original's files name no agent: its jobs are run by what its factory has as the default.
+            run_by(self.agent_factory.default_definition)
         self._budgets = read_shared(config.budgets)
         self._queues = read_queues(config.queues)
         # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
