@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentcron import CatchUp, InvalidJobError, InvalidScheduleError, JobSpec, OnInterrupt, Overlap, RetryPolicy
+from agentcron import CatchUp, InvalidJobError, InvalidScheduleError, Job, JobSpec, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec_fields import read_spec, write_changed, write_spec
 from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
 
@@ -26,6 +26,10 @@ def test_the_defaults_are_those_that_the_docs_state() -> None:
     assert (made.misfire_grace, made.timeout) == (timedelta(seconds=60), timedelta(hours=1))
     assert (made.retry.attempts, made.retry.creation_attempts, made.pause_after_failures) == (1, 3, 10)
     assert (made.max_runs, made.catch_up_window, made.agent) == (None, None, "background-job")
+
+
+def test_a_job_has_every_field_of_what_a_person_wrote() -> None:
+    assert [field.name for field in fields(JobSpec) if not hasattr(Job, field.name)] == []
 
 
 def test_every_field_can_be_read_written_and_read_again() -> None:
