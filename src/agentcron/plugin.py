@@ -114,6 +114,9 @@ class BackgroundJobsPlugin:
             # Damage that a store finds would be told where the owner of this logger does not look.
             log_to(config.logger)
         self.agent_factory: AgentFactory = config.agent_factory or AgentFactoryPlugin()
+        if (run_by := getattr(self.storage, "run_by", None)) is not None:
+            # The original's files name no agent: its jobs are run by what its factory has as the default.
+            run_by(self.agent_factory.default_definition)
         self._budgets = read_shared(config.budgets)
         self._queues = read_queues(config.queues)
         # Nodes whose own clocks differ agree on what is due by that of their store, where it has one.
@@ -219,8 +222,8 @@ class BackgroundJobsPlugin:
     async def create_job(
         self,
         name: str,
-        schedule: str | Schedule,
-        prompt: str,
+        schedule: str | Schedule | None = None,
+        prompt: str = "",
         *,
         made_by: str | None = None,
         key: str | None = None,
@@ -230,21 +233,22 @@ class BackgroundJobsPlugin:
         """Create a job and answer its id.
 
         ``schedule`` is a cron expression of 5 fields (6: seconds first), ``"every 10m"``, ``"at 2030-01-01T09:00"``,
-        or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). ``fields`` are
-        those of ``JobSpec``. ``made_by`` stays with the job for good: None for a person, or a program of theirs,
-        "agent:NAME" where an agent asked for the job with the scheduling tools, "job:ID/EXECUTION" where a run did.
-        With a ``key`` one maker makes one job, also across processes: where theirs of this key exists, its id is
-        answered and nothing is changed. Without ``consent`` the job is PAUSED(approval) until it is resumed. The job is
-        durable when this returns. Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``:
-        what cannot work is refused here.
+        or a ``Schedule``; it is read in ``timezone`` (an IANA name; default: that of the config, UTC). In its place
+        ``cron_expression``, ``every`` or ``at`` can be given, as over HTTP. ``fields`` are those of ``JobSpec``.
+        ``made_by`` stays with the job for good: None for a person, or a program of theirs, "agent:NAME" where an agent
+        asked for the job with the scheduling tools, "job:ID/EXECUTION" where a run did. With a ``key`` one maker makes
+        one job, also across processes: where theirs of this key exists, its id is answered and nothing is changed.
+        Without ``consent`` the job is PAUSED(approval) until it is resumed. The job is durable when this returns.
+        Raises ``InvalidScheduleError``, ``InvalidJobError`` and ``AgentDefinitionError``: what cannot work is refused
+        here.
         """
         return (await self.make_job(name, schedule, prompt, made_by=made_by, key=key, consent=consent, **fields))[0].id
 
     async def make_job(
         self,
         name: str,
-        schedule: str | Schedule,
-        prompt: str,
+        schedule: str | Schedule | None = None,
+        prompt: str = "",
         *,
         made_by: str | None = None,
         key: str | None = None,
@@ -343,7 +347,6 @@ class BackgroundJobsPlugin:
         self,
         job_id: str,
         updates: Mapping[str, Any] | None = None,
-        /,
         *,
         edition: str | None = None,
         consent: bool = True,

@@ -42,7 +42,7 @@ def job_object(job: Job, next_runs: Sequence[datetime] | None = None) -> dict[st
         "open": job.open,
         "running": job.running,
         "runs": job.runs,
-        "failures_in_a_row": job.streak,
+        "streak": job.streak,
         "made_by": job.made_by,
         "marks": [{"source": mark.source, "value": mark.value, "since": instant(mark.since)} for mark in job.marks],
         "totals": {

@@ -31,6 +31,16 @@ def test_add_answers_with_the_schedule_in_words_and_the_next_three_times_in_the_
     assert "no scheduler is running on this store; start one with 'agentcron start'" in done.err
 
 
+def test_the_start_of_an_interval_is_on_the_clock_of_its_zone(agentcron: Command) -> None:
+    words = ("add", "often", "every 10m", "x", "--agent", "echo", "--start-at", "2030-07-01T00:00")
+    job = agentcron(*words, "--json").json
+    assert (job["timezone"], job["start_at"]) == ("Europe/Berlin", "2030-06-30T22:00:00+00:00")
+    assert job["next_runs"][0] == "2030-07-01T00:10:00+02:00"
+    assert "Europe/Berlin, the zone of this machine" in agentcron(*words).out
+    far = agentcron(*words, "--timezone", "Asia/Tokyo", "--json").json
+    assert (far["timezone"], far["start_at"]) == ("Asia/Tokyo", "2030-06-30T15:00:00+00:00")
+
+
 def test_a_schedule_without_a_zone_is_read_in_the_machines_and_says_so(agentcron: Command) -> None:
     done = agentcron("add", "report", "0 9 * * *", "Write it", "--agent", "echo")
     assert "Europe/Berlin, the zone of this machine" in done.out

@@ -106,6 +106,14 @@ def test_an_import_of_sound_files_is_exit_code_0_and_takes_the_zone_that_is_name
     assert agentcron("show", "job-2", "--json").json["timezone"] == "Asia/Tokyo"
 
 
+def test_what_is_imported_is_run_by_the_agent_of_jobs_that_name_none(agentcron: Command, tmp_path: Path) -> None:
+    (tmp_path / "agentcron.toml").write_text('[agents.mine]\nkind = "command"\ncommand = ["cat"]\n')
+    write(tmp_path / "old", [entry(1)])
+    done = agentcron("import", "original", "old")
+    assert (done.code, "cannot work here" in done.err) == (0, False)
+    assert agentcron("run", "job-1", "--wait", "--json").json["result"] == "p"
+
+
 def test_the_folder_that_is_imported_stays_as_it_is(agentcron: Command, tmp_path: Path) -> None:
     folder = write(tmp_path / "old", [entry(1)])
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -10,15 +10,16 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 
 def _serve(
-    folder: Path, *words: str, program: tuple[str, ...] = ("-m", "agentcron")
+    folder: Path, *words: str, program: tuple[str, ...] = ("-m", "agentcron"), zone: str = "UTC"
 ) -> tuple[subprocess.Popen[str], dict[str, str]]:
     process = subprocess.Popen(
         [sys.executable, *program, "serve", "--port", "0", "--json", *words],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder), "TZ": "UTC"},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_DATA_HOME": str(folder), "TZ": zone},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,6 +56,22 @@ def test_a_newcomer_gets_from_serve_to_a_run(tmp_path: Path) -> None:
     assert process.returncode == 130, talk
     assert talk.count(told["token"]) == 1
     assert told["token"] not in "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize(("settings", "zone"), [("", "UTC"), ("[scheduler]\ntimezone = 'Asia/Tokyo'\n", "Asia/Tokyo")])
+def test_a_job_over_http_that_names_no_zone_is_not_read_in_the_machines(
+    tmp_path: Path, settings: str, zone: str
+) -> None:
+    (tmp_path / "agentcron.toml").write_text(settings)
+    process, told = _serve(tmp_path, zone="Europe/Berlin")
+    try:
+        headers = {"Authorization": f"Bearer {told['token']}"}
+        job = {"name": "a", "cron_expression": "0 9 * * *", "prompt": "Hello", "agent": "echo"}
+        assert httpx.post(f"{told['url']}/api/v1/jobs", json=job, headers=headers).json()["timezone"] == zone
+        process.send_signal(signal.SIGTERM)
+        assert f"zone {zone};" in process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
 
 
 def test_the_second_start_shows_no_token_and_can_leave_the_scheduler_out(tmp_path: Path) -> None:

@@ -14,6 +14,17 @@ from tests.http.conftest import JOB, Service, serving
 JOBS = "/api/v1/jobs"
 
 
+async def test_fields_have_the_names_that_they_have_in_python(api: httpx.AsyncClient, service: Service) -> None:
+    job = (await api.post(JOBS, json=JOB)).json()
+    found = await service.plugin.find_job("report")
+    assert {name for name in job if not hasattr(found, name)} == {"description", "next_runs"}
+    run = (await api.post(f"{JOBS}/report/run")).json()
+    execution = await service.plugin.get_execution(run["id"])
+    assert {name for name in run if not hasattr(execution, name)} == {"job_name", "gate"}
+    told, figures = (await api.get("/api/v1/statistics")).json(), await service.plugin.get_statistics()
+    assert [name for name in told if not hasattr(figures, name)] == []
+
+
 async def test_a_job_lives_its_life(api: httpx.AsyncClient, service: Service) -> None:
     made = await api.post(JOBS, json=JOB)
     assert made.status_code == 201

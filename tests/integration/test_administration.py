@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any, cast
 
 import pytest
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.outcomes import AgentOutcome, CostBasis, Usage
-from agentcron.domain.queries import DateRange, JobFilters
-from agentcron.errors import AgentError
+from agentcron.domain.queries import DateRange, ExecutionFilters, JobFilters
+from agentcron.errors import AgentError, InvalidJobError
 from agentcron.ports import RunContext
+from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
 from agentcron.testing import Gate
 
 from .conftest import World
@@ -177,6 +179,59 @@ async def test_jobs_are_filtered_by_the_date_of_their_creation(world: World) -> 
     assert await names(world, JobFilters(date_range=between)) == ["Weekly report", "Backup"]
     assert await names(world, JobFilters(date_range=DateRange(start="2026-01-04"))) == ["Interval"]
     assert await names(world, JobFilters(date_range=DateRange(end="2026-01-01T12:00"))) == ["Daily Report"]
+    assert await names(world, JobFilters(date_range=DateRange(second, second + timedelta(days=1)))) == [
+        "Weekly report",
+        "Backup",
+    ]
+
+
+async def test_a_status_to_look_for_is_given_alone_or_as_text_or_is_refused(world: World) -> None:
+    await filled(world)
+    everyone = await names(world, JobFilters(status=[_J.WAITING]))
+    asked: list[Any] = [_J.WAITING, "WAITING", "waiting", ["waiting", "running"], {"WAITING"}]
+    assert [await names(world, JobFilters(status=status)) for status in asked] == [everyone] * len(asked)
+    for wrong in ("ACTIVE", ["WAITING", "done"], [3]):
+        with pytest.raises(InvalidJobError, match=r"^status: .* is not one or more of WAITING, RUNNING, "):
+            JobFilters(status=cast("Any", wrong))
+
+
+async def test_executions_are_looked_for_by_status_as_text_too(world: World) -> None:
+    run = await world.plugin.run_job_now(await world.plugin.create_job("a", "@daily", "hello"))
+    await world.plugin.force_evaluation()
+    for statuses in ("success", ["SUCCESS", "ERROR"]):
+        page = await world.plugin.list_executions(ExecutionFilters(statuses=cast("Any", statuses)))
+        assert [found.id for found in page.items] == [run]
+    with pytest.raises(InvalidJobError, match=r"^statuses: 'LOST' is not one or more of PENDING"):
+        ExecutionFilters(statuses=cast("Any", "LOST"))
+
+
+# --- making and changing by the names of the parameters ---------------------------------------------------------------
+
+
+async def test_a_schedule_is_given_by_the_name_of_its_kind_too(world: World) -> None:
+    plugin = world.plugin
+    nine = await plugin.create_job(name="a", cron_expression="0 9 * * *", prompt="hello")
+    often = await plugin.create_job(name="b", every=timedelta(minutes=10), prompt="hello")
+    once = await plugin.create_job(name="c", at="2026-02-01T09:00", prompt="hello", timezone="Europe/Berlin")
+    made = {job.id: job.schedule for job in await plugin.get_jobs()}
+    assert made[nine] == CronSchedule("0 9 * * *")
+    assert made[often] == EverySchedule(timedelta(minutes=10), anchor=world.clock.now())
+    assert made[once] == OnceSchedule(datetime(2026, 2, 1, 8, tzinfo=UTC), "Europe/Berlin")
+    for fields, words in (
+        ({"prompt": "hello"}, "schedule: is missing"),
+        ({"schedule": "@daily"}, "prompt: is empty"),
+        ({"schedule": "@daily", "every": "5m", "prompt": "hello"}, "is given too; a job has one schedule"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            await plugin.create_job("d", **cast("Any", fields))
+
+
+async def test_a_change_is_given_as_a_mapping_in_place_or_by_name(world: World) -> None:
+    job_id = await world.plugin.create_job("a", "@daily", "hello")
+    assert await world.plugin.update_job(job_id, {"name": "b"})
+    assert await world.plugin.update_job(job_id=job_id, updates={"name": "c"}, prompt="more")
+    [job] = await world.plugin.get_jobs()
+    assert (job.name, job.prompt, job.version) == ("c", "more", 3)
 
 
 async def test_filters_that_are_given_together_must_all_hold(world: World) -> None:

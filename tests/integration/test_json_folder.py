@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
@@ -117,6 +118,21 @@ async def test_a_folder_of_the_original_loads_with_every_field(folder: Path) -> 
         assert (report.totals.success, report.totals.failure, report.runs) == (1, 1, 2)
         figures = await store.statistics()
         assert (figures.total_jobs, figures.total_executions, figures.success_rate) == (3, 2, 0.5)
+
+
+async def test_a_job_of_the_original_is_run_by_the_default_definition_of_the_factory(folder: Path) -> None:
+    async def work(prompt: str) -> str:
+        return f"done: {prompt}"
+
+    factory = AgentFactoryPlugin({"report": {"kind": "python", "callable": work}}, default_definition="report")
+    plugin = BackgroundJobsPlugin(storage_plugin=StorageFsPlugin(folder), agent_factory=factory, clock=FakeClock(NOW))
+    run = await plugin.run_here(await plugin.run_job_now("job-1"))
+    assert (run.status, run.agent) == (_E.SUCCESS, "report"), run.error
+    assert run.result == "done: Generate and save a daily status report"
+    await plugin.close()
+    # It is written down: who opens the folder later does not give the job to another one.
+    async with opened(folder) as store:
+        assert {job.agent for job in (await store.list_jobs(JobFilters())).items} == {"report"}
 
 
 async def test_a_job_with_an_invalid_expression_is_set_aside_and_reported(folder: Path) -> None:
@@ -562,6 +578,7 @@ async def test_changes_of_many_callers_share_a_line(tmp_path: Path, monkeypatch:
 WRITER = """
 import asyncio, os, sys
 from datetime import UTC, datetime
+from agentcron.agents.factory import AgentFactoryPlugin
 from agentcron.domain import changes
 from agentcron.domain.spec_fields import read_spec
 from agentcron.storage.json_files import StorageFsPlugin

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentcron import CatchUp, InvalidJobError, InvalidScheduleError, JobSpec, OnInterrupt, Overlap, RetryPolicy
+from agentcron import CatchUp, InvalidJobError, InvalidScheduleError, Job, JobSpec, OnInterrupt, Overlap, RetryPolicy
 from agentcron.domain.spec_fields import read_spec, write_changed, write_spec
 from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule
 
@@ -26,6 +26,10 @@ def test_the_defaults_are_those_that_the_docs_state() -> None:
     assert (made.misfire_grace, made.timeout) == (timedelta(seconds=60), timedelta(hours=1))
     assert (made.retry.attempts, made.retry.creation_attempts, made.pause_after_failures) == (1, 3, 10)
     assert (made.max_runs, made.catch_up_window, made.agent) == (None, None, "background-job")
+
+
+def test_a_job_has_every_field_of_what_a_person_wrote() -> None:
+    assert [field.name for field in fields(JobSpec) if not hasattr(Job, field.name)] == []
 
 
 def test_every_field_can_be_read_written_and_read_again() -> None:
@@ -72,6 +76,22 @@ def test_a_schedule_may_be_given_in_several_ways(values: dict[str, Any], kind: t
     made = read_spec({"name": "n", "prompt": "p", **values})
     assert isinstance(made.schedule, kind)
     assert read_spec(write_spec(made)) == made
+
+
+@pytest.mark.parametrize("schedule", [{"schedule": "every 10m"}, {"every": "10m"}, {"every": timedelta(minutes=10)}])
+def test_an_interval_has_the_zone_of_its_job_and_wall_times_are_read_in_it(schedule: dict[str, Any]) -> None:
+    values = {"name": "n", "prompt": "p", "timezone": "Europe/Berlin", "start_at": "2030-07-01T00:00", **schedule}
+    made = read_spec(values)
+    assert (made.schedule.timezone, made.start_at) == ("Europe/Berlin", datetime(2030, 6, 30, 22, tzinfo=UTC))
+    assert read_spec(json.loads(json.dumps(write_spec(made)))) == made
+    moved = read_spec({"timezone": "Asia/Tokyo"}, base=made)
+    assert moved.schedule == EverySchedule(timedelta(minutes=10), timezone="Asia/Tokyo")
+    assert read_spec({"cron_expression": "0 9 * * *"}, base=made).schedule.timezone == "Europe/Berlin"
+
+
+def test_the_anchor_of_an_interval_is_read_in_its_zone() -> None:
+    made = spec(schedule=None, every="10m", anchor="2030-07-01T00:00", timezone="Europe/Berlin")
+    assert made.schedule == EverySchedule(timedelta(minutes=10), datetime(2030, 6, 30, 22, tzinfo=UTC), "Europe/Berlin")
 
 
 def test_an_edit_of_the_zone_alone_keeps_the_expression() -> None:

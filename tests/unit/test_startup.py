@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,15 @@ def loaded(folder: Path, *words: str) -> list[str]:
 
 def environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder)}
+
+
+def test_the_extra_all_holds_every_extra_that_is_for_users() -> None:
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extras = extras["project"]["optional-dependencies"]
+    [everything] = extras["all"]
+    named = set(everything.partition("[")[2].removesuffix("]").split(","))
+    # "distributed" is what DBOS needs on top of "postgres", and has it.
+    assert named | {"postgres"} == extras.keys() - {"all", "dev", "e2e"}
 
 
 def test_help_loads_no_module_of_any_command(tmp_path: Path) -> None:

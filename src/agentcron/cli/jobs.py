@@ -178,8 +178,7 @@ def edit_command(
 
 
 def _told(word: str, job: Job, slots: Sequence[datetime], assumed: str | None) -> str:
-    # An interval has no zone to be assumed.
-    zone = [f"  zone  {job.timezone}, {assumed}"] if assumed and "every" not in write_schedule(job.schedule) else []
+    zone = [f"  zone  {job.timezone}, {assumed}"] if assumed else []
     times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or ["  no further time"]
     return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}", *zone, *times])
 

@@ -80,8 +80,10 @@ def serve_command(session: Session, host: str, port: int, no_scheduler: bool, mo
         finally:
             await serving.close()
 
+    # Who asks over the network does not know where this machine stands.
+    zone = session.config.timezone.value or "UTC"
     with rare_collections():
-        return session.call(work, level=logging.INFO)
+        return session.call(work, level=logging.INFO, zone=zone)
 
 
 def _check_host(host: str) -> None:

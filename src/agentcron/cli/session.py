@@ -89,8 +89,8 @@ class Session:
 
         return open_storage(self.config.store.value, self.config.store_base)
 
-    def make_plugin(self) -> BackgroundJobsPlugin:
-        """The facade, made from the settings."""
+    def make_plugin(self, zone: str | None = None) -> BackgroundJobsPlugin:
+        """The facade, made from the settings. ``zone`` is that of schedules that name none; default: this session's."""
         from agentcron.domain.retention import Retention
         from agentcron.plugin import BackgroundJobsPlugin
 
@@ -100,7 +100,7 @@ class Session:
             agent_factory=self.factory,
             evaluation_interval_ms=int(config.evaluation_interval.value.total_seconds() * 1000),
             stop_grace=config.stop_grace.value,
-            timezone=self.zone,
+            timezone=zone or self.zone,
             budgets=config.budgets,
             scheduling=config.scheduling,
             engine=config.engine.value,
@@ -115,12 +115,19 @@ class Session:
             retention=Retention(**{name: setting.value for name, setting in config.retention.items()}),
         )
 
-    def call(self, work: Callable[[BackgroundJobsPlugin], Awaitable[T]], *, level: int = logging.ERROR) -> T:
-        """Run ``work`` with the plugin, and close it whatever happens. Log lines of ``level`` and above are shown."""
+    def call(
+        self,
+        work: Callable[[BackgroundJobsPlugin], Awaitable[T]],
+        *,
+        level: int = logging.ERROR,
+        zone: str | None = None,
+    ) -> T:
+        """Run ``work`` with the plugin, and close it whatever happens. Log lines of ``level`` and above are shown.
+        ``zone`` is for ``make_plugin``."""
         self.log(logging.DEBUG if self.debug else level)
 
         async def inside() -> T:
-            plugin = self.make_plugin()
+            plugin = self.make_plugin(zone)
             try:
                 return await work(plugin)
             finally:

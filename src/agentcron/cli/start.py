@@ -106,10 +106,11 @@ async def _ping(notify: NotifySocket, plugin: BackgroundJobsPlugin, every: float
 async def _greet(session: Session, plugin: BackgroundJobsPlugin) -> None:
     first = (await plugin.select_jobs(limit=1)).jobs
     upcoming = first[0].next_run if first else None
-    soon = f"next run {when(upcoming, session.zone)}" if upcoming is not None else "nothing is due"
+    zone = plugin.config.timezone
+    soon = f"next run {when(upcoming, zone)}" if upcoming is not None else "nothing is due"
     count = (await plugin.get_statistics()).total_jobs
     told = "1 job" if count == 1 else f"{count} jobs"
-    session.say(f"{told} in {plugin.storage.url}; zone {session.zone}; {soon}; Ctrl-C stops")
+    session.say(f"{told} in {plugin.storage.url}; zone {zone}; {soon}; Ctrl-C stops")
 
 
 async def _stop(session: Session, plugin: BackgroundJobsPlugin, hurry: asyncio.Event) -> None:

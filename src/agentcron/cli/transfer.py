@@ -53,7 +53,8 @@ def import_original_command(session: Session, directory: str, timezone: str | No
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Moved, JobStore, list[str], bool]:
         alive = await plugin.scheduler_alive()
-        moved = await import_original(folder.path, plugin.storage, timezone=chosen)
+        agent = plugin.agent_factory.default_definition
+        moved = await import_original(folder.path, plugin.storage, timezone=chosen, agent=agent)
         return moved, plugin.storage, await _warnings(plugin) if moved.jobs else [], alive
 
     # Without log lines: what was set aside is a part of the answer.

@@ -10,8 +10,10 @@ from typing import Generic, TypeVar
 
 from agentcron.domain.lifecycle import ExecutionStatus, JobStatus
 from agentcron.domain.model import Job
+from agentcron.domain.values import bad
 
 T = TypeVar("T")
+S = TypeVar("S", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Page(Generic[T]):
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class DateRange:
     """From ``start`` to ``end``, both included, aware; an ISO 8601 text is read as UTC where it names no zone."""
 
@@ -32,10 +34,10 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilters:
-    """Which jobs to list; all that are given must hold."""
+    """Which jobs to list; all that are given must hold. Raises ``InvalidJobError`` for a status that there is not."""
 
     status: Collection[JobStatus] | None = None
-    """Any of these."""
+    """Any of these, or this one; as text in any case too."""
     name_contains: str | None = None
     """Part of the name, in any case."""
     cron_pattern: str | None = None
@@ -44,6 +46,10 @@ class JobFilters:
     """When the job was created."""
     tag: str | None = None
     """Has this tag."""
+
+    def __post_init__(self) -> None:
+        if self.status is not None:
+            object.__setattr__(self, "status", _read(JobStatus, "status", self.status))
 
 
 class JobOrder(StrEnum):
@@ -72,16 +78,20 @@ class Selection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFilters:
-    """Which executions to list, newest first."""
+    """Which executions to list, newest first. Raises ``InvalidJobError`` for a status that there is not."""
 
     job_id: str | None = None
     """Of this job; default: of all."""
     statuses: Collection[ExecutionStatus] | None = None
-    """Any of these; default: all, but for SKIPPED and MISSED."""
+    """Any of these, or this one, as text in any case too; default: all, but for SKIPPED and MISSED."""
     before: str | None = None
     """An execution's id: only older ones."""
     include_skipped: bool = False
     """SKIPPED and MISSED too, where no statuses are named."""
+
+    def __post_init__(self) -> None:
+        if self.statuses is not None:
+            object.__setattr__(self, "statuses", _read(ExecutionStatus, "statuses", self.statuses))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +134,12 @@ class Orders:
 
     cancel: Sequence[str] = ()
     lost: Sequence[str] = ()
+
+
+def _read(kind: type[S], name: str, given: Collection[S] | str) -> tuple[S, ...]:
+    """The statuses that are meant: a text that reached a store would find nothing there, or break it."""
+    several = (given,) if isinstance(given, str) else given
+    try:
+        return tuple(kind(one.upper()) for one in several)
+    except (ValueError, AttributeError):
+        raise bad(name, given, f"one or more of {', '.join(kind)}") from None

@@ -120,21 +120,21 @@ def _read_schedule(values: Mapping[str, Any], base: JobSpec | None, default_zone
     if key == "at" and isinstance(value, datetime):
         return OnceSchedule(value, timezone=name)
     if key == "every" and isinstance(value, timedelta):
-        return _every(value, values)
+        return _every(value, values, name)
     if not isinstance(value, str):
         raise InvalidScheduleError(f"{key}: {value!r} is not text", field=key)
     if key == "cron_expression":
         return CronSchedule(value, name)
     if key == "every":
-        return _every(parse_duration(value), values)
+        return _every(parse_duration(value), values, name)
     # Stores keep a single time under this key: one that the zone's clock cannot show is refused to whoever makes or
     # moves a job (``changes``), never to who reads one.
     return OnceSchedule(_parse_instant(value, name), name) if key == "at" else _parse_schedule(value, name)
 
 
-def _every(interval: timedelta, values: Mapping[str, Any]) -> EverySchedule:
+def _every(interval: timedelta, values: Mapping[str, Any], name: str) -> EverySchedule:
     anchor = values.get("anchor")
-    return EverySchedule(interval, anchor=parse_instant(anchor, "UTC") if isinstance(anchor, str) else anchor)
+    return EverySchedule(interval, parse_instant(anchor, name) if isinstance(anchor, str) else anchor, name)
 
 
 def _in_zone(schedule: Schedule, name: str) -> Schedule:
@@ -142,6 +142,8 @@ def _in_zone(schedule: Schedule, name: str) -> Schedule:
         return CronSchedule(schedule.expression, name)
     if isinstance(schedule, OnceSchedule):
         return OnceSchedule(schedule.at, timezone=name)
+    if isinstance(schedule, EverySchedule):
+        return EverySchedule(schedule.interval, schedule.anchor, name)
     zone(name)
     return schedule
 

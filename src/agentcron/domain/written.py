@@ -137,6 +137,10 @@ class Written:
         return self.spec.notify
 
     @property
+    def heartbeat(self) -> str | None:
+        return self.spec.heartbeat
+
+    @property
     def failure_marker(self) -> str | None:
         return self.spec.failure_marker
 

@@ -106,13 +106,16 @@ class EverySchedule(_OnDatetimes):
     """Every ``interval`` of real time after ``anchor``: the first slot is one interval later, none drifts.
 
     An interval is 1 s to 3653 days. Without an anchor it is a rule without slots; ``anchored`` gives it one: a job
-    takes its ``start_at``, else its creation. Raises ``InvalidScheduleError``.
+    takes its ``start_at``, else its creation. ``timezone`` is the zone it is shown in; slots follow real time in any.
+    Raises ``InvalidScheduleError``.
     """
 
     interval: timedelta
     anchor: datetime | None = None
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
+        clock_of(self.timezone)
         if not isinstance(self.interval, timedelta):
             raise InvalidScheduleError(
                 f"interval: a timedelta is needed, not {type(self.interval).__name__}", kind="bad_interval"
@@ -127,12 +130,7 @@ class EverySchedule(_OnDatetimes):
 
     def anchored(self, anchor: datetime) -> EverySchedule:
         """The same interval, counted from ``anchor``."""
-        return EverySchedule(self.interval, anchor)
-
-    @property
-    def timezone(self) -> str:
-        """Intervals follow real time, so their zone is UTC."""
-        return "UTC"
+        return EverySchedule(self.interval, anchor, self.timezone)
 
     @property
     def text(self) -> str:
@@ -234,7 +232,7 @@ def parse_schedule(text: str, timezone: str = "UTC") -> Schedule:
     if lower == "every":
         clock_of(timezone)
         duration, _, anchor = rest.partition(" from ")
-        return EverySchedule(_interval(duration), parse_instant(anchor, timezone) if anchor else None)
+        return EverySchedule(_interval(duration), parse_instant(anchor, timezone) if anchor else None, timezone)
     if lower == "at":
         return OnceSchedule(check_on_clock(parse_instant(rest, timezone), timezone), timezone)
     hint = _hint(trimmed)

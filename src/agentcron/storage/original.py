@@ -7,7 +7,7 @@ The original's keys hold what the original understands. What it has no word for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 from agentcron.domain.calendar import slot_after, start_of
 from agentcron.domain.lifecycle import FINAL, RAN, ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
-from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec import DEFAULT_AGENT, JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.statistics import Totals
 from agentcron.schedule import CronSchedule, EverySchedule, OnceSchedule, Schedule
@@ -36,6 +36,14 @@ _STEPS: Final = (
     (timedelta(days=7), "0 0 * * 0"),
     (timedelta(days=31), "0 0 1 * *"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsaid:
+    """What a job has whose writer had no word for it: the original knows neither zones nor agents of a job."""
+
+    timezone: str = "UTC"
+    agent: str = DEFAULT_AGENT
 
 
 def iso(moment: datetime) -> str:
@@ -118,12 +126,14 @@ def execution_object(
     return written
 
 
-def spec_of(found: Mapping[str, Any], *, base: JobSpec | None = None, timezone: str = "UTC") -> JobSpec:
+def spec_of(found: Mapping[str, Any], unsaid: Unsaid, *, base: JobSpec | None = None) -> JobSpec:
     """The spec of a job's object. Raises ``InvalidJobError``, ``InvalidScheduleError`` or ``TypeError``.
 
-    The original's keys win over ours where somebody changed them.
+    The original's keys win over ours where somebody changed them; with a ``base``, what is unsaid is as it has it.
     """
     values = dict(_own(found).get("spec") or {})
+    if base is None:
+        values.setdefault("agent", unsaid.agent)
     for key in ("name", "prompt", "metadata"):
         if found.get(key) is not None:
             values[key] = found[key]
@@ -133,7 +143,7 @@ def spec_of(found: Mapping[str, Any], *, base: JobSpec | None = None, timezone: 
         for key in ("every", "at", "anchor"):
             values.pop(key, None)
         values["cron_expression"] = expression if expression is not None else ""
-    return read_spec(values, base=base, timezone=timezone)
+    return read_spec(values, base=base, timezone=unsaid.timezone)
 
 
 def _kept_schedule(values: Mapping[str, Any], base: JobSpec | None) -> Schedule | None:
@@ -144,7 +154,7 @@ def _kept_schedule(values: Mapping[str, Any], base: JobSpec | None) -> Schedule 
     return base.schedule if base is not None else None
 
 
-def job_of(found: Mapping[str, Any], *, timezone: str = "UTC") -> Job:
+def job_of(found: Mapping[str, Any], unsaid: Unsaid) -> Job:
     """The job of an object, without its executions' sums where the original wrote it.
 
     Raises ``ValueError``, ``TypeError`` or ``KeyError`` for an object that is no job.
@@ -152,7 +162,7 @@ def job_of(found: Mapping[str, Any], *, timezone: str = "UTC") -> Job:
     job_id = found.get("id")
     if not isinstance(job_id, str) or not job_id:
         raise ValueError("it has no id")
-    spec = spec_of(found, timezone=timezone)
+    spec = spec_of(found, unsaid)
     state = state_of(found)
     own = _own(found)
     if own:

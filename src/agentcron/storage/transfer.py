@@ -9,6 +9,7 @@ from typing import Final
 
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.queries import ExecutionFilters, JobFilters
+from agentcron.domain.spec import DEFAULT_AGENT
 from agentcron.domain.statistics import Totals
 from agentcron.errors import ConfigError, ConflictError, StoreError, StoreUnavailable
 from agentcron.ports import JobStore
@@ -44,14 +45,17 @@ def folder_with_jobs(directory: str | Path) -> Folder:
     return folder
 
 
-async def import_original(directory: str | Path, store: JobStore, *, timezone: str = "UTC") -> Moved:
+async def import_original(
+    directory: str | Path, store: JobStore, *, timezone: str = "UTC", agent: str = DEFAULT_AGENT
+) -> Moved:
     """Add the jobs and executions of a folder to ``store``, which is open. The folder's data stays as it is.
 
-    ``timezone`` is the zone of jobs that name none. Raises ``StoreUnavailable`` where the folder is missing or damaged
-    as a whole, ``ConfigError`` where it is the store itself, and what ``store`` raises for a change; the message then
-    says how many jobs were added before.
+    ``timezone`` is the zone of jobs that name none, ``agent`` the definition that runs jobs that name none.
+    Raises ``StoreUnavailable`` where the folder is missing or damaged as a whole, ``ConfigError`` where it is the store
+    itself, and what ``store`` raises for a change; the message then says how many jobs were added before.
     """
     source = StorageFsPlugin(folder_with_jobs(directory).path, timezone=timezone)
+    source.run_by(agent)
     _refuse_itself(source, store)
     await source.open()
     try:

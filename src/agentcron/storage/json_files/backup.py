@@ -16,6 +16,7 @@ from agentcron.storage.json_files.loading import Loaded, load
 from agentcron.storage.json_files.log import Log
 from agentcron.storage.json_files.projection import Projection
 from agentcron.storage.memory import MemoryStorage
+from agentcron.storage.original import Unsaid
 from agentcron.storage.placing import placing
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def back_up(found: Loaded, source: Folder, target: Path, *, overwrite: bool) -> 
             projection.write(work, log)
         finally:
             log.close()
-        again = load(folder, "UTC")
+        again = load(folder, Unsaid())
         if again.problems or len(again.state._executions) != len(found.state._executions):
             raise StoreUnavailable(f"{target}: the copy cannot be read ({'; '.join(again.problems)}); try again")
         return sum(path.stat().st_size for path in temporary.rglob("*") if path.is_file())

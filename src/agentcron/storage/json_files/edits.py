@@ -21,7 +21,7 @@ from agentcron.domain.plans import Plan
 from agentcron.domain.spec import JobSpec
 from agentcron.errors import AgentcronError
 from agentcron.storage.json_files.files import execution_name
-from agentcron.storage.original import counted, execution_of, inline_of, iso, job_of, spec_of
+from agentcron.storage.original import Unsaid, counted, execution_of, inline_of, iso, job_of, spec_of
 from agentcron.storage.records import instant
 
 if TYPE_CHECKING:
@@ -123,8 +123,9 @@ def _edit(found: Loaded, base: Job, entry: Mapping[str, Any], now: datetime) -> 
     job = state._jobs[base.id]
     changed: dict[str, Any] = {}
     try:
-        spec = spec_of(entry, base=base.spec, timezone=base.timezone)
-        wanted = job_of(entry, timezone=base.timezone)
+        unsaid = Unsaid(timezone=base.timezone, agent=base.agent)
+        spec = spec_of(entry, unsaid, base=base.spec)
+        wanted = job_of(entry, unsaid)
         changed = {f.name: getattr(spec, f.name) for f in fields(JobSpec) if _differ(spec, base.spec, f.name)}
         if changed:
             _apply(found, job, changes.edit(job, replace(job.spec, **changed), now, _ids(job, now)), "edited")

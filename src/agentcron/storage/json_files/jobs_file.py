@@ -9,7 +9,7 @@ from typing import Any
 
 from agentcron.domain.model import Job
 from agentcron.storage.json_files.files import Folder, encode, keep_entry, kept, parse, read_bytes, set_aside
-from agentcron.storage.original import job_of, says_upper
+from agentcron.storage.original import Unsaid, job_of, says_upper
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class JobsFile:
     problems: list[str] = field(default_factory=list)
 
 
-def read_jobs(folder: Folder, timezone: str, ours: Collection[str | None], known: Mapping[str, Job]) -> JobsFile:
+def read_jobs(folder: Folder, unsaid: Unsaid, ours: Collection[str | None], known: Mapping[str, Job]) -> JobsFile:
     """Read the file; what is damaged is set aside with its bytes kept. Raises ``StoreUnavailable``.
 
     Where its hash is one of ``ours``, nobody else wrote it, and the jobs that are ``known`` are not read again.
@@ -54,21 +54,21 @@ def read_jobs(folder: Folder, timezone: str, ours: Collection[str | None], known
         return found
     found.shape.by_id = isinstance(value, dict)
     for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-        _read_entry(folder, found, key, entry, timezone, known if found.sha in ours else {})
+        _read_entry(folder, found, key, entry, unsaid, known if found.sha in ours else {})
     if found.bad and not found.objects:
         _damaged(folder, found, data, "none of its entries is a job")
     return found
 
 
 def _read_entry(
-    folder: Folder, found: JobsFile, key: str | int, entry: Any, timezone: str, known: Mapping[str, Job]
+    folder: Folder, found: JobsFile, key: str | int, entry: Any, unsaid: Unsaid, known: Mapping[str, Job]
 ) -> None:
     try:
         if not isinstance(entry, dict):
             raise ValueError("it is no object")
         if isinstance(key, str) and "id" not in entry:
             entry = {"id": key, **entry}
-        job = known.get(str(entry.get("id"))) or job_of(entry, timezone=timezone)
+        job = known.get(str(entry.get("id"))) or job_of(entry, unsaid)
         if job.id in found.jobs:
             raise ValueError(f"the id {job.id} is there twice")
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:

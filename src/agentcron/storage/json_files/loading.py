@@ -16,7 +16,7 @@ from agentcron.storage.json_files.files import Folder, Mark, explain, keep_entry
 from agentcron.storage.json_files.jobs_file import JobsFile, read_jobs
 from agentcron.storage.json_files.log import Replay, read_log, unseal
 from agentcron.storage.letters import read_letters, read_told
-from agentcron.storage.original import OWN, execution_of
+from agentcron.storage.original import OWN, Unsaid, execution_of
 from agentcron.storage.records import instant, read_job, read_node, read_row
 
 FORMAT: Final = 1
@@ -45,24 +45,24 @@ class Loaded:
     notes: list[str] = field(default_factory=list)
 
 
-def load(folder: Folder, timezone: str) -> Loaded:
+def load(folder: Folder, unsaid: Unsaid) -> Loaded:
     """Read the folder; again where its writer was at work meanwhile. Raises ``StoreUnavailable``, ``StoreTooNew``."""
     for _ in range(20):
         marks = folder.marks()
-        found = _load(folder, timezone)
+        found = _load(folder, unsaid)
         found.marks = marks
         if folder.marks() == marks:
             return found
     return found
 
 
-def _load(folder: Folder, timezone: str) -> Loaded:
+def _load(folder: Folder, unsaid: Unsaid) -> Loaded:
     found = Loaded(state=Ahead(), jobs_file=JobsFile())
     snapshot = _read_snapshot(folder, found)
     replay = _read_log(folder, found)
     changes = _changes(folder, replay, found)
     hashes = {change.jobs_json for change in changes} | ({snapshot.get("jobs_json")} if snapshot else set())
-    jobs_file = found.jobs_file = read_jobs(folder, timezone, hashes - {None}, found.state._jobs)
+    jobs_file = found.jobs_file = read_jobs(folder, unsaid, hashes - {None}, found.state._jobs)
     if jobs_file.damaged and snapshot is None:
         raise StoreUnavailable(
             f"{jobs_file.damaged}. There is no snapshot to rebuild it from: mend the file, or remove it to start empty"

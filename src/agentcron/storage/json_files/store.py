@@ -34,6 +34,7 @@ from agentcron.storage.json_files.log import Log
 from agentcron.storage.json_files.projection import Projection
 from agentcron.storage.locks import NodeLocks
 from agentcron.storage.memory import MemoryStorage
+from agentcron.storage.original import Unsaid
 
 T = TypeVar("T")
 # Up to so many jobs the files are rewritten after each change; above, at most once a second.
@@ -54,7 +55,7 @@ class StorageFsPlugin(MemoryStorage):
         super().__init__()
         self.folder = folder_of(directory)
         self._directory = Path(directory).expanduser().absolute()
-        self._timezone = timezone
+        self._unsaid = Unsaid(timezone=timezone)
         self._lock = WriterLock(self.folder.lock)
         self._node_locks = NodeLocks(self.folder.nodes)
         self._loaded: Loaded | None = None
@@ -75,6 +76,10 @@ class StorageFsPlugin(MemoryStorage):
     def log_to(self, logger: logging.Logger) -> None:
         """Send every line there from now on."""
         self._said = observability.Log(logger, NAME)
+
+    def run_by(self, agent: str) -> None:
+        """Jobs that name no agent, as the original's, are run by this definition where the store is opened later."""
+        self._unsaid = replace(self._unsaid, agent=agent)
 
     @property
     def url(self) -> str:
@@ -123,7 +128,7 @@ class StorageFsPlugin(MemoryStorage):
     # --- reading --------------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
-        found = self._loaded = load(self.folder, self._timezone)
+        found = self._loaded = load(self.folder, self._unsaid)
         self._ahead, self._adopted = found.state, found.adopted
         copy(self._ahead, self)
         for problem in (*found.problems, *found.notes):
@@ -150,7 +155,9 @@ class StorageFsPlugin(MemoryStorage):
 
     async def backup(self, path: Path, *, overwrite: bool = False) -> int:
         if self._loaded is None:
-            return await back_up_closed(StorageFsPlugin(self._directory, timezone=self._timezone), path, overwrite)
+            apart = StorageFsPlugin(self._directory)
+            apart._unsaid = self._unsaid
+            return await back_up_closed(apart, path, overwrite)
         self._refresh()
         found = moment(self, self._loaded, self._projection, self._adopted)
         return await asyncio.to_thread(back_up, found, self.folder, path, overwrite=overwrite)
