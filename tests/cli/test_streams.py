@@ -16,6 +16,7 @@ from agentcron.agents import local_model
 from agentcron.cli.words import first_line
 from agentcron.domain.plain_text import plain
 from agentcron.errors import AgentError
+from agentcron.machine_zone import machine_zone
 
 from .conftest import Command
 
@@ -157,6 +158,23 @@ def test_a_slip_in_a_variable_is_told_once_and_json_stays_pure(
     done = agentcron("list", "--json")
     assert (done.code, done.json) == (0, [])
     assert "did you mean AGENTCRON_STORE?" in one_line(done.err)
+
+
+@pytest.mark.parametrize("wrong", ["Europe/Berln", "CET-1CEST", "/etc/nowhere"])
+def test_a_tz_that_names_no_zone_is_told_once_with_the_zone_that_holds(
+    agentcron: Command, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("TZ", wrong)
+    done = agentcron("next", "@daily", "--json")
+    assert (done.code, len(done.json)) == (0, 5)
+    told = one_line(done.err)
+    assert "TZ: " in told
+    assert wrong in told
+    assert f"({machine_zone({})} holds meanwhile)" in told
+    assert one_line(agentcron("list").err) == told
+    for right in ("Europe/Berlin", ":/usr/share/zoneinfo/Europe/Berlin", ":/etc/localtime", ""):
+        monkeypatch.setenv("TZ", right)
+        assert agentcron("list").err == ""
 
 
 def test_next_needs_neither_an_anchor_nor_a_store_for_a_schedule(agentcron: Command) -> None:

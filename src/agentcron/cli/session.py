@@ -45,11 +45,11 @@ class Session:
             self.say(f"agentcron: {warning}")
         return config
 
-    @property
+    @functools.cached_property
     def zone(self) -> str:
         """The zone of a schedule that names none."""
         chosen: str | None = self.config.timezone.value
-        return chosen or machine_zone()
+        return chosen or machine_zone(tell=lambda told: self.say(f"agentcron: {told}"))
 
     @property
     def zone_origin(self) -> str:
