@@ -98,14 +98,27 @@ def test_a_stream_that_knows_few_characters_gets_all_the_same(agentcron: Command
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
 def test_a_full_disk_and_a_closed_stream_are_no_traceback(tmp_path: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        done = call(tmp_path, "list", stdout=full)
-    assert (done.returncode, "No space left" in one_line(done.stderr)) == (5, True)
+    for words in (["list"], ["list", "--json"], ["next", "@daily", "--count", "1000"]):
+        with open("/dev/full", "wb") as full:
+            done = call(tmp_path, *words, stdout=full)
+        assert (done.returncode, "standard output: No space left" in one_line(done.stderr)) == (5, True)
     closed = subprocess.run(
         ["/bin/sh", "-c", 'exec "$0" -m agentcron list >&-', sys.executable],
         cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, check=False,
     )  # fmt: skip
     assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_a_reader_that_has_gone_is_silence_and_changes_no_exit_code(agentcron: Command, tmp_path: Path) -> None:
+    (tmp_path / "agentcron.toml").write_text("[agents.bad]\nkind = 'command'\ncommand = ['false']\n")
+    agentcron("add", "fails", "@daily", "x", "--agent", "bad")
+    for words, code in ((["list"], 0), (["list", "--json"], 0), (["run", "fails"], 1), (["run", "fails", "--json"], 1)):
+        read, write = os.pipe()
+        os.close(read)
+        done = call(tmp_path, *words, stdout=write)
+        os.close(write)
+        told = done.stderr.decode().replace("no scheduler is running on this store; running here\n", "")
+        assert (done.returncode, told) == (code, ""), words
 
 
 def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
