@@ -10,7 +10,7 @@ import os
 import pkgutil
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from agentcron.domain.letters import refused
 from agentcron.http import pages
 from agentcron.ports import SystemClock
 from agentcron.storage.moving import move_store
+from tests.held_clock import hold_clock
 from tests.http.conftest import JOB, Service, serving
 from tests.http.test_events import events_of
 from tests.http.test_pages import browsing, csrf_of
@@ -31,12 +32,6 @@ from tests.postgres.lived_in import Taker, lived_in
 
 # What tells of the store itself, and what never ends.
 ELSEWHERE = ("/doctor", "/events", "/live", "/metrics")
-
-
-def hold_clock(monkeypatch: pytest.MonkeyPatch, instant: datetime) -> None:
-    """Let this machine's clock stand: how far away a time is reads otherwise some seconds later, so that two readings
-    would differ at some minutes of the hour."""
-    monkeypatch.setattr(SystemClock, "now", lambda clock: instant)
 
 
 def page_routes() -> Iterator[APIRoute]:
@@ -77,6 +72,7 @@ async def test_every_page_and_address_answers_on_postgres_as_on_a_file(
     source, target = SqliteStorage(tmp_path / "jobs.sqlite"), PostgresStorage(postgres_url, locks_dir=tmp_path)
     clock, ids = await lived_in(source)
     await move_store(source, target)
+    # How far away a time is reads otherwise some seconds later: two readings would differ at some minutes of the hour.
     hold_clock(monkeypatch, clock.now() + timedelta(minutes=51))
     told = []
     for number, store in enumerate((SqliteStorage(source.path), PostgresStorage(postgres_url, locks_dir=tmp_path))):
@@ -187,7 +183,7 @@ async def test_every_change_is_made_on_postgres_as_on_a_file(
     source, target = SqliteStorage(tmp_path / "jobs.sqlite"), PostgresStorage(postgres_url, locks_dir=tmp_path)
     await lived_in(source)
     await move_store(source, target)
-    # Runs are made here, and what the server's own clock says is near to this.
+    # The same; and since runs are made here, not far from what the server's own clock says.
     hold_clock(monkeypatch, SystemClock().now())
     factory = AgentFactoryPlugin({"asker": {"kind": "python", "callable": ask}})
     more: dict[str, Any] = {"agent_factory": factory, "endpoints": {"log": Taker()}}
