@@ -4,6 +4,7 @@ through here and stays within ``SchedulingLimits``."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.processes import UNNAMED
@@ -93,8 +94,7 @@ class AgentScheduling:
         assert who is not None
         if key is not None and (known := await plugin.get_job(keyed_job_id(who, key))) is not None:
             return known
-        made = [one for one in await plugin.get_jobs() if maker_of(one.made_by) == who]
-        check_quota(made, who, limits, now, job)
+        check_quota(await plugin.get_jobs(JobFilters(maker=who)), who, limits, now, job)
         values: dict[str, Any] = {"name": name, "schedule": schedule, "prompt": prompt}
         if timezone is not None:
             values["timezone"] = timezone
@@ -175,10 +175,9 @@ class AgentScheduling:
     async def list(self, filters: JobFilters, limit: int) -> list[Job]:
         """The first ``limit`` jobs that the filters let through and who asks may see."""
         maker = await self.maker()
-        if maker is None:
-            return list((await self._plugin.list_jobs(filters, limit)).items)
-        jobs = await self._plugin.get_jobs(filters)
-        return [job for job in jobs if making_job(job.made_by) == maker[0].id][:limit]
+        if maker is not None:
+            filters = replace(filters, maker=maker_of(by_run(maker[0].id, maker[1])))
+        return list((await self._plugin.list_jobs(filters, limit)).items)
 
     async def maker(self) -> tuple[Job, str] | None:
         """The job in whose run this is called, and the execution's id; None outside of runs. Raises

@@ -129,7 +129,8 @@ def test_edit_changes_only_what_is_named(agentcron: Command, job: dict[str, Any]
     assert (changed["version"], changed["prompt"], changed["id"]) == (2, "Write it", job["id"])
 
 
-def test_list_filters_and_shows_the_next_to_run_first(agentcron: Command, job: dict[str, Any]) -> None:
+def test_list_filters_and_shows_the_next_to_run_first(agentcron: Command) -> None:
+    agentcron("add", "report", "every 1d", "Write it", "--agent", "echo")
     agentcron("add", "soon", "every 5m", "x", "--agent", "echo", "--tag", "quick")
     assert [each["name"] for each in agentcron("list", "--json").json] == ["soon", "report"]
     assert [each["name"] for each in agentcron("list", "--tag", "quick", "--json").json] == ["soon"]

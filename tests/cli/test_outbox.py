@@ -27,7 +27,8 @@ default = ["ops: failure, recovered"]
 def told(agentcron: Command, tmp_path: Path) -> Path:
     """A folder in which failures are told to a file, after a run that failed."""
     (tmp_path / "agentcron.toml").write_text(TOLD)
-    agentcron("add", "report", "0 9 * * *", "Write it", "--agent", "broken")
+    # Due a day from now, whenever that is: a slot of its own would be told of as well.
+    agentcron("add", "report", "every 1d", "Write it", "--agent", "broken")
     assert agentcron("run", "report", "--wait").code == 1
     return tmp_path / "told.jsonl"
 
@@ -45,7 +46,7 @@ def test_a_failed_run_is_told_as_the_settings_say_for_every_job(agentcron: Comma
 
 
 def test_a_job_may_tell_nobody(agentcron: Command, told: Path) -> None:
-    agentcron("add", "quiet", "0 9 * * *", "Write it", "--agent", "broken", "--notify", "off")
+    agentcron("add", "quiet", "every 1d", "Write it", "--agent", "broken", "--notify", "off")
     agentcron("run", "quiet", "--wait")
     assert agentcron("outbox", "quiet", "--json").json == []
     assert "nothing was told" in agentcron("outbox", "quiet").out

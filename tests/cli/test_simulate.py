@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.held_clock import hold_clock
 
 from .conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def _held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many slots lie in so many days, and which nights are over, depends on when one asks."""
+    hold_clock(monkeypatch, datetime(2026, 11, 23, 12, 34, 56, tzinfo=UTC))
 
 
 def add(agentcron: Command, name: str, schedule: str, *options: str) -> None:

@@ -16,6 +16,7 @@ from agentcron.agents import local_model
 from agentcron.cli.words import first_line
 from agentcron.domain.plain_text import plain
 from agentcron.errors import AgentError
+from agentcron.machine_zone import machine_zone
 
 from .conftest import Command
 
@@ -97,14 +98,27 @@ def test_a_stream_that_knows_few_characters_gets_all_the_same(agentcron: Command
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a disk that is always full")
 def test_a_full_disk_and_a_closed_stream_are_no_traceback(tmp_path: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        done = call(tmp_path, "list", stdout=full)
-    assert (done.returncode, "No space left" in one_line(done.stderr)) == (5, True)
+    for words in (["list"], ["list", "--json"], ["next", "@daily", "--count", "1000"]):
+        with open("/dev/full", "wb") as full:
+            done = call(tmp_path, *words, stdout=full)
+        assert (done.returncode, "standard output: No space left" in one_line(done.stderr)) == (5, True)
     closed = subprocess.run(
         ["/bin/sh", "-c", 'exec "$0" -m agentcron list >&-', sys.executable],
         cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, check=False,
     )  # fmt: skip
     assert (closed.returncode, closed.stderr) == (0, b"")
+
+
+def test_a_reader_that_has_gone_is_silence_and_changes_no_exit_code(agentcron: Command, tmp_path: Path) -> None:
+    (tmp_path / "agentcron.toml").write_text("[agents.bad]\nkind = 'command'\ncommand = ['false']\n")
+    agentcron("add", "fails", "@daily", "x", "--agent", "bad")
+    for words, code in ((["list"], 0), (["list", "--json"], 0), (["run", "fails"], 1), (["run", "fails", "--json"], 1)):
+        read, write = os.pipe()
+        os.close(read)
+        done = call(tmp_path, *words, stdout=write)
+        os.close(write)
+        told = done.stderr.decode().replace("no scheduler is running on this store; running here\n", "")
+        assert (done.returncode, told) == (code, ""), words
 
 
 def test_a_folder_that_was_removed_is_told(tmp_path: Path) -> None:
@@ -157,6 +171,23 @@ def test_a_slip_in_a_variable_is_told_once_and_json_stays_pure(
     done = agentcron("list", "--json")
     assert (done.code, done.json) == (0, [])
     assert "did you mean AGENTCRON_STORE?" in one_line(done.err)
+
+
+@pytest.mark.parametrize("wrong", ["Europe/Berln", "CET-1CEST", "/etc/nowhere"])
+def test_a_tz_that_names_no_zone_is_told_once_with_the_zone_that_holds(
+    agentcron: Command, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("TZ", wrong)
+    done = agentcron("next", "@daily", "--json")
+    assert (done.code, len(done.json)) == (0, 5)
+    told = one_line(done.err)
+    assert "TZ: " in told
+    assert wrong in told
+    assert f"({machine_zone({})} holds meanwhile)" in told
+    assert one_line(agentcron("list").err) == told
+    for right in ("Europe/Berlin", ":/usr/share/zoneinfo/Europe/Berlin", ":/etc/localtime", ""):
+        monkeypatch.setenv("TZ", right)
+        assert agentcron("list").err == ""
 
 
 def test_next_needs_neither_an_anchor_nor_a_store_for_a_schedule(agentcron: Command) -> None:

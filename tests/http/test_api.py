@@ -181,6 +181,11 @@ async def test_every_error_is_a_problem_that_says_what_is_wrong(api: httpx.Async
         (api.post(JOBS, json={**JOB, "cron_expression": "61 * * * *"}), 422, "minute"),
         (api.post(JOBS, json={**JOB, "agent": "nobody"}), 422, "nobody"),
         (api.post(JOBS, json={**JOB, "promt": "x"}), 422, "did you mean prompt?"),
+        (
+            api.post(JOBS, json={"name": "x", "every": "1h", "promt": "x"}),
+            422,
+            "promt: is not a field of a job; did you",
+        ),
         (api.post(JOBS, json={**JOB, "made_by": "agent:x"}), 422, "not a field"),
         (api.post(JOBS, json={"name": "x"}), 422, "prompt: is missing"),
         (api.post(JOBS, json=JOB, headers={"Idempotency-Key": "x" * 300}), 400, "Idempotency-Key"),

@@ -29,7 +29,7 @@ async def service(tmp_path: Path, ops: Recorder) -> AsyncIterator[Service]:
 
 async def told(service: Service, count: int = 1, name: str = "report") -> str:
     """The id of a job whose so many runs were told, or tried to be."""
-    job_id = await service.plugin.create_job(name, "0 9 * * *", "p", agent="echo", notify="ops: success")
+    job_id = await service.plugin.create_job(name, "every 1d", "p", agent="echo", notify="ops: success")
     for _ in range(count):
         await service.plugin.run_job_now(job_id)
         await service.plugin.force_evaluation()

@@ -164,7 +164,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail("interrupted", INTERRUPTED)
     except (BrokenPipeError, SystemExit):
         # The reader of a pipe has gone (click ends the process where it notices).
-        _hush()
+        hush()
         return 0
     except AgentcronError as error:
         return _fail(str(error), exit_code(error))
@@ -174,7 +174,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
             traceback.print_exc()
         if isinstance(error, OSError) and error.filename is None:
-            _hush()  # it may have been standard output itself, on a full disk
+            hush()  # it may have been standard output itself, on a full disk
         return _fail(_unexpected(error), 5 if isinstance(error, OSError) else 1)
 
 
@@ -216,7 +216,7 @@ def _unexpected(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; add --debug to see where, and please report it"
 
 
-def _hush() -> None:
+def hush() -> None:
     """Nothing more goes to standard output: a flush at exit would raise what was told already."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

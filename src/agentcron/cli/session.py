@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from agentcron.cli import hush
 from agentcron.cli.traces import tracing_of
 from agentcron.config import Config, load_config
 from agentcron.errors import AgentDefinitionError
@@ -45,11 +46,11 @@ class Session:
             self.say(f"agentcron: {warning}")
         return config
 
-    @property
+    @functools.cached_property
     def zone(self) -> str:
         """The zone of a schedule that names none."""
         chosen: str | None = self.config.timezone.value
-        return chosen or machine_zone()
+        return chosen or machine_zone(tell=lambda told: self.say(f"agentcron: {told}"))
 
     @property
     def zone_origin(self) -> str:
@@ -158,13 +159,13 @@ class Session:
         if self.json:
             self.emit_json(value)
         else:
-            click.echo(text if isinstance(text, str) else text())
+            _print(text if isinstance(text, str) else text())
 
     def emit_json(self, value: Any) -> None:
         """``value`` as JSON on standard output, whatever was asked for."""
         # What the stream cannot encode would come out as text that no JSON reader takes.
         plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
-        click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
+        _print(json.dumps(value, ensure_ascii=plain, indent=2))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
         """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""
@@ -208,6 +209,17 @@ def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
         return made
 
     return decorate
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        # Whoever read has had enough; what the command came to is still its exit code.
+        hush()
+    except OSError as error:
+        hush()
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

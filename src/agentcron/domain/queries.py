@@ -46,6 +46,8 @@ class JobFilters:
     """When the job was created."""
     tag: str | None = None
     """Has this tag."""
+    maker: str | None = None
+    """Made by this agent ("agent:NAME", "agent"), or by any run of this job ("job:ID")."""
 
     def __post_init__(self) -> None:
         if self.status is not None:

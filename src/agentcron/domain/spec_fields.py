@@ -44,13 +44,7 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     ``Schedule``), read in ``values["timezone"]``, else in ``timezone``. Raises ``InvalidJobError`` and
     ``InvalidScheduleError``, each in one line; schedule errors come first.
     """
-    if not values.keys() <= _KNOWN:
-        import difflib  # only who is refused something pays for it
-
-        name = next(name for name in values if name not in _KNOWN)
-        near = difflib.get_close_matches(name, _KNOWN, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
-        raise InvalidJobError(f"{name}: is not a field of a job{hint}", field=name)
+    check_fields(values)
     schedule = _read_schedule(values, base, timezone)
     given: dict[str, Any] = {field.name: getattr(base, field.name) for field in fields(JobSpec)} if base else {}
     given["schedule"] = schedule
@@ -64,6 +58,17 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     spec = JobSpec.whole(given)
     spec.check()
     return spec
+
+
+def check_fields(values: Mapping[str, Any]) -> None:
+    """Raise ``InvalidJobError``, naming what is near, where one of these is no field of a job."""
+    if not values.keys() <= _KNOWN:
+        import difflib  # only who is refused something pays for it
+
+        name = next(name for name in values if name not in _KNOWN)
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; the fields are {', '.join(sorted(_KNOWN))}"
+        raise InvalidJobError(f"{name}: is not a field of a job{hint}", field=name)
 
 
 def write_spec(spec: JobSpec) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.makers import maker_of
 from agentcron.domain.model import Job
 from agentcron.domain.queries import JobFilters, JobOrder, Selection
 from agentcron.errors import InvalidScheduleError
@@ -44,6 +45,8 @@ def matches(job: Job, filters: JobFilters) -> bool:
     if filters.name_contains is not None and filters.name_contains.casefold() not in job.name.casefold():
         return False
     if filters.tag is not None and filters.tag not in job.tags:
+        return False
+    if filters.maker is not None and maker_of(job.made_by) != filters.maker:
         return False
     if filters.cron_pattern is not None and not _cron_matches(job, filters.cron_pattern):
         return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.makers import can_be_kept, maker_of, runs_of
 from agentcron.domain.plain_text import is_plain
 from agentcron.domain.queries import JobFilters, JobOrder
 from agentcron.storage.filters import created_between
@@ -59,6 +60,8 @@ class Words:
             conditions.append(self.named.format(given("part", part)) if _storable(part) else _NEVER)
         if filters.tag is not None:
             conditions.append(self.tagged.format(given("tag", filters.tag)) if _storable(filters.tag) else _NEVER)
+        if filters.maker is not None:
+            conditions.append(_made(filters.maker, given))
         start, end = created_between(filters)
         if start is not None:
             conditions.append(f"j.created >= {given('created_from', to_us(start))}")
@@ -113,6 +116,18 @@ class Words:
 def _storable(text: str) -> bool:
     """Whether a name or a tag can be like that: half of a character, or none at all, is in none of them."""
     return is_plain(text)
+
+
+def _made(maker: str, given: Callable[[str, str], str]) -> str:
+    """Exactly what ``maker_of`` says: one job that is left out here is one more that an agent may make."""
+    if not can_be_kept(maker):
+        return _NEVER
+    runs = runs_of(maker)
+    if runs is None:
+        return f"j.made_by = {given('maker', maker)}" if maker_of(maker) == maker else _NEVER
+    execution = f"substr(j.made_by, {len(runs) + 1})"
+    of_job = f"substr(j.made_by, 1, {len(runs)}) = {given('maker', runs)}"
+    return f"{of_job} AND replace({execution}, '/', '') = {execution}"
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -150,6 +150,28 @@ class GlanceContract(Benched):
                 listed = (await bench.store.list_jobs(filters)).items
                 assert [job.id for job in listed] == [jobs[number].id for number in sorted(found)], filters
 
+    async def test_the_jobs_of_a_maker_are_told_from_those_of_others(self) -> None:
+        async with self.opened() as bench:
+            spec = read_spec({"name": "n", "prompt": "p", "schedule": "every 1m"})
+            makers = (None, "somebody", "agent", "agent:a", "agent:a/b", "agent:A", "job:1/x", "job:1/y", "job:10/x")
+            for number, made_by in enumerate(makers):
+                assert await bench.commit(changes.create(spec, f"job {number}", NOW, made_by=made_by))
+            for maker, found in (
+                ("agent", [2]),
+                ("agent:a", [3]),
+                ("agent:a/b", [4]),
+                ("job:1", [6, 7]),
+                ("job:1/x", []),
+                ("job:%", []),
+                ("somebody", []),
+                ("agent:\ud800", []),
+            ):
+                told = await bench.store.list_jobs(JobFilters(maker=maker))
+                assert [job.id for job in told.items] == [f"job {number}" for number in found], maker
+                selected = await bench.store.select_jobs(JobFilters(maker=maker), JobOrder.NAME, 1)
+                assert [job.id for job in selected.jobs] == [f"job {number}" for number in found[:1]], maker
+                assert sum(selected.by_status.values()) == len(found), maker
+
     async def test_jobs_are_read_by_their_ids_and_told_by_their_tags(self) -> None:
         async with self.opened() as bench:
             first = await bench.job(name="a", tags=["ops", "weekly"])
