@@ -104,7 +104,7 @@ def _prompt(prompt: str | None, file: str | None) -> str | None:
         raise InvalidJobError(f"--prompt-file: {file} cannot be read: {reason}", field="prompt") from error
 
 
-@command("add")
+@command("add", makes_store=True)
 @click.argument("name")
 @click.argument("schedule")
 @click.argument("prompt", required=False)

@@ -30,12 +30,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One call of the command."""
+    """One call of the command. Where it ``makes_store``, a store that ``--store`` names is made where it is missing."""
 
     config_file: str | None
     store: str | None
     json: bool
     debug: bool
+    makes_store: bool = False
 
     @functools.cached_property
     def config(self) -> Config:
@@ -87,7 +88,10 @@ class Session:
         """The store that the settings name, not opened."""
         from agentcron.storage.urls import open_storage
 
-        return open_storage(self.config.store.value, self.config.store_base)
+        # An empty store made at a slip in the name would answer as if the jobs were lost. On a new machine, where
+        # nobody named a place, an empty answer is the right one.
+        create = self.makes_store or self.store is None
+        return open_storage(self.config.store.value, self.config.store_base, create=create)
 
     def make_plugin(self) -> BackgroundJobsPlugin:
         """The facade, made from the settings."""
@@ -172,8 +176,9 @@ class Session:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with the common options; its function is given the ``Session`` first."""
+def command(name: str, *, makes_store: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with the common options; its function is given the ``Session`` first. ``makes_store``: it is a way to
+    begin a store."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
@@ -186,7 +191,7 @@ def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
                 if value == "":
                     # A script whose variable is not set would work on another store than it names.
                     raise click.UsageError(f"{option} is empty; leave it out, or set the variable that it comes from")
-            session = Session(config_file=config_file, store=store, json=as_json, debug=debug)
+            session = Session(config_file=config_file, store=store, json=as_json, debug=debug, makes_store=makes_store)
             return function(session, **options)
 
         called: Callable[..., Any] = called_with

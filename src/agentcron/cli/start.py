@@ -26,7 +26,7 @@ _STALLED: Final = timedelta(seconds=60)
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@command("start")
+@command("start", makes_store=True)
 @click.option("--for", "duration", metavar="DURATION", help="Stop after this long, such as 30s or 2h.")
 def start_command(session: Session, duration: str | None) -> int:
     """Run due jobs in the foreground until Ctrl-C or SIGTERM.
