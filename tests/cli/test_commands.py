@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,19 @@ from typing import Any
 import pytest
 
 from agentcron.cli import COMMANDS
+from agentcron.domain.limits import LIMITS_EXAMPLE, Limits
+from agentcron.domain.policies import (
+    RETRY_EXAMPLE,
+    CatchUp,
+    ConversationMode,
+    OnExpiry,
+    OnInterrupt,
+    Overlap,
+    RetryPolicy,
+)
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.domain.spending import BUDGET_EXAMPLE, Budget, BudgetAction
 
 from .conftest import Command
 
@@ -54,6 +67,23 @@ def test_every_field_of_a_job_has_an_option(agentcron: Command) -> None:
     for name in JobSpec.__dataclass_fields__:
         if name not in ("name", "schedule", "prompt", "tags"):
             assert f"--{name.replace('_', '-')}" in told
+
+
+@pytest.mark.parametrize("name", ["add", "edit"])
+def test_the_help_names_the_values_of_a_policy_and_the_form_of_a_composed_one(agentcron: Command, name: str) -> None:
+    told = " ".join(agentcron(name, "--help").out.split())
+    for kind in (Overlap, CatchUp, OnInterrupt, OnExpiry, ConversationMode):
+        assert f"[{'|'.join(kind)}]" in told
+    for known in (*fields(Limits), *fields(RetryPolicy), *fields(Budget)):
+        assert known.name in told
+    examples = {"retry": RETRY_EXAMPLE, "limits": LIMITS_EXAMPLE, "budgets": BUDGET_EXAMPLE}
+    assert all(example in told for example in examples.values())
+    assert (
+        write_spec(read_spec({"name": "x", "schedule": "@daily", "prompt": "x", **examples}))["retry"]["attempts"] == 3
+    )
+    assert all(action in told for action in BudgetAction)
+    assert "--timeout DURATION" in told
+    assert ("[default: latest]" in told) == (name == "add")
 
 
 def test_a_prompt_may_come_from_a_file(agentcron: Command, tmp_path: Path) -> None:
