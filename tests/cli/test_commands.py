@@ -128,6 +128,23 @@ def test_a_job_is_named_by_id_beginning_or_name_and_an_ambiguous_name_is_a_confl
     assert (done.code, "is ambiguous: 2 jobs" in done.err) == (4, True)
 
 
+def test_the_beginning_of_several_executions_is_a_conflict_that_names_them_and_an_unknown_one_is_not_found(
+    agentcron: Command, job: dict[str, Any]
+) -> None:
+    agentcron("run", "report")
+    agentcron("run", "report")
+    ids = [run["id"] for run in agentcron("runs", "--json").json]
+    both = ids[0][:6]
+    done = agentcron("logs", both)
+    assert (done.code, f"execution {both!r} is ambiguous: " in done.err) == (4, True)
+    assert all(one in done.err for one in ids)
+    done = agentcron("logs", "ffff")
+    assert (done.code, "execution 'ffff' is unknown" in done.err) == (3, True)
+    # A job of that name is meant before several executions are.
+    agentcron("add", both, "@daily", "x", "--agent", "echo")
+    assert "has not run yet" in agentcron("logs", both).err
+
+
 def test_pause_resume_cancel_and_delete_tell_the_new_status(agentcron: Command, job: dict[str, Any]) -> None:
     assert agentcron("pause", "report", "--json").json["status"] == "PAUSED"
     assert agentcron("pause", "report").code == 0
