@@ -128,7 +128,9 @@ def list_command(session: Session, statuses: tuple[str, ...], name_contains: str
     ]
     session.emit(
         [job_object(job) for job in jobs],
-        lambda: session.table(("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs"),
+        lambda: session.table(
+            ("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs", spare=("AGENT", "SCHEDULE")
+        ),
     )
 
 

@@ -111,7 +111,8 @@ def runs_command(session: Session, job: str | None, limit: int, statuses: tuple[
     def text() -> str:
         rows = [_row(run, jobs[run.job_id]) for run in found]
         columns = ("EXECUTION", "JOB", "SLOT", "STATUS", "TOOK", "ANSWER")
-        return session.table(columns, rows, "no runs yet" if job is None else f"no runs of {job} yet")
+        none = "no runs yet" if job is None else f"no runs of {job} yet"
+        return session.table(columns, rows, none, spare=("TOOK", "ANSWER"))
 
     session.emit([execution_object(run, jobs[run.job_id].name) for run in found], text)
 

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -163,12 +163,17 @@ class Session:
         plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
         click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-        """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str, spare: Sequence[str] = ()
+    ) -> str:
+        """Rows under headings: drawn on a terminal, plain aligned text elsewhere. A terminal that is too narrow is not
+        shown the ``spare`` columns, the first left out first."""
         if not rows:
             return empty
         if sys.stdout is not None and sys.stdout.isatty():
-            return _drawn(columns, rows)
+            from agentcron.cli.drawing import drawn
+
+            return drawn(columns, rows, spare)
         widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
         lines = (
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (columns, *rows)
@@ -206,38 +211,3 @@ def command(name: str, *, makes_store: bool = False) -> Callable[[Callable[..., 
         return made
 
     return decorate
-
-
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    import io
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        # An id that is broken over lines cannot be copied.
-        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        # Text, because answers of agents may hold what looks like markup.
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    target = io.StringIO()
-    console = Console(file=target, width=Console().width, force_terminal=True, no_color=None)
-    console.print(table)
-    return target.getvalue().rstrip("\n")
-
-
-_WHOLE: Final = ("ID", "EXECUTION", "STATUS", "TOOK")
-_STYLES: Final = {
-    "SUCCESS": "green",
-    "FAILURE": "red",
-    "ERROR": "red",
-    "INCOMPLETE": "yellow",
-    "MISSED": "yellow",
-    "SKIPPED": "dim",
-    "RUNNING": "cyan",
-    "PAUSED": "yellow",
-    "AWAITING_INPUT": "magenta",
-}

@@ -103,6 +103,7 @@ def agents_command(session: Session) -> None:
                 for row in rows
             ],
             "no agents",
+            spare=("FROM", "KIND"),
         ),
     )
 
