@@ -13,7 +13,7 @@ import click
 from agentcron.cli.checks import around, spared
 from agentcron.cli.job_options import given, read_prompt, spec_options
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import span, when
+from agentcron.cli.words import no_times, span, when
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
 from agentcron.domain.plain_text import plain
@@ -50,6 +50,10 @@ def add_command(
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime], bool]:
         job = await plugin.find_job(await plugin.create_job(name, schedule, text, **values))
+        namesakes = [one.id for one in await plugin.storage.find_jobs(job.name) if one.name == job.name]
+        if len(namesakes) > 1:
+            others = ", ".join(key for key in namesakes if key != job.id)
+            session.say(f"there is another job of this name ({others}); name each by its id from here on")
         return job, plugin.upcoming(job, _SHOWN), await plugin.scheduler_alive()
 
     job, slots, alive = session.call(work)
@@ -105,7 +109,7 @@ def edit_command(
 def _told(word: str, job: Job, slots: Sequence[datetime], assumed: str | None) -> str:
     # An interval has no zone to be assumed.
     zone = [f"  zone  {job.timezone}, {assumed}"] if assumed and "every" not in write_schedule(job.schedule) else []
-    times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or ["  no further time"]
+    times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or [f"  {no_times(job)}"]
     return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}", *zone, *times])
 
 

@@ -15,6 +15,7 @@ from agentcron.cli.collector import rare_collections
 from agentcron.cli.notify_socket import NotifySocket
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import when
+from agentcron.domain.plain_text import plain
 from agentcron.schedule import parse_duration
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ async def foreground(
     pinging = None
     try:
         if scheduling:
+            others = [node for node in await plugin.get_nodes() if node.alive]
             await plugin.start_background_execution()
+            for node in others:
+                session.say(f"another scheduler runs the jobs of this store too: pid {node.pid} on {plain(node.host)}")
         await _greet(session, plugin)
         await begin()
         notify.ready(f"running the jobs of {plugin.storage.url}")
