@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         NotAllowedError,
         NotFoundError,
         StoreError,
+        StoreMissing,
         StoreTooNew,
         StoreUnavailable,
     )
@@ -91,6 +92,7 @@ _HOMES = {
         "NotAllowedError",
         "NotFoundError",
         "StoreError",
+        "StoreMissing",
         "StoreTooNew",
         "StoreUnavailable",
     ),
@@ -177,6 +179,7 @@ __all__ = [
     "SqliteStorage",
     "StorageFsPlugin",
     "StoreError",
+    "StoreMissing",
     "StoreTooNew",
     "StoreUnavailable",
     "Usage",

@@ -91,9 +91,8 @@ class Config:
         for name, budgets in self.budgets.items():
             found[f"budgets.{name}"] = Setting(value="; ".join(map(str, budgets)), origin=str(self.file))
         for name, queue in self.queues.items():
-            found[f"queues.{name}"] = Setting(
-                value=f"concurrency={queue.concurrency or NONE}, priority={queue.priority}", origin=str(self.file)
-            )
+            concurrency = {"concurrency": queue.concurrency} if queue.concurrency is not None else {}
+            found[f"queues.{name}"] = Setting(value={**concurrency, "priority": queue.priority}, origin=str(self.file))
         if self.notify:
             found["notify.default"] = Setting(value="; ".join(map(str, self.notify)), origin=str(self.file))
         for one in fields(SchedulingLimits):

@@ -498,7 +498,8 @@ class BackgroundJobsPlugin:
         return list(await (await self._store()).quarters(job_id, since))
 
     async def get_execution(self, execution_id: str) -> Execution | None:
-        """The execution of this id, or of this unique beginning of one, with its texts; None where there is none."""
+        """The execution of this id, or of this unique beginning of one, with its texts; None where there is none.
+        Raises ``ConflictError`` where several begin so."""
         return await (await self._store()).get_execution(execution_id)
 
     async def get_conversation(self, execution_id: str) -> Conversation | None:
@@ -577,10 +578,11 @@ class BackgroundJobsPlugin:
         return list(await store.list_inputs(job_id=job_id, closed=closed, limit=max(1, min(limit, 10_000))))
 
     async def get_input(self, input_id: str) -> Input:
-        """What is asked under this id, or unique beginning of one. Raises ``NotFoundError``."""
+        """What is asked under this id, or unique beginning of one. Raises ``NotFoundError``, and ``ConflictError``
+        where several begin so."""
         found = await (await self._store()).get_input(input_id)
         if found is None:
-            raise NotFoundError(f"input {input_id!r} is unknown or ambiguous; 'agentcron inbox' shows what is asked")
+            raise NotFoundError(f"input {input_id!r} is unknown; 'agentcron inbox' shows what is asked")
         return found
 
     async def answer(self, input_id: str, text: str, *, by: str | None = None) -> Input:
@@ -639,10 +641,11 @@ class BackgroundJobsPlugin:
         return {name: waiting.letters for name, waiting in (await (await self._store()).letters_due()).items()}
 
     async def get_letter(self, letter_id: str) -> Letter:
-        """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``."""
+        """The letter of this id, or of this unique beginning of one. Raises ``NotFoundError``, and ``ConflictError``
+        where several begin so."""
         found = await (await self._store()).get_letter(letter_id)
         if found is None:
-            raise NotFoundError(f"letter {letter_id!r} is unknown or ambiguous; 'agentcron outbox' shows the letters")
+            raise NotFoundError(f"letter {letter_id!r} is unknown; 'agentcron outbox' shows the letters")
         return found
 
     async def retry_letter(self, letter_id: str) -> Letter:

@@ -93,7 +93,7 @@ class Outbox(Protocol):
         ...
 
     async def get_letter(self, letter_id: str) -> Letter | None:
-        """The letter of this id, or of this unique beginning of one."""
+        """The letter of this id, or of this unique beginning of one; ``ConflictError`` where several begin so."""
         ...
 
     async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
@@ -252,7 +252,7 @@ class JobStore(Outbox, Protocol):
         ...
 
     async def get_input(self, input_id: str) -> Input | None:
-        """The input of this id, or of this unique beginning of one."""
+        """The input of this id, or of this unique beginning of one; ``ConflictError`` where several begin so."""
         ...
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
@@ -290,7 +290,8 @@ class JobStore(Outbox, Protocol):
         ...
 
     async def get_execution(self, execution_id: str) -> Execution | None:
-        """With prompt, result and conversation. ``execution_id`` may be a unique beginning of one."""
+        """With prompt, result and conversation. ``execution_id`` may be a unique beginning of one; raises
+        ``ConflictError`` where several begin so."""
         ...
 
     async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:

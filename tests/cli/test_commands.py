@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,19 @@ from typing import Any
 import pytest
 
 from agentcron.cli import COMMANDS
+from agentcron.domain.limits import LIMITS_EXAMPLE, Limits
+from agentcron.domain.policies import (
+    RETRY_EXAMPLE,
+    CatchUp,
+    ConversationMode,
+    OnExpiry,
+    OnInterrupt,
+    Overlap,
+    RetryPolicy,
+)
 from agentcron.domain.spec import JobSpec
+from agentcron.domain.spec_fields import read_spec, write_spec
+from agentcron.domain.spending import BUDGET_EXAMPLE, Budget, BudgetAction
 
 from .conftest import Command
 
@@ -66,6 +79,23 @@ def test_every_field_of_a_job_has_an_option(agentcron: Command) -> None:
             assert f"--{name.replace('_', '-')}" in told
 
 
+@pytest.mark.parametrize("name", ["add", "edit"])
+def test_the_help_names_the_values_of_a_policy_and_the_form_of_a_composed_one(agentcron: Command, name: str) -> None:
+    told = " ".join(agentcron(name, "--help").out.split())
+    for kind in (Overlap, CatchUp, OnInterrupt, OnExpiry, ConversationMode):
+        assert f"[{'|'.join(kind)}]" in told
+    for known in (*fields(Limits), *fields(RetryPolicy), *fields(Budget)):
+        assert known.name in told
+    examples = {"retry": RETRY_EXAMPLE, "limits": LIMITS_EXAMPLE, "budgets": BUDGET_EXAMPLE}
+    assert all(example in told for example in examples.values())
+    assert (
+        write_spec(read_spec({"name": "x", "schedule": "@daily", "prompt": "x", **examples}))["retry"]["attempts"] == 3
+    )
+    assert all(action in told for action in BudgetAction)
+    assert "--timeout DURATION" in told
+    assert ("[default: latest]" in told) == (name == "add")
+
+
 def test_a_prompt_may_come_from_a_file(agentcron: Command, tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("Write\nit – all")
     made = agentcron("add", "report", "@daily", "--prompt-file", "prompt.txt", "--agent", "echo", "--json").json
@@ -106,6 +136,23 @@ def test_a_job_is_named_by_id_beginning_or_name_and_an_ambiguous_name_is_a_confl
     agentcron("add", "report", "@daily", "again", "--agent", "echo")
     done = agentcron("show", "report")
     assert (done.code, "is ambiguous: 2 jobs" in done.err) == (4, True)
+
+
+def test_the_beginning_of_several_executions_is_a_conflict_that_names_them_and_an_unknown_one_is_not_found(
+    agentcron: Command, job: dict[str, Any]
+) -> None:
+    agentcron("run", "report")
+    agentcron("run", "report")
+    ids = [run["id"] for run in agentcron("runs", "--json").json]
+    both = ids[0][:6]
+    done = agentcron("logs", both)
+    assert (done.code, f"execution {both!r} is ambiguous: " in done.err) == (4, True)
+    assert all(one in done.err for one in ids)
+    done = agentcron("logs", "ffff")
+    assert (done.code, "execution 'ffff' is unknown" in done.err) == (3, True)
+    # A job of that name is meant before several executions are.
+    agentcron("add", both, "@daily", "x", "--agent", "echo")
+    assert "has not run yet" in agentcron("logs", both).err
 
 
 def test_pause_resume_cancel_and_delete_tell_the_new_status(agentcron: Command, job: dict[str, Any]) -> None:
@@ -267,7 +314,8 @@ def test_every_command_has_an_example_in_its_help(agentcron: Command) -> None:
         (["why", "report", "yesterday"], 2, "yesterday"),
         (["start", "--for", "soon"], 2, "soon"),
         (["list", "--store", "mysql://u:secret@h/d"], 2, "is not a kind of store"),
-        (["list", "--store", "/dev/null/x.sqlite"], 5, "cannot be made or written"),
+        (["add", "x", "@daily", "p", "--agent", "echo", "--store", "/dev/null/x"], 5, "cannot be made or written"),
+        (["list", "--store", "/dev/null/x.sqlite"], 2, "there is no store at /dev/null/x.sqlite"),
         (["list", "--config", "nofile.toml"], 2, "no such file"),
         (["demo", "--agent", "openai"], 2, "OPENAI_API_KEY"),
         (["demo", "--agent", "nosuch"], 2, "'nosuch' is not known"),

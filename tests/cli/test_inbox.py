@@ -45,7 +45,7 @@ def test_what_is_wrong_is_one_clear_line(agentcron: Command, asked: dict[str, An
     for words, code, told in (
         (("answer", key, "up"), 2, f"'up' is no answer to {key}; choose one of: left, right"),
         (("approve", key), 2, f"{key} is a question; answer it: agentcron answer {key} TEXT"),
-        (("approve", "zzz"), 3, "input 'zzz' is unknown or ambiguous; 'agentcron inbox' shows what is asked"),
+        (("approve", "zzz"), 3, "input 'zzz' is unknown; 'agentcron inbox' shows what is asked"),
         (("answer", key), 2, "Missing argument 'TEXT'"),
     ):
         found = agentcron(*words)

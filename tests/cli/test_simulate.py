@@ -98,3 +98,10 @@ def test_without_jobs_it_says_how_to_make_one(agentcron: Command) -> None:
     done = agentcron("simulate")
     assert done.code == 0
     assert "agentcron add" in done.out
+
+
+def test_jobs_of_one_name_are_counted_each_for_itself(agentcron: Command) -> None:
+    for schedule in ("@daily", "0 */12 * * *"):
+        agentcron("add", "report", schedule, "x", "--agent", "echo", "--timezone", "UTC")
+    told = agentcron("simulate", "--days", "2", "--json").json
+    assert sorted(one["runs"] for one in told["jobs"]) == [2, 4]

@@ -166,7 +166,7 @@ async def test_every_error_is_a_problem_that_says_what_is_wrong(api: httpx.Async
         (api.get("/nowhere"), 404, "/openapi.json"),
         (api.put(JOBS), 405, "Method Not Allowed"),
         (api.get(f"{JOBS}/nobody"), 404, "'nobody' is unknown"),
-        (api.get("/api/v1/executions/00"), 404, "unknown or ambiguous"),
+        (api.get("/api/v1/executions/00"), 404, "is unknown"),
         (api.get(JOBS, params={"limit": 0}), 422, "limit"),
         (api.get(JOBS, params={"nmae": "x"}), 422, "did you mean name?"),
         (api.get(JOBS, params={"status": "SLEEPY"}), 422, "status"),

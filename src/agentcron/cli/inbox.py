@@ -39,7 +39,8 @@ def inbox_command(session: Session, job: str | None, limit: int, everything: boo
 
     def text() -> str:
         rows = [_row(one, jobs[one.job_id]) for one in found]
-        table = session.table(("ID", "JOB", "KIND", "ASKS", "EXPIRES", "STATE"), rows, "nothing is asked of you")
+        columns = ("ID", "JOB", "KIND", "ASKS", "EXPIRES", "STATE")
+        table = session.table(columns, rows, "nothing is asked of you", spare=("KIND", "STATE"))
         waiting = [one for one in found if one.waiting]
         return f"{table}\n\n{_hint(waiting[0])}" if waiting else table
 

@@ -2,114 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from agentcron.cli.checks import around, spared
+from agentcron.cli.job_options import given, read_prompt, spec_options
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import span, when
+from agentcron.cli.words import no_times, span, when
 from agentcron.domain.lifecycle import JobStatus
 from agentcron.domain.model import Job
 from agentcron.domain.plain_text import plain
 from agentcron.domain.queries import JobFilters
-from agentcron.domain.spec import MAX_PROMPT_BYTES, JobSpec
 from agentcron.domain.spec_fields import write_schedule
-from agentcron.errors import ConflictError, InvalidJobError
+from agentcron.errors import ConflictError
 from agentcron.schedule import OnceSchedule
 from agentcron.wire import job_object
 
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
 
-_OWN: Final = ("name", "schedule", "prompt", "metadata", "tags")
-# Given once for each entry: a comma may belong to an expression.
-_SEVERAL: Final = ("when_changed", "expect")
 _SHOWN: Final = 3
-# Fields that may be taken back: "none" is no instant, number or duration, so it can mean nothing else.
-_CLEARED: Final = "none"
-_MAY_BE_NONE: Final = frozenset(
-    field.name for field in fields(JobSpec) if field.default is None or field.name in (*_SEVERAL, "failure_marker")
-)
 
 
-def _spec_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """One option for each field of a job."""
-    options = [
-        click.option("--timezone", metavar="ZONE", help="IANA zone that the schedule is read in."),
-        click.option("--metadata", multiple=True, metavar="KEY=VALUE", help="Your own value; may be repeated."),
-        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Label to group jobs by; may be repeated."),
-    ]
-    options += [
-        click.option(
-            f"--{field.name.replace('_', '-')}",
-            multiple=field.name in _SEVERAL,
-            help=field.metadata["help"] + (" 'none' takes it back." if field.name in _MAY_BE_NONE else ""),
-        )
-        for field in fields(JobSpec)
-        if field.name not in _OWN
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields that were given, as the facade reads them."""
-    values = {name: value for name, value in options.items() if value not in (None, ())}
-    for name in values.keys() & _MAY_BE_NONE:
-        if values[name] in ((_CLEARED,), _CLEARED) or (name not in _SEVERAL and values[name].lower() == _CLEARED):
-            values[name] = None
-    if "metadata" in values:
-        values["metadata"] = dict(_pair(text) for text in values["metadata"])
-    return values
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    key, mark, value = text.partition("=")
-    if not mark or not key:
-        raise InvalidJobError(f"metadata: {text!r} is not KEY=VALUE", field="metadata")
-    try:
-        return key, json.loads(value)
-    except (ValueError, RecursionError):
-        return key, value
-
-
-def _prompt(prompt: str | None, file: str | None) -> str | None:
-    if file is None:
-        return prompt
-    if prompt is not None:
-        raise click.UsageError("give the prompt or --prompt-file, not both")
-    try:
-        if file == "-" and sys.stdin is None:
-            raise click.UsageError("--prompt-file: standard input is closed")
-        with click.open_file(str(Path(file).expanduser()), "rb") as stream:
-            read: bytes = stream.read(MAX_PROMPT_BYTES + 1)
-        if len(read) > MAX_PROMPT_BYTES:
-            raise InvalidJobError(
-                f"--prompt-file: {file} is longer than {MAX_PROMPT_BYTES} bytes; "
-                "let the prompt name a file that the agent can read",
-                field="prompt",
-            )
-        return read.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidJobError(f"--prompt-file: {file} cannot be read: {reason}", field="prompt") from error
-
-
-@command("add")
+@command("add", makes_store=True)
 @click.argument("name")
 @click.argument("schedule")
 @click.argument("prompt", required=False)
 @click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input.")
-@_spec_options
+@spec_options(defaults=True)
 def add_command(
     session: Session, name: str, schedule: str, prompt: str | None, prompt_file: str | None, **options: Any
 ) -> None:
@@ -117,14 +42,18 @@ def add_command(
 
     Example: agentcron add report "0 9 * * MON-FRI" "Write the report" --timezone Europe/Berlin
     """
-    text = _prompt(prompt, prompt_file)
+    text = read_prompt(prompt, prompt_file)
     if text is None:
         raise click.UsageError("the prompt is missing; give it as the last argument or with --prompt-file")
-    values = _given(options)
+    values = given(options)
     assumed = None if "timezone" in values else session.zone_origin
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Job, list[datetime], bool]:
         job = await plugin.find_job(await plugin.create_job(name, schedule, text, **values))
+        namesakes = [one.id for one in await plugin.storage.find_jobs(job.name) if one.name == job.name]
+        if len(namesakes) > 1:
+            others = ", ".join(key for key in namesakes if key != job.id)
+            session.say(f"there is another job of this name ({others}); name each by its id from here on")
         return job, plugin.upcoming(job, _SHOWN), await plugin.scheduler_alive()
 
     job, slots, alive = session.call(work)
@@ -141,7 +70,7 @@ def add_command(
 @click.option("--prompt-file", metavar="FILE", help="Read the prompt from a file; - for standard input.")
 @click.option("--no-tags", is_flag=True, help="Take every tag away.")
 @click.option("--no-metadata", is_flag=True, help="Take all metadata away.")
-@_spec_options
+@spec_options(defaults=False)
 def edit_command(
     session: Session,
     job: str,
@@ -155,7 +84,7 @@ def edit_command(
 
     Example: agentcron edit report --schedule "0 8 * * MON-FRI" --timeout 20m
     """
-    values = _given({**options, "prompt": _prompt(prompt, prompt_file)})
+    values = given({**options, "prompt": read_prompt(prompt, prompt_file)})
     if "" in values.get("tags", ()):
         raise click.UsageError("--tag: '' is no tag; --no-tags takes every tag away")
     for field, emptied in (("tags", no_tags), ("metadata", no_metadata)):
@@ -179,7 +108,7 @@ def edit_command(
 
 def _told(word: str, job: Job, slots: Sequence[datetime], assumed: str | None) -> str:
     zone = [f"  zone  {job.timezone}, {assumed}"] if assumed else []
-    times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or ["  no further time"]
+    times = [f"  next  {when(slot, job.timezone)}" for slot in slots] or [f"  {no_times(job)}"]
     return "\n".join([f"{word} {job.name}  {job.id}", f"  {job.schedule.describe()}", *zone, *times])
 
 
@@ -202,7 +131,9 @@ def list_command(session: Session, statuses: tuple[str, ...], name_contains: str
     ]
     session.emit(
         [job_object(job) for job in jobs],
-        lambda: session.table(("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs"),
+        lambda: session.table(
+            ("ID", "NAME", "STATUS", "NEXT RUN", "SCHEDULE", "AGENT"), rows, "no jobs", spare=("AGENT", "SCHEDULE")
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from agentcron.cli.session import Session, command
 from agentcron.errors import ConfigError
 
 
-@command("mcp")
+@command("mcp", makes_store=True)
 def mcp_command(session: Session) -> None:
     """Serve the scheduling tools to an MCP client over standard input and output.
 

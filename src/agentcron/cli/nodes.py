@@ -28,7 +28,8 @@ def nodes_command(session: Session, everyone: bool) -> None:
     def text() -> str:
         rows = [_row(one, session.zone) for one in found]
         none = "no scheduler is running on this store; start one with 'agentcron start'"
-        return session.table(("NODE", "HOST", "PID", "VERSION", "UP SINCE", "STATE", "RUNS"), rows, none)
+        columns = ("NODE", "HOST", "PID", "VERSION", "UP SINCE", "STATE", "RUNS")
+        return session.table(columns, rows, none, spare=("VERSION", "UP SINCE", "PID"))
 
     session.emit([working_object(one) for one in found], text)
 

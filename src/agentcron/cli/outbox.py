@@ -36,7 +36,8 @@ def outbox_command(session: Session, job: str | None, status: LetterStatus | Non
     def text() -> str:
         rows = [_row(letter, jobs[letter.job_id]) for letter in found]
         columns = ("LETTER", "JOB", "EVENT", "TO", "WRITTEN", "STATUS", "TRIES", "ERROR")
-        table = session.table(columns, rows, "nothing was told to anybody; jobs with notify write letters")
+        none = "nothing was told to anybody; jobs with notify write letters"
+        table = session.table(columns, rows, none, spare=("TRIES", "WRITTEN", "ERROR"))
         lost = next((letter for letter in found if letter.status is LetterStatus.FAILED), None)
         return f"{table}\n\nagentcron resend {lost.id}" if lost else table
 

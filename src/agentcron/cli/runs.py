@@ -15,7 +15,7 @@ from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import Conversation
 from agentcron.domain.plain_text import plain
 from agentcron.domain.queries import ExecutionFilters
-from agentcron.errors import NotFoundError
+from agentcron.errors import ConflictError, NotFoundError
 from agentcron.wire import execution_object, message_object
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def runs_command(session: Session, job: str | None, limit: int, statuses: tuple[
     def text() -> str:
         rows = [_row(run, jobs[run.job_id]) for run in found]
         columns = ("EXECUTION", "JOB", "SLOT", "STATUS", "TOOK", "ANSWER")
-        return session.table(columns, rows, "no runs yet" if job is None else f"no runs of {job} yet")
+        none = "no runs yet" if job is None else f"no runs of {job} yet"
+        return session.table(columns, rows, none, spare=("TOOK", "ANSWER"))
 
     session.emit([execution_object(run, jobs[run.job_id].name) for run in found], text)
 
@@ -134,7 +135,7 @@ def logs_command(session: Session, execution_or_job: str, raw: bool) -> None:
     """
 
     async def work(plugin: BackgroundJobsPlugin) -> tuple[Execution, Job, Conversation | None]:
-        found = await plugin.get_execution(execution_or_job) or await _last_run(plugin, execution_or_job)
+        found = await _meant(plugin, execution_or_job)
         return found, await plugin.find_job(found.job_id), await plugin.get_conversation(found.id)
 
     from agentcron.agents.conversation import readable
@@ -148,12 +149,22 @@ def logs_command(session: Session, execution_or_job: str, raw: bool) -> None:
     session.emit(shown, lambda: _read(found, job, messages))
 
 
-async def _last_run(plugin: BackgroundJobsPlugin, name: str) -> Execution:
-    """The last run of the job of that name; raises ``NotFoundError`` where there is none."""
+async def _meant(plugin: BackgroundJobsPlugin, name: str) -> Execution:
+    """The execution, or the last run of the job of that name. Raises ``NotFoundError``, and ``ConflictError`` for what
+    names no job and is how several executions begin."""
+    several: ConflictError | None = None
+    try:
+        found = await plugin.get_execution(name)
+    except ConflictError as error:
+        found, several = None, error
+    if found is not None:
+        return found
     try:
         job = await plugin.find_job(name)
     except NotFoundError:
-        raise NotFoundError(f"execution {name!r} is unknown or ambiguous; 'agentcron runs' lists them") from None
+        if several is not None:
+            raise several from None
+        raise NotFoundError(f"execution {name!r} is unknown; 'agentcron runs' lists them") from None
     runs = await plugin.list_executions(ExecutionFilters(job_id=job.id), 1)
     if not runs.items:
         raise NotFoundError(f"{job.name} has not run yet; 'agentcron next {job.name}' shows when it will")

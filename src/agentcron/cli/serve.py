@@ -24,7 +24,7 @@ PORT: Final = 8642
 _FIRST: Final = "first"
 
 
-@command("serve")
+@command("serve", makes_store=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free one.")
 @click.option("--no-scheduler", is_flag=True, help="Serve HTTP alone; another process runs the jobs.")

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -31,12 +31,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One call of the command."""
+    """One call of the command. Where it ``makes_store``, a store that ``--store`` names is made where it is missing."""
 
     config_file: str | None
     store: str | None
     json: bool
     debug: bool
+    makes_store: bool = False
 
     @functools.cached_property
     def config(self) -> Config:
@@ -88,7 +89,10 @@ class Session:
         """The store that the settings name, not opened."""
         from agentcron.storage.urls import open_storage
 
-        return open_storage(self.config.store.value, self.config.store_base)
+        # An empty store made at a slip in the name would answer as if the jobs were lost. On a new machine, where
+        # nobody named a place, an empty answer is the right one.
+        create = self.makes_store or self.store is None
+        return open_storage(self.config.store.value, self.config.store_base, create=create)
 
     def make_plugin(self, zone: str | None = None) -> BackgroundJobsPlugin:
         """The facade, made from the settings. ``zone`` is that of schedules that name none; default: this session's."""
@@ -167,12 +171,17 @@ class Session:
         plain = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
         _print(json.dumps(value, ensure_ascii=plain, indent=2))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> str:
-        """Rows under headings: drawn on a terminal, plain aligned text elsewhere."""
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str, spare: Sequence[str] = ()
+    ) -> str:
+        """Rows under headings: drawn on a terminal, plain aligned text elsewhere. A terminal that is too narrow is not
+        shown the ``spare`` columns, the first left out first."""
         if not rows:
             return empty
         if sys.stdout is not None and sys.stdout.isatty():
-            return _drawn(columns, rows)
+            from agentcron.cli.drawing import drawn
+
+            return drawn(columns, rows, spare)
         widths = [max(len(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
         lines = (
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (columns, *rows)
@@ -180,8 +189,9 @@ class Session:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command with the common options; its function is given the ``Session`` first."""
+def command(name: str, *, makes_store: bool = False) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command with the common options; its function is given the ``Session`` first. ``makes_store``: it is a way to
+    begin a store."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         @functools.wraps(function)
@@ -194,7 +204,7 @@ def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
                 if value == "":
                     # A script whose variable is not set would work on another store than it names.
                     raise click.UsageError(f"{option} is empty; leave it out, or set the variable that it comes from")
-            session = Session(config_file=config_file, store=store, json=as_json, debug=debug)
+            session = Session(config_file=config_file, store=store, json=as_json, debug=debug, makes_store=makes_store)
             return function(session, **options)
 
         called: Callable[..., Any] = called_with
@@ -220,38 +230,3 @@ def _print(text: str) -> None:
     except OSError as error:
         hush()
         raise OSError(error.errno, error.strerror, "standard output") from error
-
-
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    import io
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        # An id that is broken over lines cannot be copied.
-        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
-    for row in rows:
-        # Text, because answers of agents may hold what looks like markup.
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-    target = io.StringIO()
-    console = Console(file=target, width=Console().width, force_terminal=True, no_color=None)
-    console.print(table)
-    return target.getvalue().rstrip("\n")
-
-
-_WHOLE: Final = ("ID", "EXECUTION", "STATUS", "TOOK")
-_STYLES: Final = {
-    "SUCCESS": "green",
-    "FAILURE": "red",
-    "ERROR": "red",
-    "INCOMPLETE": "yellow",
-    "MISSED": "yellow",
-    "SKIPPED": "dim",
-    "RUNNING": "cyan",
-    "PAUSED": "yellow",
-    "AWAITING_INPUT": "magenta",
-}

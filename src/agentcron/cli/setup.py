@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -103,6 +104,7 @@ def agents_command(session: Session) -> None:
                 for row in rows
             ],
             "no agents",
+            spare=("FROM", "KIND"),
         ),
     )
 
@@ -129,7 +131,7 @@ def config_show_command(session: Session, origin: bool) -> None:
     }
 
     def text() -> str:
-        rows = [(name, str(seen[name]), *([setting.origin] if origin else [])) for name, setting in settings.items()]
+        rows = [(name, _toml(seen[name]), *([setting.origin] if origin else [])) for name, setting in settings.items()]
         return session.table(("SETTING", "VALUE", "FROM") if origin else ("SETTING", "VALUE"), rows, "")
 
     session.emit(values, text)
@@ -143,6 +145,16 @@ def _setting(name: str, value: Any) -> Any:
         scheme, mark, rest = url.partition("://")
         value = {**value, "url": f"{scheme}{mark}{rest.partition('/')[0].rpartition('@')[2]}/***" if mark else "***"}
     return _shown(value)
+
+
+def _toml(value: Any) -> str:
+    """A value as the file holds it; ``-`` where nothing is set."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(part)}" for key, part in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    # Text, true and false, and numbers are written in TOML as in JSON.
+    return "-" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _shown(value: Any, name: str = "") -> Any:

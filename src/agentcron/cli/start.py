@@ -15,6 +15,7 @@ from agentcron.cli.collector import rare_collections
 from agentcron.cli.notify_socket import NotifySocket
 from agentcron.cli.session import Session, command
 from agentcron.cli.words import when
+from agentcron.domain.plain_text import plain
 from agentcron.schedule import parse_duration
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _STALLED: Final = timedelta(seconds=60)
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@command("start")
+@command("start", makes_store=True)
 @click.option("--for", "duration", metavar="DURATION", help="Stop after this long, such as 30s or 2h.")
 def start_command(session: Session, duration: str | None) -> int:
     """Run due jobs in the foreground until Ctrl-C or SIGTERM.
@@ -72,7 +73,10 @@ async def foreground(
     pinging = None
     try:
         if scheduling:
+            others = [node for node in await plugin.get_nodes() if node.alive]
             await plugin.start_background_execution()
+            for node in others:
+                session.say(f"another scheduler runs the jobs of this store too: pid {node.pid} on {plain(node.host)}")
         await _greet(session, plugin)
         await begin()
         notify.ready(f"running the jobs of {plugin.storage.url}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentcron.cli.session import Session, command
-from agentcron.cli.words import when
+from agentcron.cli.words import no_times, when
 from agentcron.errors import NotFoundError, StoreError
 from agentcron.ports import SystemClock
 from agentcron.schedule import EverySchedule, Schedule, parse_instant, parse_schedule
@@ -31,7 +31,7 @@ def next_command(session: Session, schedule_or_job: str, timezone: str | None, c
     Example: agentcron next "30 2 * * *" --timezone Europe/Berlin --count 3
     """
 
-    async def work(plugin: BackgroundJobsPlugin) -> tuple[Schedule, list[datetime]]:
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[Schedule, list[datetime], str]:
         try:
             job = await plugin.find_job(schedule_or_job)
         except (NotFoundError, StoreError):
@@ -41,14 +41,14 @@ def next_command(session: Session, schedule_or_job: str, timezone: str | None, c
             schedule = parse_schedule(schedule_or_job, timezone or session.zone)
             if isinstance(schedule, EverySchedule) and schedule.anchor is None:
                 schedule = schedule.anchored(SystemClock().now())
-            return schedule, plugin.preview(schedule, count=count)
-        return job.schedule, plugin.upcoming(job, count)
+            return schedule, plugin.preview(schedule, count=count), "no further time"
+        return job.schedule, plugin.upcoming(job, count), no_times(job)
 
-    schedule, slots = session.call(work)
+    schedule, slots, none = session.call(work)
     zone = timezone or (schedule.timezone if schedule.timezone != "UTC" else session.zone)
     value = [instant(slot, zone) for slot in slots]
     lines = [schedule.describe(), *(f"  {when(slot, zone)}" for slot in slots)]
-    session.emit(value, "\n".join(lines if slots else [lines[0], "  no further time"]))
+    session.emit(value, "\n".join(lines if slots else [lines[0], f"  {none}"]))
 
 
 @command("why")

@@ -33,7 +33,7 @@ def export_command() -> None:
     """Write jobs and their history as another program's files."""
 
 
-@command("original")
+@command("original", makes_store=True)
 @click.argument("directory", metavar="DIR")
 @click.option("--timezone", metavar="ZONE", help="IANA zone of the jobs that name none.")
 def import_original_command(session: Session, directory: str, timezone: str | None) -> int:

@@ -25,14 +25,19 @@ def usage_command(session: Session, by: str, days: int) -> None:
     Example: agentcron usage --by day --days 7
     """
 
-    async def work(plugin: BackgroundJobsPlugin) -> list[UsageLine]:
-        return await plugin.get_usage(by, days)
+    async def work(plugin: BackgroundJobsPlugin) -> tuple[list[UsageLine], str]:
+        lines = await plugin.get_usage(by, days)
+        none = "nothing yet"
+        # Of runs there is always an agent, which they are counted by.
+        if not lines and await plugin.get_usage("agent", days):
+            none = f"no {by} of the last {days} days told tokens or a cost; 'agentcron usage --by agent' counts runs"
+        return lines, none
 
-    lines = session.call(work)
-    session.emit([usage_object(line) for line in lines], lambda: _table(session, by, lines))
+    lines, none = session.call(work)
+    session.emit([usage_object(line) for line in lines], lambda: _table(session, by, lines, none))
 
 
-def _table(session: Session, by: str, lines: list[UsageLine]) -> str:
+def _table(session: Session, by: str, lines: list[UsageLine], none: str) -> str:
     money = any(line.amount.cost_usd for line in lines)
     sizes = [float(line.amount.cost_usd) if money else float(line.amount.tokens) for line in lines]
     most = max(sizes, default=0.0) or 1.0
@@ -46,4 +51,4 @@ def _table(session: Session, by: str, lines: list[UsageLine]) -> str:
         )
         for line, size in zip(lines, sizes, strict=True)
     ]
-    return session.table((by.upper(), "RUNS", "TOKENS", "COST", "COST" if money else "TOKENS"), rows, "nothing yet")
+    return session.table((by.upper(), "RUNS", "TOKENS", "COST", "COST" if money else "TOKENS"), rows, none)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from agentcron.domain.lifecycle import JobStatus
+from agentcron.domain.model import Job
 from agentcron.domain.plain_text import plain
 from agentcron.schedule import format_duration, on_clock
 
@@ -25,6 +27,13 @@ def span(duration: timedelta | None) -> str:
     if duration < timedelta(minutes=1) and duration.microseconds:
         return f"{duration.total_seconds():.3f}s"
     return format_duration(timedelta(seconds=round(duration.total_seconds())))
+
+
+def no_times(job: Job) -> str:
+    """What is told of a job that has no next time."""
+    if job.status is JobStatus.PAUSED:
+        return f"paused; 'agentcron resume {job.id[:8]}' lets it go on"
+    return "no further time"
 
 
 def first_line(text: str | None, width: int = 60) -> str:

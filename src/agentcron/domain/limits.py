@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from agentcron.domain.outcomes import Usage
 
+LIMITS_EXAMPLE: Final = "requests=5,cost_usd=0.10"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -75,7 +77,7 @@ def read_limits(value: Any) -> Limits:
     if isinstance(value, str):
         value = dict(part.strip().partition("=")[::2] for part in value.split(",") if part.strip())
     if not isinstance(value, Mapping):
-        raise ValueError(f": a table is needed, not {value!r}; write requests=5,cost_usd=0.10")
+        raise ValueError(f": a table is needed, not {value!r}; write {LIMITS_EXAMPLE}")
     bounds: dict[str, Any] = {}
     for name, most in value.items():
         if name not in NAMES:

@@ -18,6 +18,7 @@ TIMEOUT = timedelta(hours=1)
 PAUSE_AFTER_FAILURES = 10
 INPUT_TIMEOUT = timedelta(hours=24)
 MAX_CONCURRENT_AGENTS = 10
+RETRY_EXAMPLE = "attempts=3,backoff=10s"
 # What is caught up waits behind all work that is on time: it is added to the job's priority (-1000 to 1000).
 BEHIND_FRESH = 10_000
 # How long after its deadline a run may take to give back what it holds before its row is taken from it.

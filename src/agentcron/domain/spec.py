@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agentcron.domain.answers import FAILURE_MARKER, check_marker
 from agentcron.domain.checks import CheckKind, Expectation, Source
-from agentcron.domain.limits import NO_LIMITS, Limits
+from agentcron.domain.limits import LIMITS_EXAMPLE, NO_LIMITS, Limits
 from agentcron.domain.made import Made
 from agentcron.domain.notify import Notify
 from agentcron.domain.plain_text import JOINERS, is_plain
@@ -24,6 +24,7 @@ from agentcron.domain.policies import (
     INPUT_TIMEOUT,
     MISFIRE_GRACE,
     PAUSE_AFTER_FAILURES,
+    RETRY_EXAMPLE,
     TIMEOUT,
     CatchUp,
     ConversationMode,
@@ -32,7 +33,7 @@ from agentcron.domain.policies import (
     Overlap,
     RetryPolicy,
 )
-from agentcron.domain.spending import Budget
+from agentcron.domain.spending import BUDGET_EXAMPLE, WINDOWS, Budget, BudgetAction
 from agentcron.errors import InvalidJobError
 from agentcron.schedule import Schedule, format_duration
 
@@ -51,6 +52,10 @@ def _field(help_text: str, default: Any) -> Any:
     if isinstance(default, dict):
         return field(default_factory=dict, metadata={"help": help_text}, hash=False)
     return field(default=default, metadata={"help": help_text})
+
+
+def _names(kind: type[Any]) -> str:
+    return ", ".join(one.name for one in fields(kind))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +85,27 @@ class JobSpec(Made):
     )
     misfire_grace: timedelta = _field("A slot up to so late is on time.", MISFIRE_GRACE)
     timeout: timedelta = _field("Longest time one run may take.", TIMEOUT)
-    limits: Limits = _field("What one run may use at most; beyond it the run is a FAILURE.", NO_LIMITS)
-    retry: RetryPolicy = _field("Attempts and backoff for retryable errors.", RetryPolicy())
+    limits: Limits = _field(
+        f"What one run may use at most, such as {LIMITS_EXAMPLE}; beyond it the run is a FAILURE. "
+        f"Known are {_names(Limits)}.",
+        NO_LIMITS,
+    )
+    retry: RetryPolicy = _field(
+        f"Attempts and backoff for retryable errors: a number of attempts, or text such as {RETRY_EXAMPLE}. "
+        f"Known are {_names(RetryPolicy)}.",
+        RetryPolicy(),
+    )
     on_interrupt: OnInterrupt = _field("What follows when a crash cut a run.", OnInterrupt.RECORD)
     input_timeout: timedelta = _field("How long a run waits for a person's answer.", INPUT_TIMEOUT)
     on_expiry: OnExpiry = _field("What follows when nobody answered in time.", OnExpiry.ABANDON)
     default_answer: str | None = _field("What a question is answered with, with on_expiry 'answer'.", None)
     conversation: ConversationMode = _field("What a run takes over from the last one.", ConversationMode.FRESH)
-    budgets: tuple[Budget, ...] = _field("The most that its runs may use in a window.", ())
+    budgets: tuple[Budget, ...] = _field(
+        f"The most that its runs may use in a window, such as {BUDGET_EXAMPLE}; several with ';' between. "
+        f"Known are {_names(Budget)}; windows {', '.join(map(format_duration, WINDOWS))}; "
+        f"actions {', '.join(BudgetAction)}.",
+        (),
+    )
     pause_after_failures: int = _field(
         "Pause the job after this many failures in a row (0: never).", PAUSE_AFTER_FAILURES
     )

@@ -16,7 +16,15 @@ from typing import Any, Final
 from agentcron.domain.checks import Expectation, Source, read_expectations, read_sources
 from agentcron.domain.limits import NO_LIMITS, Limits, read_limits, write_limits
 from agentcron.domain.notify import Notify, read_notify
-from agentcron.domain.policies import CatchUp, ConversationMode, OnExpiry, OnInterrupt, Overlap, RetryPolicy
+from agentcron.domain.policies import (
+    RETRY_EXAMPLE,
+    CatchUp,
+    ConversationMode,
+    OnExpiry,
+    OnInterrupt,
+    Overlap,
+    RetryPolicy,
+)
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.spending import Budget, read_budgets, write_budget
 from agentcron.domain.values import bad, read_mapping, read_names, read_text, read_whole, read_yes_or_no
@@ -205,7 +213,7 @@ def _retry(name: str, value: Any, zone_name: str) -> RetryPolicy:
     try:
         return _retry_of(name, tuple(value.items()), zone_name)
     except TypeError:
-        raise bad(name, value, "a retry policy; write attempts=3,backoff=10s") from None
+        raise bad(name, value, f"a retry policy; write {RETRY_EXAMPLE}") from None
 
 
 @lru_cache(maxsize=1024)

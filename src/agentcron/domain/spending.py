@@ -13,7 +13,8 @@ from agentcron.errors import InvalidJobError
 from agentcron.schedule import format_duration, parse_duration
 
 WINDOWS: Final = (timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=30))
-_FORM: Final = "write tokens=100000,window=1d,action=skip"
+BUDGET_EXAMPLE: Final = "tokens=100000,window=1d,action=skip"
+_FORM: Final = f"write {BUDGET_EXAMPLE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

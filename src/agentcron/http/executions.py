@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -106,7 +107,9 @@ async def cancel_execution(request: Request, execution: str) -> Response:
 async def _check_place(plugin: BackgroundJobsPlugin, before: str) -> None:
     """Nothing stands after a place that is none: such a page would read as the end. Ids from elsewhere may look like
     anything, so only the store knows."""
-    found = await plugin.get_execution(before)
+    found = None
+    with contextlib.suppress(ConflictError):
+        found = await plugin.get_execution(before)
     if found is None or found.id != before:
         raise Problem(
             422, f"before: {before!r} is no execution; take it from the header Link of the page before", field="before"
@@ -116,7 +119,7 @@ async def _check_place(plugin: BackgroundJobsPlugin, before: str) -> None:
 async def _find(plugin: BackgroundJobsPlugin, execution_id: str) -> Execution:
     found = await plugin.get_execution(execution_id)
     if found is None:
-        raise NotFoundError(f"execution {execution_id!r} is unknown or ambiguous; GET /api/v1/executions lists them")
+        raise NotFoundError(f"execution {execution_id!r} is unknown; GET /api/v1/executions lists them")
     return found
 
 

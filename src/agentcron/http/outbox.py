@@ -68,7 +68,7 @@ async def _execution(plugin: BackgroundJobsPlugin, execution: str) -> str:
         return found.id
     # A letter that waits outlives the run that it tells of.
     if not await plugin.outbox(execution_id=execution, limit=1):
-        raise NotFoundError(f"execution {execution!r} is unknown or ambiguous; GET /api/v1/executions lists them")
+        raise NotFoundError(f"execution {execution!r} is unknown; GET /api/v1/executions lists them")
     return execution
 
 

@@ -194,7 +194,7 @@ class SchedulerTools:
     async def _run(self, ctx: Context, execution_id: str) -> RunAnswer:
         found = await self._plugin.get_execution(execution_id)
         if found is None:
-            raise NotFoundError(f"execution {execution_id!r} is unknown or ambiguous; list_executions shows them")
+            raise NotFoundError(f"execution {execution_id!r} is unknown; list_executions shows them")
         await self._may(ctx).find(found.job_id)
         return run_answer(found)
 

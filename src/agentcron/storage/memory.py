@@ -43,6 +43,7 @@ from agentcron.domain.statistics import JobStatistics, Totals
 from agentcron.errors import StoreError
 from agentcron.ids import made_since
 from agentcron.journal import Step
+from agentcron.storage.beginnings import the_one
 from agentcron.storage.filters import matches, select
 from agentcron.storage.memory_outbox import MemoryOutbox
 
@@ -569,7 +570,8 @@ class MemoryStorage(MemoryOutbox):
 
     async def get_input(self, input_id: str) -> Input | None:
         found = [one for key, one in self._inputs.items() if input_id and key.startswith(input_id.lower())]
-        return self._as_it_stands(found[0]) if len(found) == 1 else None
+        one = the_one("input", input_id, found, lambda one: one.id)
+        return self._as_it_stands(one) if one is not None else None
 
     def _as_it_stands(self, one: Input) -> Input:
         row = self._executions.get(one.execution_id)
@@ -620,8 +622,8 @@ class MemoryStorage(MemoryOutbox):
     async def get_execution(self, execution_id: str) -> Execution | None:
         row = self._executions.get(execution_id)
         if row is None and execution_id:
-            found = [key for key in self._executions if key.startswith(execution_id.lower())]
-            row = self._executions[found[0]] if len(found) == 1 else None
+            found = [one for key, one in self._executions.items() if key.startswith(execution_id.lower())]
+            row = the_one("execution", execution_id, found, lambda one: one.id)
         return self._with_prompt(row) if row is not None else None
 
     async def list_executions(self, filters: ExecutionFilters, limit: int) -> Page[Execution]:

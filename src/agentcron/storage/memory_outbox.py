@@ -11,6 +11,7 @@ from agentcron.domain.letters import Letter, LetterFilters, LetterStatus, Waitin
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.news import News, in_a_row, judge
 from agentcron.domain.notify import Event
+from agentcron.storage.beginnings import the_one
 
 
 class MemoryOutbox:
@@ -84,7 +85,7 @@ class MemoryOutbox:
 
     async def get_letter(self, letter_id: str) -> Letter | None:
         found = [one for key, one in self._letters.items() if letter_id and key.startswith(letter_id.lower())]
-        return found[0] if len(found) == 1 else None
+        return the_one("letter", letter_id, found, lambda one: one.id)
 
     async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
         newest = list(self._letters.values())[::-1]

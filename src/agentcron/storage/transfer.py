@@ -142,6 +142,14 @@ def _has_rows(job: Job) -> bool:
     return job.open > 0 or job.last_run is not None or job.totals != Totals()
 
 
+async def _taken(target: JobStore, execution_id: str) -> Execution | None:
+    """The row of this id. One of the original may be how several others begin."""
+    try:
+        return await target.get_execution(execution_id)
+    except ConflictError:
+        return None
+
+
 async def _rows(source: JobStore, job: Job, target: JobStore) -> AsyncIterator[Execution]:
     """The job's executions, oldest first, with everything that was said in them."""
     ids: list[str] = []
@@ -156,7 +164,7 @@ async def _rows(source: JobStore, job: Job, target: JobStore) -> AsyncIterator[E
         row = await source.get_execution(key)
         if row is not None:
             prompt = None if row.prompt == job.prompt else row.prompt
-            taken = await target.get_execution(row.id)
+            taken = await _taken(target, row.id)
             # Ids are unique in a store; the original may have numbered the runs of each folder or job.
             own = row.id if taken is None or taken.id != row.id else f"{job.id}-{row.id}"
             yield row.evolve(id=own, prompt=prompt, result=row.result or None)

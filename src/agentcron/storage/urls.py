@@ -8,11 +8,12 @@ from agentcron.errors import ConfigError
 from agentcron.ports import JobStore
 
 
-def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
+def open_storage(url: str | Path, base: Path | None = None, *, create: bool = True) -> JobStore:
     """The store of ``sqlite:///FILE``, ``postgresql://…``, ``fs:DIR``, ``memory:`` or a bare path, not opened yet.
 
     A bare path is the JSON folder where it is an existing folder, else a SQLite file. A relative path is read from
-    ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.
+    ``base``, else from the working folder. Without ``create`` a file or folder that is missing is not made when the
+    store is opened. Raises ``ConfigError`` for any other URL.
     """
     text = str(url)
     if text == "memory:":
@@ -23,7 +24,7 @@ def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
     if mark and scheme == "fs":
         if not rest:
             raise ConfigError(f"store: {text!r} names no folder; write fs:DIR")
-        return _folder((base or Path.cwd()) / Path(rest).expanduser())
+        return _folder((base or Path.cwd()) / Path(rest).expanduser(), create)
     if scheme in ("postgresql", "postgres") and rest.startswith("//"):
         return _postgres(text)
     if mark and len(scheme) > 1 and not text.startswith("sqlite:///"):
@@ -37,16 +38,16 @@ def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
     if path.is_dir():
         if text.startswith("sqlite:///"):
             raise ConfigError(f"store: {path} is a folder; name a file in it, or write fs:{path} for JSON files")
-        return _folder(path)
+        return _folder(path, create)
     from agentcron.storage.sqlite import SqliteStorage
 
-    return SqliteStorage(path)
+    return SqliteStorage(path, create=create)
 
 
-def _folder(path: Path) -> JobStore:
+def _folder(path: Path, create: bool) -> JobStore:
     from agentcron.storage.json_files import StorageFsPlugin
 
-    return StorageFsPlugin(path)
+    return StorageFsPlugin(path, create=create)
 
 
 def _postgres(url: str) -> JobStore:

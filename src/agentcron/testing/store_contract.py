@@ -10,6 +10,8 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -18,6 +20,7 @@ from typing import Any
 from agentcron.domain import changes
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
+from agentcron.domain.letters import LetterFilters
 from agentcron.domain.lifecycle import ExecutionStatus, JobState, JobStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.outcomes import (
@@ -42,10 +45,11 @@ from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.statistics import Totals
+from agentcron.errors import ConflictError
 from agentcron.journal import Step
 from agentcron.storage.memory import MemoryStorage
 from agentcron.testing.glance_contract import GlanceContract
-from agentcron.testing.outbox_contract import OutboxContract
+from agentcron.testing.outbox_contract import HERALD, OutboxContract
 from agentcron.testing.store_bench import MINUTE, NOW, Bench, node
 
 _E = ExecutionStatus
@@ -651,6 +655,35 @@ class StoreContract(GlanceContract, OutboxContract):
             assert found is not None
             assert found.id == execution.id
             assert await bench.store.get_execution("zz") is None
+
+    async def test_what_several_ids_begin_with_is_refused_with_some_of_them(self) -> None:
+        async with self.opened() as bench:
+            store = bench.store
+            # Of so many ids two begin with the same digit.
+            jobs = [await bench.job(notify=["ops: success"]) for _ in range(18)]
+            rows = [row for job in jobs for row in await bench.run_due(job, NOW + MINUTE)]
+            questions = tuple(replace(_WHICH, key=f"q{n}") for n in range(17))
+            await bench.end(rows[0], Asking(questions=questions, answer=AgentOutcome()), NOW + MINUTE)
+            for row in rows[1:]:
+                ending = settle(row, DONE, NOW + MINUTE, await bench.spec(row))
+                assert await store.settle([HERALD.settlement(ending)]) == [True]
+            letters = await store.list_letters(LetterFilters(), 100)
+            reads: dict[str, tuple[Callable[[str], Awaitable[Any]], set[str]]] = {
+                "execution": (store.get_execution, {row.id for row in rows}),
+                "input": (store.get_input, {one.id for one in await store.list_inputs()}),
+                "letter": (store.get_letter, {one.id for one in letters}),
+            }
+            for what, (read, ids) in reads.items():
+                digit, many = Counter(key[0] for key in ids).most_common(1)[0]
+                meant = {key for key in ids if key[0] == digit}
+                told = ""
+                try:
+                    await read(digit)
+                except ConflictError as error:
+                    told = str(error)
+                assert told.startswith(f"{what} {digit!r} is ambiguous: "), what
+                assert sum(key in told for key in meant) == min(many, 4), what
+                assert ("and others" in told) == (many > 4), what
 
     # --- cancel, beat, lapse --------------------------------------------------------------------------------------
 

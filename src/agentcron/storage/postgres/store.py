@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from agentcron.ids import made_since
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
+from agentcron.storage.beginnings import the_one
 from agentcron.storage.filters import matches, select
 from agentcron.storage.input_rows import given_values, input_of
 from agentcron.storage.letters import letter_of, mark_values, waiting_of
@@ -323,7 +325,8 @@ class PostgresStorage:
         if not input_id.isalnum():
             return None
         found = await self._database.all("inputs_by_prefix", prefix=input_id.lower())
-        return input_of(found[0]) if len(found) == 1 else None
+        row = the_one("input", input_id, found, itemgetter(0))
+        return input_of(row) if row is not None else None
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         values = {**given_values(given), "id": input_id, "now": to_us(now)}
@@ -362,7 +365,8 @@ class PostgresStorage:
         if not letter_id.isalnum():
             return None
         found = await self._database.all("letters_by_prefix", prefix=letter_id.lower())
-        return letter_of(found[0]) if len(found) == 1 else None
+        row = the_one("letter", letter_id, found, itemgetter(0))
+        return letter_of(row) if row is not None else None
 
     async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
         return [letter_of(row) for row in await outbox.newest(self._database, filters, limit)]
@@ -402,7 +406,7 @@ class PostgresStorage:
         row = await self._database.one("execution_get", id=execution_id)
         if row is None and execution_id.isascii() and execution_id.isalnum():
             candidates = await self._database.all("executions_by_prefix", prefix=execution_id.lower())
-            row = candidates[0] if len(candidates) == 1 else None
+            row = the_one("execution", execution_id, candidates, itemgetter(1))
         if row is None:
             return None
         return (await self._with_texts([row], ("prompt", "result", "conversation")))[0]

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -42,6 +43,7 @@ from agentcron.errors import StoreConflict, StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.observability import Log, get_logger
 from agentcron.storage import rows
+from agentcron.storage.beginnings import the_one
 from agentcron.storage.filters import matches, select
 from agentcron.storage.input_rows import input_of
 from agentcron.storage.letters import letter_of, waiting_of
@@ -85,13 +87,14 @@ SEEN_EVERY: Final = timedelta(seconds=30)
 class SqliteStorage:
     """Jobs and executions in one SQLite file.
 
-    ``path`` is made with mode 0600 where it does not exist. Several processes of one host may use the file at once;
-    never put it on a network disk (SQLite, "How To Corrupt An SQLite Database File", section 2).
-    Raises ``StoreTooNew``, ``StoreUnavailable`` and ``StoreError``, each naming the path.
+    ``path`` is made with mode 0600 where it does not exist; without ``create`` it is ``StoreMissing`` then. Several
+    processes of one host may use the file at once; never put it on a network disk (SQLite, "How To Corrupt An SQLite
+    Database File", section 2). Raises ``StoreTooNew``, ``StoreUnavailable`` and ``StoreError``, each naming the path.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self.path = Path(path).expanduser().absolute()
+        self._create = create
         self._locks = NodeLocks(self.path.with_name(self.path.name + "-nodes"))
         self._reader: sqlite3.Connection | None = None
         self._beside: Beside | None = None
@@ -125,7 +128,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._reader is not None:
             return
-        make_where_missing(self.path)
+        make_where_missing(self.path, create=self._create)
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
@@ -355,7 +358,8 @@ class SqliteStorage:
 
     async def get_input(self, input_id: str) -> Input | None:
         found = self._all("inputs_by_prefix", prefix=input_id.lower()) if input_id.isalnum() else []
-        return input_of(found[0]) if len(found) == 1 else None
+        row = the_one("input", input_id, found, itemgetter(0))
+        return input_of(row) if row is not None else None
 
     async def answer_input(self, input_id: str, given: Given, now: datetime) -> bool:
         return await self._write(lambda tx: inputs.answer(tx, input_id, given, now))
@@ -371,7 +375,8 @@ class SqliteStorage:
 
     async def get_letter(self, letter_id: str) -> Letter | None:
         found = self._all("letters_by_prefix", prefix=letter_id.lower()) if letter_id.isalnum() else []
-        return letter_of(found[0]) if len(found) == 1 else None
+        row = the_one("letter", letter_id, found, itemgetter(0))
+        return letter_of(row) if row is not None else None
 
     async def list_letters(self, filters: LetterFilters, limit: int) -> Sequence[Letter]:
         return [letter_of(row) for row in self._read(lambda connection: outbox.newest(connection, filters, limit))]
@@ -403,7 +408,7 @@ class SqliteStorage:
         row = self._one("execution_get", id=execution_id)
         if row is None and execution_id.isascii() and execution_id.isalnum():
             candidates = self._all("executions_by_prefix", prefix=execution_id.lower())
-            row = candidates[0] if len(candidates) == 1 else None
+            row = the_one("execution", execution_id, candidates, itemgetter(1))
         if row is None:
             return None
         return (await self._with_texts([row], ("prompt", "result", "conversation")))[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -198,18 +198,23 @@ def _forecast(
 ) -> Forecast:
     names = {job.id: job.name for job in jobs}
     jobs_of = {row.id: row.job_id for row in rows}
+    # By job once: of thousands of jobs none looks through the rows of all the others.
+    rows_of, firings_of = defaultdict[str, list[Execution]](list), defaultdict[str, list[Firing]](list)
+    for row in rows:
+        rows_of[row.job_id].append(row)
     firings = []
     for start in world.trace.starts:
         job_id = jobs_of[start.execution_id]
         assert start.row is not None
         length = timedelta(microseconds=(start.ended_us or world.loop.elapsed_us) - start.begun_us)
         firings.append(Firing(job=names[job_id], slot=start.row.at, starts=start.at, ends=start.at + length))
+        firings_of[job_id].append(firings[-1])
     busiest, most = _busiest(firings)
     return Forecast(
         start=world.scenario.start,
         end=world.scenario.end,
         places=world.scenario.places,
-        jobs=[_forecast_of(job, expected[job.id], rows, firings) for job in jobs],
+        jobs=[_forecast_of(job, expected[job.id], rows_of[job.id], firings_of[job.id]) for job in jobs],
         firings=firings,
         clock_changes=clock_changes(jobs, world.scenario.start, world.scenario.end),
         busiest=busiest,
@@ -218,18 +223,16 @@ def _forecast(
     )
 
 
-def _forecast_of(job: Job, expected: Expected, rows: Sequence[Execution], firings: Sequence[Firing]) -> JobForecast:
-    mine = [row for row in rows if row.job_id == job.id]
+def _forecast_of(job: Job, expected: Expected, rows: Sequence[Execution], runs: Sequence[Firing]) -> JobForecast:
     counts: dict[ExecutionStatus, Counter[str]] = {
         ExecutionStatus.SKIPPED: Counter(),
         ExecutionStatus.MISSED: Counter(),
     }
     firsts: dict[ExecutionStatus, datetime] = {}
-    for row in mine:
+    for row in rows:
         if row.status in counts:
             counts[row.status][row.reason or ""] += row.slots
             firsts.setdefault(row.status, row.at)
-    runs = [firing for firing in firings if firing.job == job.name]
     return JobForecast(
         job=job,
         expected=expected,

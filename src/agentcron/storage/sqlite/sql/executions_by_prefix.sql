@@ -1,1 +1,1 @@
-SELECT * FROM execution_rows WHERE id >= :prefix AND id < :prefix || 'zzzz' ORDER BY seq LIMIT 2
+SELECT * FROM execution_rows WHERE id >= :prefix AND id < :prefix || 'zzzz' ORDER BY seq LIMIT 5

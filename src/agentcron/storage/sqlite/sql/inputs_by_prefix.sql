@@ -6,4 +6,4 @@ FROM inputs AS i
 JOIN executions AS e ON e.seq = i.execution
 JOIN jobs AS j ON j.seq = e.job
 WHERE i.id >= :prefix AND i.id < :prefix || 'g'
-LIMIT 2
+LIMIT 5

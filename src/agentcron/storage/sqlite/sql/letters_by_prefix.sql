@@ -1,1 +1,1 @@
-SELECT * FROM letter_rows WHERE id >= :prefix AND id < :prefix || 'g' LIMIT 2
+SELECT * FROM letter_rows WHERE id >= :prefix AND id < :prefix || 'g' LIMIT 5
