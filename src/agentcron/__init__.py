@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         NotAllowedError,
         NotFoundError,
         StoreError,
-        StoreMissing,
         StoreTooNew,
         StoreUnavailable,
     )
@@ -92,7 +91,6 @@ _HOMES = {
         "NotAllowedError",
         "NotFoundError",
         "StoreError",
-        "StoreMissing",
         "StoreTooNew",
         "StoreUnavailable",
     ),
@@ -179,7 +177,6 @@ __all__ = [
     "SqliteStorage",
     "StorageFsPlugin",
     "StoreError",
-    "StoreMissing",
     "StoreTooNew",
     "StoreUnavailable",
     "Usage",

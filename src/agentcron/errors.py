@@ -17,7 +17,6 @@
     └── StoreError                the store
         ├── StoreConflict         a change that a rule of the schema forbids
         ├── StoreUnavailable      cannot be read or written at the moment; names the path and the remedy
-        │   └── StoreMissing      there is none at the place that was named
         └── StoreTooNew           written by a newer release
 
 Messages say what is wrong, where, and what to do next.
@@ -26,7 +25,6 @@ Messages say what is wrong, where, and what to do next.
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 
 class AgentcronError(Exception):
@@ -130,17 +128,6 @@ class StoreError(AgentcronError):
 
 class StoreUnavailable(StoreError):  # noqa: N818 - the name is part of the public contract
     """The store cannot be read or written at the moment; the message names the path and the remedy."""
-
-
-class StoreMissing(StoreUnavailable):
-    """There is no store at the place that was named, and none was to be made."""
-
-    @classmethod
-    def at(cls, place: str | Path) -> StoreMissing:
-        """The error that names the place, and how a store is made there."""
-        return cls(
-            f"there is no store at {place}; check the name, or make one there with 'agentcron add' or 'agentcron start'"
-        )
 
 
 class StoreConflict(StoreError):  # noqa: N818 - named for what is wrong, as StoreUnavailable is

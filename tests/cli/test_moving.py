@@ -158,8 +158,7 @@ def test_files_that_cannot_be_imported_are_one_line_and_leave_no_job(
     assert told in one_line(done.err)
     if made in (None, "file", "empty"):
         assert not (tmp_path / "new.sqlite").exists()
-    else:
-        assert agentcron("list", "--store", "new.sqlite", "--json").json == []
+    assert agentcron("list", "--store", "new.sqlite", "--json").json == []
 
 
 def test_an_import_that_names_no_format_a_wrong_one_or_a_wrong_zone_is_bad_input(

@@ -158,7 +158,7 @@ async def test_an_existing_file_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_where_there_is_no_store_none_is_made(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="there is no store at"):
+    with pytest.raises(StoreUnavailable, match="there is no store to back up"):
         await plugin_on(store_at(kind, tmp_path / "none")).backup(tmp_path / "copy")
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,6 @@ from agentcron.errors import (
     NotAllowedError,
     NotFoundError,
     StoreError,
-    StoreMissing,
 )
 
 INTERRUPTED: Final = 130
@@ -186,7 +185,7 @@ def exit_code(error: AgentcronError) -> int:
     if isinstance(error, ConflictError):
         return 4
     if isinstance(error, StoreError):
-        return 2 if isinstance(error, StoreMissing) else 5
+        return 5
     if isinstance(error, AgentError):
         return 1
     return 6 if isinstance(error, NotAllowedError) else 2

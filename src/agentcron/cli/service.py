@@ -14,7 +14,7 @@ import click
 
 from agentcron.cli.service_unit import MARK, Unit
 from agentcron.cli.session import Session, command
-from agentcron.errors import ConflictError, NotAllowedError, NotFoundError, StoreMissing
+from agentcron.errors import ConflictError, NotAllowedError, NotFoundError
 
 if TYPE_CHECKING:
     from agentcron.plugin import BackgroundJobsPlugin
@@ -113,10 +113,7 @@ def service_status_command(session: Session, user: bool, name: str) -> None:
             if node.alive
         ]
 
-    try:
-        alive = session.call(work)
-    except StoreMissing:  # the unit that was written just now makes it at its first start
-        alive = []
+    alive = session.call(work)
     state = _ask_systemd(name) if written else None
     told = [
         f"unit: {path}" if written else f"unit: none at {path}; write one with 'agentcron service install --user'",

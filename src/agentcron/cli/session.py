@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One call of the command. Where it ``makes_store``, a store that ``--store`` names is made where it is missing."""
+    """One call of the command, which is one of those that begin a store where it ``makes_store``."""
 
     config_file: str | None
     store: str | None
@@ -89,10 +89,7 @@ class Session:
         """The store that the settings name, not opened."""
         from agentcron.storage.urls import open_storage
 
-        # An empty store made at a slip in the name would answer as if the jobs were lost. On a new machine, where
-        # nobody named a place, an empty answer is the right one.
-        create = self.makes_store or self.store is None
-        return open_storage(self.config.store.value, self.config.store_base, create=create)
+        return open_storage(self.config.store.value, self.config.store_base)
 
     def make_plugin(self, zone: str | None = None) -> BackgroundJobsPlugin:
         """The facade, made from the settings. ``zone`` is that of schedules that name none; default: this session's."""
@@ -129,14 +126,21 @@ class Session:
     ) -> T:
         """Run ``work`` with the plugin, and close it whatever happens. Log lines of ``level`` and above are shown.
         ``zone`` is for ``make_plugin``."""
+        from agentcron.storage.urls import is_missing
+
         self.log(logging.DEBUG if self.debug else level)
 
         async def inside() -> T:
             plugin = self.make_plugin(zone)
+            place = plugin.storage.url
+            unexpected = self.store is not None and not self.makes_store and is_missing(place)
             try:
                 return await work(plugin)
             finally:
                 await plugin.close()
+                if unexpected and not is_missing(place):
+                    # At a slip in the name an empty store answers as if the jobs were lost.
+                    self.say(f"agentcron: there was no store at {place}; this command made an empty one")
 
         return asyncio.run(inside())
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, runtime_checkable
 
-from agentcron.errors import ConfigError, ConflictError, StoreMissing
+from agentcron.errors import ConfigError, ConflictError, StoreUnavailable
 from agentcron.ports import JobStore
 
 Row = Sequence[Any]
@@ -65,7 +65,7 @@ async def move_store(source: JobStore, target: JobStore) -> Mapping[str, int]:
 
     Jobs keep their ids, versions, counters and next slots, executions their texts, attempts, steps, questions and
     letters, budgets what was spent of them. The source stays as it is. Raises ``ConfigError`` for a kind of store that
-    cannot be moved so, ``StoreMissing`` where the source is not there, and ``ConflictError`` while a scheduler runs
+    cannot be moved so, ``StoreUnavailable`` where the source is not there, and ``ConflictError`` while a scheduler runs
     on the source, or where the target was used.
     """
     if not isinstance(source, Movable) or not isinstance(target, Movable):
@@ -77,7 +77,7 @@ async def move_store(source: JobStore, target: JobStore) -> Mapping[str, int]:
     if source.url == target.url:
         raise ConfigError(f"{source.url}: is named twice; name the store to move to with --to")
     if not await source.is_made():
-        raise StoreMissing.at(source.url)
+        raise StoreUnavailable(f"{source.url}: there is no store; check the name")
     # Opened before anything is copied: that brings the schema of both to the newest, so that they are alike.
     await source.open()
     try:

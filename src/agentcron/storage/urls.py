@@ -8,12 +8,11 @@ from agentcron.errors import ConfigError
 from agentcron.ports import JobStore
 
 
-def open_storage(url: str | Path, base: Path | None = None, *, create: bool = True) -> JobStore:
+def open_storage(url: str | Path, base: Path | None = None) -> JobStore:
     """The store of ``sqlite:///FILE``, ``postgresql://…``, ``fs:DIR``, ``memory:`` or a bare path, not opened yet.
 
     A bare path is the JSON folder where it is an existing folder, else a SQLite file. A relative path is read from
-    ``base``, else from the working folder. Without ``create`` a file or folder that is missing is not made when the
-    store is opened. Raises ``ConfigError`` for any other URL.
+    ``base``, else from the working folder. Raises ``ConfigError`` for any other URL.
     """
     text = str(url)
     if text == "memory:":
@@ -24,7 +23,7 @@ def open_storage(url: str | Path, base: Path | None = None, *, create: bool = Tr
     if mark and scheme == "fs":
         if not rest:
             raise ConfigError(f"store: {text!r} names no folder; write fs:DIR")
-        return _folder((base or Path.cwd()) / Path(rest).expanduser(), create)
+        return _folder((base or Path.cwd()) / Path(rest).expanduser())
     if scheme in ("postgresql", "postgres") and rest.startswith("//"):
         return _postgres(text)
     if mark and len(scheme) > 1 and not text.startswith("sqlite:///"):
@@ -38,16 +37,24 @@ def open_storage(url: str | Path, base: Path | None = None, *, create: bool = Tr
     if path.is_dir():
         if text.startswith("sqlite:///"):
             raise ConfigError(f"store: {path} is a folder; name a file in it, or write fs:{path} for JSON files")
-        return _folder(path, create)
+        return _folder(path)
     from agentcron.storage.sqlite import SqliteStorage
 
-    return SqliteStorage(path, create=create)
+    return SqliteStorage(path)
 
 
-def _folder(path: Path, create: bool) -> JobStore:
+def is_missing(url: str) -> bool:
+    """Whether the file or folder of the store of this URL, as the store itself tells it, is not there."""
+    for scheme in ("sqlite:///", "fs:"):
+        if url.startswith(scheme):
+            return not Path(url.removeprefix(scheme)).exists()
+    return False
+
+
+def _folder(path: Path) -> JobStore:
     from agentcron.storage.json_files import StorageFsPlugin
 
-    return StorageFsPlugin(path, create=create)
+    return StorageFsPlugin(path)
 
 
 def _postgres(url: str) -> JobStore:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcron.errors import StoreMissing, StoreUnavailable
+from agentcron.errors import StoreUnavailable
 from agentcron.storage.json_files.change import Ahead, copy
 from agentcron.storage.json_files.files import Folder, folder_of
 from agentcron.storage.json_files.jobs_file import JobsFile
@@ -40,7 +40,7 @@ def moment(state: MemoryStorage, loaded: Loaded, projection: Projection | None, 
 async def back_up_closed(store: StorageFsPlugin, path: Path, overwrite: bool) -> int:
     """Copy a folder that is not open, without making it where it is missing."""
     if not store.folder.path.is_dir():
-        raise StoreMissing.at(store.folder.path)
+        raise StoreUnavailable(f"{store.folder.path}: there is no store to back up; name one with --store")
     await store.open()
     try:
         return await store.backup(path, overwrite=overwrite)

@@ -23,7 +23,7 @@ from agentcron.domain.queries import Node
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Pruned, Retention
 from agentcron.domain.settling import Settlement
-from agentcron.errors import StoreError, StoreMissing, StoreUnavailable
+from agentcron.errors import StoreError, StoreUnavailable
 from agentcron.journal import Step
 from agentcron.storage.json_files.backup import back_up, back_up_closed, moment
 from agentcron.storage.json_files.change import Ahead, Change, Waiting, apply, copy
@@ -47,14 +47,12 @@ class StorageFsPlugin(MemoryStorage):
     """Jobs and executions in a folder of JSON files, laid out as the original plugin's.
 
     ``directory`` holds the folder ``background-jobs``, or is it. ``timezone`` is the zone of jobs that name none: the
-    original's files have none. Everything is held in memory; one process writes, others read. Without ``create`` a
-    directory that does not exist is ``StoreMissing``. Raises ``StoreUnavailable``, naming the path, and
-    ``ConflictError`` for a change while another process writes.
+    original's files have none. Everything is held in memory; one process writes, others read.
+    Raises ``StoreUnavailable``, naming the path, and ``ConflictError`` for a change while another process writes.
     """
 
-    def __init__(self, directory: str | Path, *, timezone: str = "UTC", create: bool = True) -> None:
+    def __init__(self, directory: str | Path, *, timezone: str = "UTC") -> None:
         super().__init__()
-        self._create = create
         self.folder = folder_of(directory)
         self._directory = Path(directory).expanduser().absolute()
         self._unsaid = Unsaid(timezone=timezone)
@@ -103,8 +101,6 @@ class StorageFsPlugin(MemoryStorage):
         if self._loaded is not None:
             return
         try:
-            if not self._create and not self._directory.exists():
-                raise StoreMissing.at(self._directory)
             self.folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise explain(error, self.folder.path) from error

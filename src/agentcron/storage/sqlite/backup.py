@@ -7,7 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from agentcron.errors import StoreMissing, StoreUnavailable
+from agentcron.errors import StoreUnavailable
 from agentcron.storage.placing import flush, placing
 from agentcron.storage.sqlite.connection import SQLITE_ERRORS, connect, explain, migrations
 
@@ -19,7 +19,7 @@ def back_up(source: Path, target: Path, *, overwrite: bool) -> int:
     ``ConflictError`` and ``StoreUnavailable``.
     """
     if not source.is_file() or source.stat().st_size == 0:
-        raise StoreMissing.at(source)
+        raise StoreUnavailable(f"{source}: there is no store to back up; name one with --store")
     if target.is_dir():
         target = target / source.name
     with placing(target, store=source, overwrite=overwrite) as temporary:

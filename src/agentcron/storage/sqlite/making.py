@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from agentcron.errors import StoreError, StoreMissing, StoreUnavailable
+from agentcron.errors import StoreError, StoreUnavailable
 from agentcron.observability import get_logger
 from agentcron.storage.placing import flush
 from agentcron.storage.sqlite.connection import explain, migrate
@@ -18,13 +18,10 @@ _MAGIC: Final = b"SQLite format 3\0"
 _SMALLEST: Final = 512
 
 
-def make_where_missing(path: Path, *, create: bool = True) -> None:
-    """Make an empty store that only its owner may read, where there is no file; without ``create`` that is
-    ``StoreMissing``. Raises ``StoreUnavailable``."""
+def make_where_missing(path: Path) -> None:
+    """Make an empty store that only its owner may read, where there is no file. Raises ``StoreUnavailable``."""
     try:
         if not path.exists():
-            if not create:
-                raise StoreMissing.at(path)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _make(path)
         else:

@@ -87,14 +87,13 @@ SEEN_EVERY: Final = timedelta(seconds=30)
 class SqliteStorage:
     """Jobs and executions in one SQLite file.
 
-    ``path`` is made with mode 0600 where it does not exist; without ``create`` it is ``StoreMissing`` then. Several
-    processes of one host may use the file at once; never put it on a network disk (SQLite, "How To Corrupt An SQLite
-    Database File", section 2). Raises ``StoreTooNew``, ``StoreUnavailable`` and ``StoreError``, each naming the path.
+    ``path`` is made with mode 0600 where it does not exist. Several processes of one host may use the file at once;
+    never put it on a network disk (SQLite, "How To Corrupt An SQLite Database File", section 2).
+    Raises ``StoreTooNew``, ``StoreUnavailable`` and ``StoreError``, each naming the path.
     """
 
-    def __init__(self, path: str | Path, *, create: bool = True) -> None:
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser().absolute()
-        self._create = create
         self._locks = NodeLocks(self.path.with_name(self.path.name + "-nodes"))
         self._reader: sqlite3.Connection | None = None
         self._beside: Beside | None = None
@@ -128,7 +127,7 @@ class SqliteStorage:
     async def open(self) -> None:
         if self._reader is not None:
             return
-        make_where_missing(self.path, create=self._create)
+        make_where_missing(self.path)
         reader = connect(self.path, write=False)
         try:
             if schema_number(reader, self.path) < len(migrations()):
