@@ -131,6 +131,18 @@ async def test_a_change_wakes_the_other_nodes(postgres_url: str, tmp_path: Path)
                 await asyncio.wait_for(heard.wait(), 0.2)
 
 
+@pytest.mark.usefixtures("many_open_files")
+async def test_a_node_hears_the_others_where_very_many_files_are_open(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        words: asyncio.Queue[None] = asyncio.Queue()
+        two.listen(lambda: words.put_nowait(None))
+        async with asyncio.timeout(20):
+            # The first one says that the ear is there.
+            await words.get()
+            await add(one)
+            await words.get()
+
+
 async def test_a_node_of_another_host_is_gone_when_its_lease_is_over(postgres_url: str, tmp_path: Path) -> None:
     """Locks are in two folders: what one sees of the other is the lease alone."""
     async with node(postgres_url, tmp_path / "a", "one") as one:
