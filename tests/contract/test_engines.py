@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dbos import DBOS
 
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.rate import Rate
 from agentcron.engine.dbos import DbosEngine
 from agentcron.engine.dbos import engine as dbos_engine
+from agentcron.engine.dbos import instance as dbos_instance
 from agentcron.engine.dbos.instance import Instance
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
@@ -101,6 +103,21 @@ class TestDbosOnSqlite(EngineContract):
             answered.set()
             await bench.quiet()
             assert bench.factory.prompts == []
+
+    async def test_all_that_ended_is_forgotten_however_much_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(dbos_instance, "AT_ONCE", 2)
+        instance = Instance(f"sqlite:///{self.folder / 'dbos.sqlite'}", "me")
+
+        async def nothing() -> None: ...
+
+        await instance.launch()
+        try:
+            for number in range(5):
+                await instance.run(f"run.{number}", nothing)
+            await instance.forget(datetime.now(UTC) + timedelta(hours=1))
+            assert await instance.call(DBOS.list_workflows) == []
+        finally:
+            await instance.leave()
 
     async def _given_up(self, bench: EngineBench) -> None:
         """The time of what runs is over, and the time in which it should have ended."""
