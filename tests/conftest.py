@@ -1,9 +1,12 @@
-"""What a test has measured, by ``record_property("figures", text)``, is shown at the end of the run."""
+"""What a test has measured, by ``record_property("figures", text)``, is shown at the end of the run; and fixtures for
+all suites."""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,3 +27,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("figures")
         for value in sorted(figures):
             terminalreporter.write_line(str(value))
+
+
+@pytest.fixture
+def many_open_files() -> Iterator[None]:
+    """What is opened here has a number above 1024, as in a process with very many runs and connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while opened[-1] <= 1100:
+            opened.append(os.dup(opened[0]))
+        yield
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

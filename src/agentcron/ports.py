@@ -130,7 +130,11 @@ class JobStore(Outbox, Protocol):
         ...
 
     async def get_spec(self, job_id: str, version: int) -> JobSpec | None:
-        """What was written in that version of the job; None where there is none."""
+        """What was written in that version of the job; None where there is none.
+
+        To be asked for a job or an execution that the store handed out: of an id that was deleted and made again since
+        by another process, it may answer for the job that was handed out.
+        """
         ...
 
     async def find_jobs(self, name_or_prefix: str) -> Sequence[Job]:

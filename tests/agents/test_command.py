@@ -47,6 +47,11 @@ async def test_the_prompt_comes_in_as_an_argument_where_it_has_a_place() -> None
     assert (await answer_of(command, "a 'b' $HOME")).output == "--say=a 'b' $HOME|$(id)|"
 
 
+@pytest.mark.usefixtures("many_open_files")
+async def test_a_program_runs_where_very_many_files_are_open() -> None:
+    assert (await answer_of({"kind": "command", "command": ["cat"]}, "hello")).output == "hello"
+
+
 async def test_a_program_that_never_reads_the_prompt_is_not_blocked() -> None:
     assert (await answer_of(sh("echo done"), "x" * 1_000_000)).output == "done\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentcron import AgentOutcome, ExecutionStatus, Usage
-from agentcron.checks import matching
+from agentcron.checks import fitting, matching
 from agentcron.checks.place import LookFailed
 from agentcron.testing import Delay
 from tests.checks.conftest import Bench, Site
@@ -76,6 +77,29 @@ async def test_an_expression_that_takes_for_ever_ends_in_a_second_of_work(bench:
     assert await judged(bench, "regex:(a+)+$", "a" * 60 + "b") == (
         "check: regex:(a+)+$: takes too long to be searched for; write it without repetitions within repetitions"
     )
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer"),
+    [({"pattern": "^(a+)+$"}, f'"{"a" * 60}b"'), ({"type": "object"}, "```\n" + "\n" * 400_000 + "x")],
+)
+async def test_a_schema_that_takes_for_ever_holds_nothing_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, schema: dict[str, Any], answer: str
+) -> None:
+    monkeypatch.setattr(fitting, "WORK", 1)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    error = await judged(bench, {"schema": schema}, answer)
+    beside.cancel()
+    assert str(error).endswith("write its patterns without repetitions within repetitions")
+    assert turns > 10
 
 
 async def test_an_answer_that_cannot_be_searched_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,8 +247,9 @@ async def test_an_edit_changes_what_differs_and_is_refused_where_somebody_was_fi
         "a", "every 1h", "x", agent="echo", retry="attempts=3", metadata={"k": "v"}, max_runs=9, tags=["t"]
     )
     page = (await browser.get(f"/jobs/{job_id}/edit")).text
+    edition = (await service.plugin.find_job(job_id)).edition
     fields = dict(re.findall(r'<input id="f-\w+"(?: class="mono")? name="(\w+)" value="([^"]*)"', page))
-    fields |= {"csrf": await csrf_of(browser), "prompt": "x", "agent": "echo", "edition": "1-ACTIVE", "budgets": ""}
+    fields |= {"csrf": await csrf_of(browser), "prompt": "x", "agent": "echo", "edition": edition, "budgets": ""}
     same = await browser.post(f"/jobs/{job_id}/edit", data=fields)
     assert same.status_code == 303
     job = await service.plugin.find_job(job_id)

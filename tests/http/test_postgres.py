@@ -90,6 +90,17 @@ async def test_every_page_and_address_answers_on_postgres_as_on_a_file(
     assert {"/", "/jobs", "/healthz", f"/api/v1/jobs/{ids['paid']}"} <= set(good)
 
 
+async def test_what_holds_a_nul_is_found_nowhere(postgres_url: str, tmp_path: Path) -> None:
+    storage = PostgresStorage(postgres_url, locks_dir=tmp_path)
+    async with serving(tmp_path, storage=storage) as service, service.client() as api:
+        for path in (
+            "jobs/a%00b", "jobs/%00/why?at=2026-11-23T09:00", "executions/%00", "executions?job=%00", "inbox/%00",
+            "inbox?job=%00", "outbox?job=%00", "outbox?execution=%00",
+        ):  # fmt: skip
+            assert (await api.get(f"/api/v1/{path}")).status_code == 404, path
+        assert (await api.get("/api/v1/outbox?before=%00")).json() == []
+
+
 async def ask(prompt: str, context: RunContext) -> str:
     return f"took {context.ask('Which one?', ['left', 'right'])}"
 
@@ -162,7 +173,8 @@ class Visitor:
         await self.press("/jobs/preview", {"schedule": "30 2 * * *", "timezone": "Europe/Berlin"})
         form = {"name": "pressed", "schedule": "every 1h", "agent": "asker", "prompt": "p", "timezone": "UTC"}
         made = await self.press("/jobs/new", {**form, "do": "save"})
-        await self.press("/jobs/{job_id}/edit", {**form, "prompt": "q", "edition": "1-ACTIVE"}, job_id=made)
+        edition = (await self._service.plugin.find_job(made)).edition
+        await self.press("/jobs/{job_id}/edit", {**form, "prompt": "q", "edition": edition}, job_id=made)
         ran = await self.press("/jobs/{job_id}/run", job_id=made)
         await self.press("/inbox/{input_id}", {"pick": "right"}, input_id=await self._asked_by(ran))
         await run_here(ran)

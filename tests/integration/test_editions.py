@@ -31,12 +31,24 @@ async def test_another_edition_is_left_alone(plugin: BackgroundJobsPlugin) -> No
         lambda: plugin.delete_job(job_id, edition=read.edition),
     )
     for change in changes:
-        with pytest.raises(ChangedError, match="edition 2-ACTIVE, not 1-ACTIVE; read it again"):
+        with pytest.raises(ChangedError, match=r"edition 2-ACTIVE-\w+, not 1-ACTIVE-\w+; read it again"):
             await change()
     left = await plugin.find_job(job_id)
-    assert (left.prompt, left.edition) == ("q", "2-ACTIVE")
+    assert (left.prompt, left.edition) == ("q", read.edition.replace("1-ACTIVE", "2-ACTIVE"))
     assert await plugin.pause_job(job_id, edition=left.edition)
-    assert (await plugin.find_job(job_id)).edition == "2-PAUSED"
+    assert (await plugin.find_job(job_id)).edition == left.edition.replace("ACTIVE", "PAUSED")
+    await plugin.close()
+
+
+async def test_a_job_that_was_deleted_and_made_again_is_another_edition(plugin: BackgroundJobsPlugin) -> None:
+    job_id = await plugin.create_job("a", "0 9 * * *", "p", agent="echo", key="daily")
+    read = await plugin.find_job(job_id)
+    assert await plugin.delete_job(job_id)
+    assert await plugin.create_job("a", "0 9 * * *", "q", agent="echo", key="daily") == job_id
+    for change in (plugin.pause_job, plugin.cancel_job, plugin.delete_job):
+        with pytest.raises(ChangedError, match="read it again"):
+            await change(job_id, edition=read.edition)
+    assert (await plugin.find_job(job_id)).prompt == "q"
     await plugin.close()
 
 

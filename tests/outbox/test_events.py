@@ -45,6 +45,17 @@ async def test_a_recovery_stands_for_the_success_and_bears_its_answer(bench: Ben
     assert bench.ops.data(1)["execution"]["result"] == "mended"
 
 
+async def test_a_job_that_is_made_again_asks_for_consent_with_a_letter_of_its_own(stored: Bench) -> None:
+    asked = []
+    for _ in range(2):
+        job_id = await stored.job(notify="ops: paused", key="daily", consent=False)
+        asked += [letter.id for letter in await stored.letters()]
+        await stored.plugin.delete_job(job_id)
+        await stored.clock.advance(timedelta(minutes=1))
+    # A receiver drops what it has had before by the id.
+    assert len(set(asked)) == 2
+
+
 async def test_an_alarm_waits_for_so_many_failures_in_a_row(stored: Bench) -> None:
     await stored.job(notify="ops: failure, recovered; after 3")
     await stored.slot(BROKEN)

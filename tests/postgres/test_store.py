@@ -20,6 +20,7 @@ from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution, Job
 from agentcron.domain.planner import plan
 from agentcron.domain.queries import ExecutionFilters, Node
+from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.spec_fields import read_spec
 from agentcron.domain.spending import Amount, Budget
 from agentcron.errors import ConfigError, StoreTooNew, StoreUnavailable
@@ -128,6 +129,18 @@ async def test_a_change_wakes_the_other_nodes(postgres_url: str, tmp_path: Path)
             await add(one)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(heard.wait(), 0.2)
+
+
+@pytest.mark.usefixtures("many_open_files")
+async def test_a_node_hears_the_others_where_very_many_files_are_open(postgres_url: str, tmp_path: Path) -> None:
+    async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
+        words: asyncio.Queue[None] = asyncio.Queue()
+        two.listen(lambda: words.put_nowait(None))
+        async with asyncio.timeout(20):
+            # The first one says that the ear is there.
+            await words.get()
+            await add(one)
+            await words.get()
 
 
 async def test_a_node_of_another_host_is_gone_when_its_lease_is_over(postgres_url: str, tmp_path: Path) -> None:
@@ -297,6 +310,23 @@ async def test_an_answer_with_a_nul_is_kept(postgres_url: str, tmp_path: Path) -
         assert await store.settle([settle(row, failed, NOW + MINUTE, job.spec)]) == [True]
         [ended] = (await store.list_executions(ExecutionFilters(job_id=job.id), 10)).items
         assert (ended.status, ended.result, ended.error) == (ExecutionStatus.FAILURE, "a\x00b", "bad \ufffd byte")
+
+
+async def test_a_job_with_a_nul_in_it_keeps_its_place_in_its_queue_and_holds_up_no_other(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    async with node(postgres_url, tmp_path, "one") as store:
+        odd = [await add(store, queue="slow", tags=["odd"], metadata={"\\\0": "\\u0000 \0"}) for _ in range(2)]
+        fine = await add(store, queue="fast")
+        await tick(store, [*odd, fine])
+        limits = ClaimLimits(queues={"slow": 1})
+        claimed = [
+            row.job_id for _ in range(3) for row in await store.claim("one", NOW + MINUTE, 1, begin=True, limits=limits)
+        ]
+        assert claimed == [odd[0].id, fine.id]
+        left = [row.id for row in await store.open_executions(odd[1].id)]
+        assert await store.claim("one", NOW + MINUTE, 1, ids=left, limits=limits) == []
+        assert await store.tags(9) == ["odd"]
 
 
 async def test_the_clock_of_the_store_is_the_servers(postgres_url: str, tmp_path: Path) -> None:

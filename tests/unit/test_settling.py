@@ -69,6 +69,14 @@ def test_a_provider_is_never_asked_before_it_allows() -> None:
     assert settled(outcome, retry="attempts=2,backoff=1s").after.wake_at == NOW + timedelta(hours=2)
 
 
+def test_no_wait_for_a_retry_ends_a_job_for_good() -> None:
+    outcome = Errored(kind="network", message="m", retryable=True, retry_after=timedelta.max)
+    assert settled(outcome, retry="attempts=2").after.wake_at == NOW + timedelta(days=31)
+    endless = "attempts=2,backoff=9999999d,max_backoff=9999999d,jitter=0"
+    made = settled(Errored(kind="network", message="m", retryable=True), retry=endless)
+    assert made.after.wake_at == NOW + timedelta(days=366)
+
+
 @pytest.mark.parametrize("cause", [CutCause.LOST, CutCause.SHUTDOWN])
 def test_an_interrupted_run_is_repeated_only_where_the_job_allows_it(cause: CutCause) -> None:
     again = settled(Cut(cause=cause), on_interrupt="retry").after

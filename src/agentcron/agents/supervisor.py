@@ -129,9 +129,18 @@ class _Tree:
                     os.kill(pid, number)
 
 
+def _ready(*descriptors: int, wait: float | None = None) -> list[int]:
+    """Those that can be read; waits so many seconds for one. With the numbers that they have in a process of very many
+    files ``select`` cannot wait."""
+    waiting = select.poll()
+    for descriptor in descriptors:
+        waiting.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in waiting.poll(None if wait is None else wait * 1000)]
+
+
 def _may_go(control: int, wake: int) -> bool:
     """Wait for the word to run the command; anything else means that it is not wanted any more."""
-    ready = select.select([control, wake], [], [])[0]
+    ready = _ready(control, wake)
     return wake not in ready and os.read(control, 1) == b"g"
 
 
@@ -141,7 +150,7 @@ def _watch(tree: _Tree, control: int, wake: int) -> bool:
         tree.reap()
         if tree.code is not None:
             return False
-        ready = select.select([control, wake], [], [])[0]
+        ready = _ready(control, wake)
         if wake in ready:
             signals = os.read(wake, 64)
             if signal.SIGTERM in signals or signal.SIGINT in signals or signal.SIGHUP in signals:
@@ -153,7 +162,7 @@ def _watch(tree: _Tree, control: int, wake: int) -> bool:
 
 def _told(control: int, wait: float) -> bytes:
     """A further order, waiting so long for one."""
-    if control in select.select([control], [], [], wait)[0]:
+    if _ready(control, wait=wait):
         order = os.read(control, 1)
         if order:
             return order

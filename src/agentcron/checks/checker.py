@@ -64,9 +64,9 @@ class Checker:
                 if one.kind is CheckKind.COMMAND:
                     await self._check_program(place, one.value)
                 elif one.kind is CheckKind.SCHEMA:
-                    from agentcron.checks import outcome
+                    from agentcron.checks import fitting
 
-                    await asyncio.to_thread(outcome.validator, one.value, place)
+                    await asyncio.to_thread(fitting.check, one.value, place)
             except LookFailed as error:
                 raise InvalidJobError(f"expect: {one.kind.value}: {error}", field="expect") from error
 

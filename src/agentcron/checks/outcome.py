@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from agentcron.checks import files, matching, programs, web
+from agentcron.checks import files, fitting, matching, programs, web
 from agentcron.checks.place import LookFailed, Place
 from agentcron.domain.checks import CheckKind, Expectation, argv_of
 from agentcron.domain.findings import Mark
 from agentcron.domain.outcomes import AgentOutcome
 
 _LONGEST: Final = 500
-_FENCED: Final = re.compile(r"\s*```[A-Za-z0-9]*\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +46,7 @@ async def _one(one: Expectation, run: Run, place: Place) -> str | None:
         case CheckKind.REGEX:
             return None if await matching.found(one.value, run.answer.output) else "is not found in the answer"
         case CheckKind.SCHEMA:
-            return _fits(one.value, run.answer.output, place)
+            return await fitting.fits(one.value, run.answer.output, place)
         case CheckKind.COMMAND:
             return (await programs.run(place, argv_of(one.value), run.answer.output)).problem
         case CheckKind.URL:
@@ -76,39 +73,3 @@ def _within(one: Expectation, found: float, unit: str) -> str | None:
     limit = float(one.value)
     low = one.kind in (CheckKind.MIN_TOKENS, CheckKind.MIN_SECONDS)
     return None if (found >= limit if low else found <= limit) else f"the run took {found:g} {unit}"
-
-
-def _fits(schema: str, answer: str, place: Place) -> str | None:
-    fenced = _FENCED.fullmatch(answer)
-    try:
-        value = json.loads(fenced[1] if fenced else answer)
-    except (ValueError, RecursionError) as error:
-        return f"the answer is not JSON: {error}"
-    from referencing.exceptions import Unresolvable
-
-    try:
-        errors = sorted(validator(schema, place).iter_errors(value), key=lambda error: str(error.json_path))
-    except Unresolvable as error:
-        raise LookFailed(f"the schema refers to {error.ref}, which is not in it; addresses are not fetched") from error
-    return f"{errors[0].json_path}: {errors[0].message}" if errors else None
-
-
-def validator(schema: str, place: Place) -> Any:
-    """What holds JSON against the schema, which is JSON itself or the path of a file. Raises ``LookFailed``."""
-    try:
-        import jsonschema
-        from referencing import Registry
-    except ImportError:
-        raise LookFailed("needs jsonschema; pip install 'agentcron[checks]'") from None
-    try:
-        text = schema if schema.startswith("{") else place.path(schema).read_text("utf-8")
-        read = json.loads(text)
-        kind = jsonschema.validators.validator_for(read, default=jsonschema.Draft202012Validator)
-        kind.check_schema(read)
-    except jsonschema.SchemaError as error:
-        raise LookFailed(f"is no JSON schema: {error.json_path}: {error.message}") from error
-    except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise LookFailed(f"the schema cannot be read: {why}") from error
-    # An empty registry: a reference to an address must not be fetched.
-    return kind(read, registry=Registry())

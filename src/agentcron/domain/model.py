@@ -17,6 +17,7 @@ from agentcron.domain.spec import JobSpec
 from agentcron.domain.statistics import Totals
 from agentcron.domain.written import Written
 from agentcron.schedule import CronSchedule
+from agentcron.schedule.instants import to_us
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +183,8 @@ class Job(Written, Made):
     @property
     def edition(self) -> str:
         """What people last decided about it: it changes with each edit, pause, resume and cancel, never by a run."""
-        return f"{self.version}-{self.state.value}"
+        # One that is made again from its key has the same id, and begins at the same version.
+        return f"{self.version}-{self.state.value}-{to_us(self.created):x}"
 
     @property
     def cron_expression(self) -> str | None:

@@ -21,6 +21,10 @@ MAX_CONCURRENT_AGENTS = 10
 RETRY_EXAMPLE = "attempts=3,backoff=10s"
 # What is caught up waits behind all work that is on time: it is added to the job's priority (-1000 to 1000).
 BEHIND_FRESH = 10_000
+# What a provider asks for beyond it is asked for again then, and a backoff ends there too: one that is wrong by years
+# must not end a job for good, nor lead beyond the calendar.
+LONGEST_WAIT = timedelta(days=31)
+LONGEST_BACKOFF = timedelta(days=366)
 # How long after its deadline a run may take to give back what it holds before its row is taken from it.
 CLOSE_GRACE = timedelta(seconds=60)
 
@@ -99,7 +103,7 @@ class RetryPolicy:
     factor: float = 2.0
     """What each further wait is multiplied by: 1 to 100."""
     max_backoff: timedelta = timedelta(minutes=30)
-    """No wait is longer, but for the provider's Retry-After."""
+    """No wait is longer, but for the provider's Retry-After, which is believed for 31 days. At most 366 days."""
     jitter: float = 0.2
     """Share of the wait that is spread: 0 to 1."""
     creation_attempts: int = 3
@@ -109,7 +113,7 @@ class RetryPolicy:
         """The wait before retry number ``retries`` (1 = the first retry), spread by a hash of ``key``."""
         # In seconds and with a bounded exponent: a timedelta overflows long after max_backoff has decided.
         grown = self.backoff.total_seconds() * self.factor ** min(retries - 1, 64)
-        wait = min(grown, self.max_backoff.total_seconds())
+        wait = min(grown, self.max_backoff.total_seconds(), LONGEST_BACKOFF.total_seconds())
         return timedelta(seconds=wait * (1 - self.jitter * spread(f"{key}/{retries}")))
 
 

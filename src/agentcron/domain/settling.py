@@ -35,7 +35,7 @@ from agentcron.domain.outcomes import (
     Unneeded,
 )
 from agentcron.domain.parking import MAX_ASKED, park
-from agentcron.domain.policies import OnInterrupt
+from agentcron.domain.policies import LONGEST_WAIT, OnInterrupt
 from agentcron.domain.spec import JobSpec
 from agentcron.domain.statistics import Totals
 
@@ -135,7 +135,7 @@ def _errored(execution: Execution, outcome: Errored, now: datetime, spec: JobSpe
     if outcome.retryable and outcome.again and retries < spec.retry.attempts:
         wait = spec.retry.wait(retries, execution.id)
         if outcome.retry_after is not None:
-            wait = max(wait, outcome.retry_after)
+            wait = max(wait, min(outcome.retry_after, LONGEST_WAIT))
         closed = _closed(execution, ExecutionStatus.ERROR, outcome.kind, outcome.message, now, outcome.answer)
         return _again(execution, now + wait, now, spec, closed=closed)
     return _end(

@@ -99,7 +99,8 @@ def _detail(subject: Subject, event: Event) -> str:
 def _lines(subject: Subject, event: Event) -> list[str]:
     """What a person reads: what happened, what it said, what to do next."""
     run, zone = subject.execution, subject.zone
-    lines = [f"Job: {subject.name} ({subject.job_id})"]
+    # A letter that waited for its receiver may come after younger ones.
+    lines = [f"Job: {subject.name} ({subject.job_id})", f"When: {_when(subject.now, zone)}"]
     if run is not None:
         lines += _run_lines(run, zone)
     if subject.reason is not None:

@@ -57,7 +57,8 @@ class Herald:
         if (paused := pauses(plan)) is not None:
             rules = self._default if job.spec.notify is None else job.spec.notify
             if rules and (wanted := wanted_of(rules, Event.PAUSED)):
-                occasion, why = f"{job.id}/{job.revision}", paused.state_reason
+                # One that is made again from its key has the same id, and begins at the same revision.
+                occasion, why = f"{job.id}/{job.created.isoformat()}/{job.revision}", paused.state_reason
                 news.append(self._news(Event.PAUSED, occasion, job.id, job.spec, plan, wanted, reason=why))
         return replace(plan, news=tuple(news)) if news else plan
 

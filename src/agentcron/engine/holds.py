@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from agentcron.domain.outcomes import Errored, Held
+from agentcron.domain.policies import LONGEST_WAIT
 from agentcron.observability import Log
 from agentcron.ports import AgentFactory
-
-# What asks for more is asked again then: a provider that is wrong by years must not end a job for good.
-LONGEST: Final = timedelta(days=31)
 
 
 class Holds:
@@ -26,7 +23,7 @@ class Holds:
         provider, wait = outcome.provider, outcome.retry_after
         if provider is None or wait is None:
             return outcome
-        until = now + min(wait, LONGEST)
+        until = now + min(wait, LONGEST_WAIT)
         sharing = getattr(self._factory, "sharing", None)
         agents = tuple(sorted({agent, *(sharing(provider) if sharing is not None else ())}))
         if self._told.get(provider, now) <= now:

@@ -205,7 +205,7 @@ class LocalEngine:
 
     async def _abandon(self, run: Run) -> None:
         spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
-        run.abandoned = True
+        run.give_up()
         if spec is not None and run.cause is not CutCause.LOST:
             await self._settler.settle(self._runner.given_up(run, spec), spec.name)
         self._forget(run)

@@ -54,6 +54,11 @@ class Run:
             self.cause, self.told_at = cause, self.clock.steady()
             self._interrupt()
 
+    def give_up(self) -> None:
+        """Its row is settled without it. A run that has not come to its agent by then must not call it any more."""
+        self.abandoned = True
+        self.cut(CutCause.TIMEOUT)
+
     def _interrupt(self) -> bool:
         """Cancel its task; False where that has to wait."""
         # A task that is cancelled before its first step never takes one, and its row would stay open.

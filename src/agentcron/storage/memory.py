@@ -404,6 +404,7 @@ class MemoryStorage(MemoryOutbox):
         if verdict.refused is None:
             self._reserved[execution_id] = claim
             self._executions[row.id] = row.evolve(begun=True, start_time=now, agent=agent or row.agent)
+            self._change_job(row.job_id, last_run=now)
         return verdict
 
     def _spent(self, scope: str, first: int, last: int) -> Amount:
@@ -472,6 +473,11 @@ class MemoryStorage(MemoryOutbox):
             lane=None if settlement.ended else stored.lane,
             owner=after.owner or (stored.owner if settlement.ended else None),
             agent_id=after.agent_id or stored.agent_id,
+            # That it was begun, and by which agent, its owner may not have heard: what says so here stays.
+            begun=stored.begun,
+            start_time=stored.start_time,
+            agent=stored.agent,
+            findings=after.findings or stored.findings,
             cancel_requested=stored.cancel_requested,
             conversation=after.conversation or stored.conversation,
         )

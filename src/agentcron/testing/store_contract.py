@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from agentcron.domain import changes
+from agentcron.domain.budgets import Claim
 from agentcron.domain.findings import Findings, Mark
 from agentcron.domain.inputs import NOBODY, Decision, Given, InputKind, Question
 from agentcron.domain.letters import LetterFilters
@@ -33,6 +34,7 @@ from agentcron.domain.outcomes import (
     Done,
     Errored,
     Failed,
+    GivenBack,
     Held,
     Needless,
     Unneeded,
@@ -44,6 +46,7 @@ from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.retention import Retention
 from agentcron.domain.settling import settle
 from agentcron.domain.spec_fields import read_spec
+from agentcron.domain.spending import Amount
 from agentcron.domain.statistics import Totals
 from agentcron.errors import ConflictError
 from agentcron.journal import Step
@@ -475,6 +478,35 @@ class StoreContract(GlanceContract, OutboxContract):
             [execution] = await bench.store.claim("me", NOW + MINUTE, 1)
             assert not await bench.store.begin(execution.id, execution.fence - 1, NOW + MINUTE)
             assert await bench.store.begin(execution.id, execution.fence, NOW + MINUTE)
+
+    async def test_a_run_that_begins_within_a_budget_is_the_last_run_of_its_job(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(budgets="runs=5,window=1d")
+            [row] = await bench.run_due(job, NOW + MINUTE)
+            assert not row.begun
+            verdict = await bench.store.begin_within(
+                row.id, row.fence, NOW + 2 * MINUTE, Claim(caps=(), expected=Amount())
+            )
+            assert verdict is not None
+            assert (await bench.read(job)).last_run == NOW + 2 * MINUTE
+
+    async def test_a_run_whose_beginning_its_owner_never_heard_of_stays_begun(self) -> None:
+        async with self.opened() as bench:
+            job = await bench.job(expect="changed:out.md")
+            assert await bench.tick(job, NOW + MINUTE)
+            [row] = await bench.store.claim("me", NOW + MINUTE, 1)
+            found = Findings(before=(Mark("changed:out.md", "-", NOW),))
+            assert await bench.store.begin(row.id, row.fence, NOW + MINUTE, found)
+            await bench.end(row, GivenBack(ready_at=NOW + 2 * MINUTE), NOW + 2 * MINUTE)
+            waiting = await bench.store.get_execution(row.id)
+            assert waiting is not None
+            assert (waiting.status, waiting.begun, waiting.start_time, waiting.findings) == (
+                _E.PENDING, True, NOW + MINUTE, found,
+            )  # fmt: skip
+            await bench.end(waiting, Cut(cause=CutCause.CANCEL), NOW + 3 * MINUTE)
+            ended = await bench.store.get_execution(row.id)
+            assert ended is not None
+            assert ended.status is _E.INCOMPLETE
 
     async def test_a_success_keeps_answer_conversation_usage_and_cost(self) -> None:
         async with self.opened() as bench:

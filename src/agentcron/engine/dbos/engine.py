@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from agentcron.domain.model import Execution
 from agentcron.domain.queues import ClaimLimits
@@ -24,6 +23,8 @@ from agentcron.ports import Clock, JobStore
 # would still be offered under such a name is offered anew, and claimed once.
 TIDY_EVERY: Final = 60.0
 KEPT: Final = timedelta(hours=1)
+# How long a stop waits for DBOS to write down what ended.
+LAST_WORDS: Final = timedelta(seconds=10)
 
 
 class DbosEngine(LocalEngine):
@@ -47,9 +48,8 @@ class DbosEngine(LocalEngine):
         super().__init__(store, runner, settler, clock, node, places, log, apart, limits=limits)
         self._instance = Instance(url, node)
         self._outside = contextvars.copy_context()
-        self._in_workflows = 0
-        self._none_left = asyncio.Event()
-        self._none_left.set()
+        # The tasks of runs that DBOS is not done with.
+        self._inside: set[asyncio.Task[Any]] = set()
         self._tidying: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -65,7 +65,11 @@ class DbosEngine(LocalEngine):
             await asyncio.gather(self._tidying, return_exceptions=True)
             self._tidying = None
         await super().stop(grace)
-        await self._none_left.wait()
+        if self._inside:
+            # DBOS waits for a database that is away for as long as it takes, and an agent may never end: no stop does.
+            await asyncio.wait(self._inside, timeout=LAST_WORDS.total_seconds())
+            for task in self._inside:
+                task.cancel()
         await self._instance.leave()
 
     def _begin(self, execution: Execution, spec: JobSpec) -> None:
@@ -74,30 +78,21 @@ class DbosEngine(LocalEngine):
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
         row, begun = run.execution, False
+        if run.task is not None:
+            self._inside.add(run.task)
+            run.task.add_done_callback(self._inside.discard)
 
         async def work() -> None:
             nonlocal begun
             begun = True
             await super(DbosEngine, self)._work(run, spec)
 
-        with self._counted():
-            try:
-                await self._instance.run(f"{row.id}.{row.attempt}.{row.fence}", work)
-            except Exception as error:  # what DBOS cannot write down is no reason to leave a claimed run undone
-                self._log.warning(f"{row.id}: DBOS has no record of it: {error!r}")
-                if not begun:
-                    await work()
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self._in_workflows += 1
-        self._none_left.clear()
         try:
-            yield
-        finally:
-            self._in_workflows -= 1
-            if self._in_workflows == 0:
-                self._none_left.set()
+            await self._instance.run(f"{row.id}.{row.attempt}.{row.fence}", work)
+        except Exception as error:  # what DBOS cannot write down is no reason to leave a claimed run undone
+            self._log.warning(f"{row.id}: DBOS has no record of it: {error!r}")
+            if not begun:
+                await work()
 
     async def _tidy(self) -> None:
         while True:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID, WorkflowStatus
@@ -20,6 +21,8 @@ WORKFLOW: Final = "agentcron.run_here"
 # order of steps within a run changes; what runs then is to end first.
 VERSION: Final = "agentcron-1"
 SCHEMA: Final = "agentcron_dbos"
+# So many of what ended are deleted at once.
+AT_ONCE: Final = 1000
 
 
 class JsonSerializer(Serializer):
@@ -74,14 +77,18 @@ class Instance:
 
     async def forget(self, before: datetime) -> None:
         """Delete what ended before then."""
-        found = await self.call(
-            lambda: DBOS.list_workflows(
-                name=WORKFLOW, status=["SUCCESS", "ERROR", "CANCELLED"],
-                completed_before=before.isoformat(), limit=1000, load_input=False, load_output=False,
-            )
-        )  # fmt: skip
-        if found:
-            await self.call(lambda: DBOS.delete_workflows([one.workflow_id for one in found]))
+        while True:
+            ended = await self.call(
+                lambda: DBOS.list_workflows(
+                    name=WORKFLOW, status=["SUCCESS", "ERROR", "CANCELLED"],
+                    completed_before=before.isoformat(), limit=AT_ONCE, load_input=False, load_output=False,
+                )
+            )  # fmt: skip
+            ids = [one.workflow_id for one in ended]
+            if ids:
+                await self.call(partial(DBOS.delete_workflows, ids))
+            if len(ids) < AT_ONCE:
+                return
 
     async def leave(self) -> None:
         """Run nothing more; an instance of the application goes on."""

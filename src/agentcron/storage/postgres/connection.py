@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import errors
+from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.string import StrDumperUnknown
 from psycopg_pool import PoolTimeout
 
 from agentcron.errors import ConfigError, StoreConflict, StoreError, StoreUnavailable
@@ -45,6 +47,18 @@ def statement(name: str) -> bytes:
 def migrations() -> tuple[bytes, ...]:
     """The scripts that make the schema, oldest first; the schema number is how many have run."""
     return tuple(path.read_bytes() for path in sorted((_HERE / "migrations").glob("*.sql")))
+
+
+class _Text(StrDumperUnknown):
+    """Postgres keeps no NUL in a text: no answer may be lost for it, and an id that has one is nobody's."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\x00", "\ufffd"))
+
+
+def adapt(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Have the connection take whatever text it is given."""
+    connection.adapters.register_dumper(str, _Text)
 
 
 class Server:

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection, errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from agentcron.errors import StoreUnavailable
-from agentcron.storage.postgres.connection import CONNECT, STATEMENT, Server, statement
+from agentcron.storage.postgres.connection import CONNECT, STATEMENT, Server, adapt, statement
 from agentcron.storage.postgres.migrating import migrate, schema_number
 from agentcron.storage.specs import Learned, Specs
 from agentcron.storage.tally import Tally
@@ -58,8 +58,6 @@ class Transaction:
 
     def write(self, name: str, values: Mapping[str, Any] | Sequence[Any]) -> None:
         """Run a statement whose answer is not needed."""
-        if isinstance(values, Mapping):
-            values = {key: storable(value) for key, value in values.items()}
         if self._writes and self._writes[-1][0] == name:
             self._writes[-1][1].append(values)
         else:
@@ -222,6 +220,7 @@ class Database:
             raise StoreUnavailable(f"{self._server.url}: the store is closed; open it first") from None
 
     async def _configure(self, connection: Connection) -> None:
+        adapt(connection)
         await connection.execute(self._server.settings.encode())
 
 
@@ -241,8 +240,3 @@ def _is_lost(error: psycopg.Error) -> bool:
 
 
 _SHUT_DOWN: Final = ("57P01", "57P02", "57P03", "25P03")
-
-
-def storable(value: Any) -> Any:
-    """The value as it can be stored: text of Postgres holds no NUL; an answer that has one must not be lost for it."""
-    return value.replace("\x00", "\ufffd") if isinstance(value, str) and "\x00" in value else value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import select
+import selectors
 import socket
 import threading
 from collections.abc import Callable
@@ -84,7 +84,12 @@ class Membership:
             self._stop.wait(min(_RECONNECT, self._lease / 10))
 
     def _stay(self) -> None:
-        with psycopg.connect(self._server.conninfo, autocommit=True) as connection:
+        with (
+            psycopg.connect(self._server.conninfo, autocommit=True) as connection,
+            selectors.DefaultSelector() as ears,
+        ):
+            ears.register(connection.fileno(), selectors.EVENT_READ)
+            ears.register(self._woken, selectors.EVENT_READ)
             connection.execute(self._server.settings.encode())
             # First of all: after an outage others ask already whether this node is alive.
             self._renew(connection)
@@ -97,7 +102,7 @@ class Membership:
                     following = _HERE.steady() + every
                     self._renew(connection)
                 left = max(0.0, following - _HERE.steady())
-                select.select([connection.fileno(), self._woken.fileno()], [], [], left)
+                ears.select(left)
                 if any(True for _ in connection.notifies(timeout=0)):
                     self._tell()
 

@@ -21,7 +21,8 @@ async def begin(
     scopes = sorted({cap.scope for cap in claim.caps})
     for scope in scopes:
         tx.write("scope_lock", {"scope": scope})
-    if await tx.one("execution_ours", id=execution_id, fence=fence) is None:
+    ours = await tx.one("execution_ours", id=execution_id, fence=fence)
+    if ours is None:
         return None
     asked = sorted({(cap.scope, first_hour(cap.budget, now)) for cap in claim.caps})
     spent: dict[tuple[str, int], Amount] = {}
@@ -37,6 +38,7 @@ async def begin(
         kept = {"scopes": claim.scopes, "tokens": held.tokens, "cost": to_micro_dollars(held.cost_usd)}
         values = {"id": execution_id, "fence": fence, "now": to_us(now), "agent": agent}
         tx.write("execution_begin_within", {**values, "reserved": json.dumps(kept) if claim.caps else None})
+        tx.write("job_begun", {"job": ours[0], "now": to_us(now)})
     return verdict
 
 

@@ -10,8 +10,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Identifier
 
 from agentcron.storage.moving import TABLES
-from agentcron.storage.postgres.connection import Server
-from agentcron.storage.postgres.database import storable
+from agentcron.storage.postgres.connection import Server, adapt
 
 # So many rows are fetched at once; each may have a text of megabytes.
 _AT_ONCE: Final = 200
@@ -54,7 +53,7 @@ class PostgresTables:
         with self._connection.cursor() as cursor:
             with cursor.copy(SQL("COPY {} ({}) FROM STDIN").format(self._name(table), names)) as copy:
                 for row in rows:
-                    values = [storable(value) for value in row]
+                    values = list(row)
                     for place in flags:
                         values[place] = bool(values[place])
                     if made:
@@ -87,6 +86,7 @@ def tables(server: Server) -> Iterator[PostgresTables]:
     """The tables; what is added is there after the block, or not at all. Nobody else writes meanwhile."""
     try:
         with psycopg.connect(server.conninfo) as connection:
+            adapt(connection)
             # A million rows take longer than a statement of a scheduler may.
             connection.execute(
                 "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; "

@@ -38,6 +38,7 @@ def begin(
         kept = {"scopes": claim.scopes, "tokens": held.tokens, "cost": to_micro_dollars(held.cost_usd)}
         values = {**guard, "now": to_us(now), "agent": agent, "reserved": json.dumps(kept) if claim.caps else None}
         tx.execute(statement("execution_begin_within"), values)
+        tx.execute(statement("job_begun"), values)
     return verdict
 
 

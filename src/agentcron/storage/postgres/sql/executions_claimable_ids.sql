@@ -15,7 +15,8 @@ WHERE r.status = 'PENDING' AND r.cancel_at IS NULL AND (NOT r.begun OR r.wake_at
   AND (
     %(full)s::text[] = '{}' OR NOT EXISTS (
       SELECT 1 FROM job_versions AS v
-      WHERE v.job = r.job AND v.version = r.version AND v.spec::jsonb ->> 'queue' = ANY(%(full)s::text[])
+      WHERE v.job = r.job AND v.version = r.version
+        AND replace(v.spec, '\u0000', '\ufffd')::jsonb ->> 'queue' = ANY(%(full)s::text[])
     )
   )
 ORDER BY r.priority, r.wake_at, r.seq
