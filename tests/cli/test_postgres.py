@@ -157,7 +157,7 @@ def test_a_store_moves_by_one_command_which_says_what_to_do_then(
     )
     refused = agentcron("migrate-store", "--from", both["file"], "--to", both["server"])
     assert (refused.code, len(refused.err.splitlines())) == (4, 1)
-    assert agentcron("migrate-store", "--from", "nowhere.sqlite", "--to", "new.sqlite").code == 2
+    assert agentcron("migrate-store", "--from", "nowhere.sqlite", "--to", "new.sqlite").code == 5
     (tmp_path / "folder").mkdir()
     assert agentcron("migrate-store", "--from", "folder", "--to", "new.sqlite").code == 2
     assert not (tmp_path / "new.sqlite").exists()
