@@ -62,8 +62,8 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     for name in ("name", "prompt"):
         if name not in given:
             raise InvalidJobError(f"{name}: is missing", field=name)
-    given.setdefault("metadata", {})
-    spec = JobSpec.whole(given)
+    # With all of them at hand: what every run asks of a spec is found at once.
+    spec = JobSpec.whole({**_DEFAULTS, "metadata": {}, **given})
     spec.check()
     return spec
 
