@@ -13,9 +13,8 @@ from typing import Any, Final
 import click
 
 from agentcron.domain.spec import MAX_PROMPT_BYTES, JobSpec
-from agentcron.domain.spec_fields import write_spec
+from agentcron.domain.spec_fields import write_field
 from agentcron.errors import InvalidJobError
-from agentcron.schedule import CronSchedule
 
 _OWN: Final = ("name", "schedule", "prompt", "metadata", "tags")
 # Given once for each entry: a comma may belong to an expression.
@@ -25,8 +24,6 @@ _CLEARED: Final = "none"
 _MAY_BE_NONE: Final = frozenset(
     field.name for field in fields(JobSpec) if field.default is None or field.name in (*_SEVERAL, "failure_marker")
 )
-
-
 # What stands for the value in the help, by the field's type; that of a policy names its values.
 _METAVARS: Final = {
     "timedelta": "DURATION",
@@ -40,11 +37,10 @@ _METAVARS: Final = {
 
 def spec_options(*, defaults: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """One option for each field of a job; ``defaults``: its help tells what holds where the option is left out."""
-    written = write_spec(JobSpec(name="-", prompt="-", schedule=CronSchedule("@daily"))) if defaults else {}
 
     def option(field: Field[Any]) -> Callable[..., Any]:
         # The definition is chosen by the settings where none is named.
-        default = written.get(field.name) if field.name != "agent" else None
+        default = write_field(field.default) if defaults and field.name != "agent" else None
         told = [field.metadata["help"]]
         told += ["'none' takes it back."] if field.name in _MAY_BE_NONE else []
         # What is composed, and a plain no, reads better in the pages about it.
@@ -89,6 +85,7 @@ def given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_prompt(prompt: str | None, file: str | None) -> str | None:
+    """The prompt that was given, or that is in the file; None for neither. Raises ``InvalidJobError``."""
     if file is None:
         return prompt
     if prompt is not None:

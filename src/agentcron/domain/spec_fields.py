@@ -62,7 +62,7 @@ def read_spec(values: Mapping[str, Any], *, base: JobSpec | None = None, timezon
     for name in ("name", "prompt"):
         if name not in given:
             raise InvalidJobError(f"{name}: is missing", field=name)
-    # With all of them at hand: what every run asks of a spec is found at once.
+    # With all of them at hand, metadata of its own among them: what every run asks of a spec is found at once.
     spec = JobSpec.whole({**_DEFAULTS, "metadata": {}, **given})
     spec.check()
     return spec
@@ -84,7 +84,7 @@ def write_spec(spec: JobSpec) -> dict[str, Any]:
     values: dict[str, Any] = {"name": spec.name, **write_schedule(spec.schedule)}
     for field in fields(JobSpec):
         if field.name not in ("name", "schedule"):
-            values[field.name] = _write(getattr(spec, field.name))
+            values[field.name] = write_field(getattr(spec, field.name))
     return values
 
 
@@ -96,7 +96,7 @@ def write_changed(spec: JobSpec) -> dict[str, Any]:
     for name, value in vars(spec).items():
         default = _DEFAULTS.get(name, value)
         if value is not default and value != default:
-            values[name] = _write(value)
+            values[name] = write_field(value)
     return values
 
 
@@ -250,7 +250,8 @@ def _optional(read: Callable[[str, Any, str], Any]) -> Callable[[str, Any, str],
     return lambda name, value, zone_name: None if value is None else read(name, value, zone_name)
 
 
-def _write(value: Any) -> Any:
+def write_field(value: Any) -> Any:
+    """A field's value as the JSON object of a spec holds it."""
     if isinstance(value, timedelta):
         return format_duration(value)
     if isinstance(value, datetime):
@@ -260,13 +261,13 @@ def _write(value: Any) -> Any:
     if isinstance(value, Limits):
         return write_limits(value)
     if isinstance(value, RetryPolicy):
-        return {field.name: _write(getattr(value, field.name)) for field in fields(RetryPolicy)}
+        return {field.name: write_field(getattr(value, field.name)) for field in fields(RetryPolicy)}
     if isinstance(value, Budget):
         return write_budget(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
-        return [str(part) if isinstance(part, Source | Expectation | Notify) else _write(part) for part in value]
+        return [str(part) if isinstance(part, Source | Expectation | Notify) else write_field(part) for part in value]
     return value
 
 
