@@ -30,7 +30,7 @@ Program = Callable[..., Any]
 
 CALIBRATION_TURNS = 300_000
 # How often Python's collector looks, in the programs of ours and of all peers alike: as in `agentcron start`.
-COLLECTOR = (10_000, 20, 50)
+COLLECTOR = (50_000, 10, 20)
 # Peers and ours get the same notice before work is due.
 LEAD_SECONDS = 0.2
 # How often a program looks whether what it waits for is durable, once its last task was called.

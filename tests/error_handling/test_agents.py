@@ -193,6 +193,26 @@ async def test_an_answer_that_the_store_cannot_write_is_an_error_and_leaves_no_r
         assert factory.live == 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (AgentOutcome(output="x", usage="many"), "AttributeError: "),  # type: ignore[arg-type]
+        (AgentOutcome(output="x", cost_usd="a few cents"), "InvalidOperation: "),  # type: ignore[arg-type]
+    ],
+    ids=["usage", "cost"],
+)
+async def test_an_answer_that_cannot_be_counted_is_an_error_and_leaves_no_row_open(
+    answer: AgentOutcome, told: str
+) -> None:
+    factory = create_mock_agent_factory(answer)
+    async with create_test_environment(agent_factory=factory) as env:
+        first, second = await runs_of(env)
+        assert (first.status, first.reason) == ("ERROR", "answer")
+        assert (first.error or "").startswith(f"what the agent answered cannot be kept: {told}")
+        assert second.status == "SUCCESS"
+        assert factory.live == 0
+
+
 # --- functions and programs ---------------------------------------------------------------------------------------
 
 

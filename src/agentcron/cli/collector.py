@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from typing import Final
 
-_RARELY: Final = (10_000, 20, 50)
+_RARELY: Final = (50_000, 10, 20)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 from agentcron.domain.model import Execution, Job
@@ -17,6 +16,7 @@ from agentcron.domain.queues import ClaimLimits
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.alarm import Alarm, first_of
 from agentcron.engine.claimed import give_back, ids_of, leave, spec_of
+from agentcron.engine.judging import Judge
 from agentcron.engine.run import Run
 from agentcron.engine.runner import Runner
 from agentcron.engine.settler import Settler
@@ -53,6 +53,7 @@ class LocalEngine:
         # After an outage what is caught up never holds all places: what comes due meanwhile finds one.
         self._places_to_catch_up = (places + 1) // 2
         self._log, self._apart, self._limits = log, apart, limits
+        self._judge = Judge(runner, settler, log, self._forget)
         self._alarm = Alarm(clock)
         self._runs: dict[str, Run] = {}
         self._task: asyncio.Task[None] | None = None
@@ -247,33 +248,19 @@ class LocalEngine:
             self.on_busy()
         self._runs[execution.id] = run
         self._busy.add(run)
+        self._runner.prepare(run, spec)
         run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:
         try:
-            settlement = await self._runner.run(run, spec)
+            came = await self._runner.run(run, spec)
         except BaseException as error:
-            self._lost(run, error)
+            self._judge.lost(run, error)
             if not isinstance(error, Exception):
                 raise
             return
         self._busy.discard(run)
-        if settlement is None:
-            self._forget(run)
-        else:
-            self._settler.add(settlement, spec.name, partial(self._heard, run, spec))
-
-    def _heard(self, run: Run, spec: JobSpec, error: Exception | None) -> None:
-        if error is None:
-            self._forget(run)
-        else:
-            lost = self._runner.lost_answer(run, spec, error)
-            self._settler.add(lost, spec.name, partial(self._lost, run))
-
-    def _lost(self, run: Run, error: BaseException | None) -> None:
-        if error is not None:
-            self._log.error(f"{run.execution.id} could not be settled: {error!r}", **ids_of(run.execution))
-        self._forget(run)
+        self._judge.add(came)
 
     def _forget(self, run: Run) -> None:
         self._busy.discard(run)

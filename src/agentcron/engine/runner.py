@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from agentcron.agent_ports import InputNeeded
 from agentcron.agents.manager import AgentManagerPlugin, Entry, LiveAgent
@@ -46,7 +46,19 @@ from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunC
 from agentcron.redaction import Redactor
 
 _LOST: Final = CutCause.LOST
+# What a named tuple is made by: its own constructor is a function of Python that calls this one.
+_made: Final = tuple.__new__
 CREATION_BACKOFF: Final = timedelta(seconds=1)
+
+
+class Came(NamedTuple):
+    """What a run came to, and ``now``, when; ``spec`` is the one by which it was begun."""
+
+    run: Run
+    spec: JobSpec
+    outcome: Outcome
+    agent_id: str | None
+    now: datetime
 
 
 class Runner:
@@ -80,17 +92,27 @@ class Runner:
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
-    async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
-        """Run it to its end, whatever happens, and answer what it came to; None where it is no longer ours."""
+    def prepare(self, run: Run, spec: JobSpec) -> None:
+        """Make ready what its task needs, and let its time begin; many runs are prepared one after another."""
+        run.context = self._context(run.execution, spec)
+        self._deadlines.add(run, spec.timeout)
+
+    async def run(self, run: Run, spec: JobSpec) -> Came:
+        """Run what was prepared to its end, whatever happens."""
         if self._heart is not None:
             self._heart.begins(spec)
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
-        execution, spec = run.execution, _as_begun(run, spec)
+        return _made(Came, (run, _as_begun(run, spec), outcome, agent_id, self._clock.now()))
+
+    def settlement(self, came: Came) -> Settlement | None:
+        """What it is settled as; None where it is no longer ours."""
+        run, spec, outcome, agent_id, now = came
         if run.abandoned or run.cause is _LOST:
-            self._log.warning(f"{spec.name}: {execution.id} belongs to somebody else; its outcome is not kept")
+            told = f"{spec.name}: {run.execution.id} belongs to somebody else; its outcome is not kept"
+            self._log.warning(told)
             return None
-        return self._settlement(run, redacted(outcome, self._redactor), spec, agent_id)
+        return self._settlement(run, redacted(outcome, self._redactor), spec, now, agent_id)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -99,21 +121,21 @@ class Runner:
         return settle(run.execution, lost, self._clock.now(), spec)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
-        if (asked := run.cause) is not None:
-            return Cut(cause=asked, message=_CUT[asked]), None
-        run.working = True
-        CURRENT.set(run.execution)
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
         began = 0.0
-        limit = spec.timeout
-        self._deadlines.add(run, limit)
+        timeout = spec.timeout
         outcome: Outcome
         try:
+            if (asked := run.cause) is not None:
+                return Cut(cause=asked, message=_CUT[asked]), None
+            run.working = True
+            CURRENT.set(run.execution)
             if self._looks_first(run, spec) and (held_up := await self._held_up(run, spec)) is not None:
                 return held_up, None
             spec = _as_begun(run, spec)
-            prompt, context = spec.prompt, self._context(run.execution, spec)
+            prompt, context = spec.prompt, run.context
+            assert context is not None
             if run.execution.asked:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
@@ -136,7 +158,7 @@ class Runner:
         except (Exception, SystemExit, InputNeeded) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = errored(error)
         finally:
-            self._deadlines.remove(run, limit)
+            self._deadlines.remove(run, timeout)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if not isinstance(outcome, Done):
@@ -163,10 +185,12 @@ class Runner:
         """What becomes of a run whose agent does not end."""
         cause = run.cause or CutCause.TIMEOUT
         told = f"{cause.value}: the agent ignores that it was ended"
-        return self._settlement(run, Cut(cause=cause, message=told), spec)
+        return self._settlement(run, Cut(cause=cause, message=told), spec, self._clock.now())
 
-    def _settlement(self, run: Run, outcome: Outcome, spec: JobSpec, agent_id: str | None = None) -> Settlement:
-        now, execution = self._clock.now(), run.execution
+    def _settlement(
+        self, run: Run, outcome: Outcome, spec: JobSpec, now: datetime, agent_id: str | None = None
+    ) -> Settlement:
+        execution = run.execution
         if (run.unsure or run.beginning) and not execution.begun and isinstance(outcome, Cut | Unneeded):
             # Begun or not, the store knows alone, and refuses what does not agree with it. Whoever takes the row next,
             # or settles it as canceled, reads it there.

@@ -15,7 +15,7 @@ from agentcron.domain.model import Execution
 from agentcron.domain.settling import Settlement
 from agentcron.domain.spec import JobSpec
 from agentcron.engine.run import Run
-from agentcron.engine.runner import Runner
+from agentcron.engine.runner import Came, Runner
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
@@ -29,9 +29,10 @@ class TracedRunner(Runner):
     def __init__(self, *given: Any, provider: TracerProvider | None = None, **named: Any) -> None:
         super().__init__(*given, **named)
         self._tracer = trace.get_tracer("agentcron", __version__, provider)
+        # Of those that ended and are not judged yet.
+        self._spans: dict[Run, Span] = {}
 
-    async def run(self, run: Run, spec: JobSpec) -> Settlement | None:
-        """As ``Runner.run``; a final row bears the id of its trace."""
+    async def run(self, run: Run, spec: JobSpec) -> Came:
         span = self._tracer.start_span(
             f"invoke_agent {spec.agent}",
             # Nothing above: what called the scheduler long ago is no part of a run.
@@ -41,14 +42,26 @@ class TracedRunner(Runner):
         )
         token = context.attach(trace.set_span_in_context(span))
         try:
-            settlement = await super().run(run, spec)
+            came = await super().run(run, spec)
+        except BaseException:
+            span.end()
+            raise
+        finally:
+            context.detach(token)
+        self._spans[run] = span
+        return came
+
+    def settlement(self, came: Came) -> Settlement | None:
+        """As ``Runner.settlement``; a final row bears the id of its trace."""
+        span = self._spans.pop(came.run)
+        try:
+            settlement = super().settlement(came)
             if settlement is None:
                 span.set_attribute("agentcron.execution.reason", "lost")
                 return None
             _end(span, settlement)
             return _kept(settlement, span)
         finally:
-            context.detach(token)
             span.end()
 
 
