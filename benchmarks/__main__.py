@@ -100,19 +100,27 @@ def paged() -> None:
 
 def checked(*, record: bool) -> int:
     """Compare with what was recorded, or record it; the exit code is 1 where something got dearer."""
-    found = {}
-    for name, (entry, exact, most) in check.CHECKED.items():
-        rounds = [run_once(entry) for _ in range(check.ROUNDS)]
-        found[name] = check.cost(rounds, exact=exact, most_commits=most)
-        print(f"{name}: {found[name].commits:g} commits, CPU {found[name].relative_cpu:.2e} of the calibration loop")
-    path = results.FOLDER / "check.json"
+    found = {name: costs(name) for name in check.CHECKED}
     if record:
         results.write_json("check", check.to_json(found))
         return 0
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    lines = check.regressions({name: check.Cost(**values) for name, values in kept.items()}, found)
+    path = results.FOLDER / "check.json"
+    kept = check.from_json(json.loads(path.read_text())) if path.exists() else {}
+    for name in [name for name in found if check.regressions(kept, {name: found[name]})]:
+        # What a neighbour takes it gives back; what a change takes is missing the second time as well.
+        print(f"{name}: looks dearer; measured once more")
+        found[name] = min(found[name], costs(name), key=lambda cost: cost.relative_cpu)
+    lines = check.regressions(kept, found)
     print("\n".join(lines) or "nothing got dearer")
     return 1 if lines else 0
+
+
+def costs(name: str) -> check.Cost:
+    """What one of the checked programs costs."""
+    entry, exact, most = check.CHECKED[name]
+    found = check.cost([run_once(entry) for _ in range(check.ROUNDS)], exact=exact, most_commits=most)
+    print(f"{name}: {found.commits:g} commits, CPU {found.relative_cpu:.2e} of the calibration loop", flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.measure import Figures
 from benchmarks.workloads import Entry
@@ -65,6 +65,10 @@ def regressions(kept: dict[str, Cost], found: dict[str, Cost]) -> list[str]:
             more = now.relative_cpu / before.relative_cpu - 1
             lines.append(f"{name}: {more:+.0%} CPU against the calibration loop, more than {ALLOWED - 1:+.0%}")
     return lines
+
+
+def from_json(kept: dict[str, Any]) -> dict[str, Cost]:
+    return {name: Cost(**values) for name, values in kept.items()}
 
 
 def to_json(costs: dict[str, Cost]) -> dict[str, dict[str, float | bool]]:

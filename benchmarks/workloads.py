@@ -66,11 +66,7 @@ CREATE_COLUMNS: Final = (Column("cpu_us", "CPU us/job"), Column("per_s", "jobs/s
 def burst(jobs: int, places: int = 0, *, peers: bool = False) -> Workload:
     """One-time jobs due in the same second; ``places`` runs at once, 0 for no limit; with slower ``peers`` or not."""
     sizes = {"jobs": jobs, "places": places}
-    entries = [
-        Entry(OURS, "ours", "burst", sizes),
-        Entry(A3_MEMORY, "apscheduler3", "burst", sizes),
-        Entry(A3_HISTORY, "apscheduler3", "burst", {**sizes, "history": True}),
-    ]
+    entries = _beside_apscheduler(sizes)
     if peers:
         entries += _slower(jobs, places)
     at_once = f"{places} at once" if places else "no limit at once"
@@ -86,17 +82,32 @@ def cron_burst(jobs: int) -> Workload:
     Only peers that have such schedules take part, with the same one: it is a part of what each run costs.
     """
     sizes = {"jobs": jobs, "hourly": True}
-    entries = [
-        Entry(OURS, "ours", "burst", sizes),
-        Entry(A3_MEMORY, "apscheduler3", "burst", sizes),
-        Entry(A3_HISTORY, "apscheduler3", "burst", {**sizes, "history": True}),
-    ]
+    entries = _beside_apscheduler(sizes)
     if jobs <= 1000:
         entries.append(Entry(A4_MEMORY, "apscheduler4", "burst", sizes))
         entries.append(Entry(A3_SQLITE, "apscheduler3", "burst", {**sizes, "store": "sqlite"}, slow=True))
     title = f"{jobs:,} hourly cron jobs due in the same second, no limit at once"
-    goals = (*_drained(), _commits(jobs))
-    return Workload(f"burst-{jobs}-cron", title, (*entries, LIMITS), BURST_COLUMNS, goals, "drain_s")
+    return _judged_by_ratios(f"burst-{jobs}-cron", title, entries, jobs)
+
+
+def pool_burst(jobs: int) -> Workload:
+    """One-time jobs due in the same second, as many at once as there are: APScheduler has such a limit in its default
+    executor, whose places are threads."""
+    entries = _beside_apscheduler({"jobs": jobs, "places": jobs})
+    title = f"{jobs:,} one-time jobs due in the same second, {jobs:,} at once, APScheduler's in threads"
+    return _judged_by_ratios(f"burst-{jobs}-pool", title, entries, jobs)
+
+
+def _beside_apscheduler(sizes: dict[str, Any]) -> list[Entry]:
+    return [
+        Entry(OURS, "ours", "burst", sizes),
+        Entry(A3_MEMORY, "apscheduler3", "burst", sizes),
+        Entry(A3_HISTORY, "apscheduler3", "burst", {**sizes, "history": True}),
+    ]
+
+
+def _judged_by_ratios(name: str, title: str, entries: list[Entry], jobs: int) -> Workload:
+    return Workload(name, title, (*entries, LIMITS), BURST_COLUMNS, (*_drained(), _commits(jobs)), "drain_s")
 
 
 def _slower(jobs: int, places: int) -> Iterator[Entry]:
@@ -342,6 +353,8 @@ def short() -> list[Workload]:
         cold_start(100_000),
         idle(100_000, 10),
         burst(1000, peers=True),
+        pool_burst(1000),
+        pool_burst(10_000),
         cron_burst(1000),
         cron_burst(10_000),
         burst(1000, 10),
@@ -367,6 +380,8 @@ def full() -> list[Workload]:
         cold_start(1_000_000),
         idle(1_000_000, 60),
         burst(1000, peers=True),
+        pool_burst(1000),
+        pool_burst(10_000),
         cron_burst(1000),
         cron_burst(10_000),
         burst(1000, 10, peers=True),

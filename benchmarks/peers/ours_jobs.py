@@ -10,7 +10,16 @@ from pathlib import Path
 
 from agentcron import BackgroundJobsPlugin, OnceSchedule, SqliteStorage
 from agentcron.storage.transfer import import_original
-from benchmarks.measure import SETTLED_SECONDS, Figures, Used, answer, disk_bytes, first_run, resident_bytes
+from benchmarks.measure import (
+    SETTLED_SECONDS,
+    Figures,
+    Used,
+    answer,
+    calibration_seconds,
+    disk_bytes,
+    first_run,
+    resident_bytes,
+)
 from benchmarks.peers.ours import Agents, commits_of, plugin_on
 from benchmarks.prepared import prepared
 
@@ -34,9 +43,11 @@ async def create(folder: Path, *, jobs: int, at_once: int = 1) -> Figures:
         for number in numbers:
             await plugin.create_job(f"job {number}", far_away(number), f"do {number}")
 
+    calibration = calibration_seconds()
     before, commits = Used.now(), commits_of(plugin)
     await asyncio.gather(*(creator() for _ in range(at_once)))
     used, commits = Used.now() - before, commits_of(plugin) - commits
+    calibration = (calibration + calibration_seconds()) / 2
     assert (await plugin.get_statistics()).total_jobs == jobs
     await plugin.close()
     return {
@@ -44,6 +55,7 @@ async def create(folder: Path, *, jobs: int, at_once: int = 1) -> Figures:
         "cpu_us": used.cpu / jobs * 1e6,
         "commits": commits,
         "commits_per_job": commits / jobs,
+        "calibration_s": calibration,
     }
 
 

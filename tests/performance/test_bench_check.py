@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks.check import Cost, cost, regressions
+from benchmarks import __main__ as program
+from benchmarks import results
+from benchmarks.check import Cost, cost, regressions, to_json
 from benchmarks.goals import MACHINE, OURS, Goal, Round, figure, judge, ratio, times_faster
 from benchmarks.growth import exponent
 from benchmarks.table import summary, table
@@ -63,6 +66,21 @@ def test_the_cost_is_the_middle_of_the_cpu_and_the_most_of_the_commits() -> None
 def a_round(ours: float, peer: float | None, limit: float = 100.0) -> Round:
     told: Round = {OURS: {"drain_s": ours}, MACHINE: {"commits_per_s": limit}}
     return told if peer is None else {**told, "peer": {"drain_s": peer}}
+
+
+@pytest.mark.parametrize(("again", "code"), [(0.0011, 0), (0.0013, 1)], ids=["a neighbour's minute", "a change"])
+def test_what_looks_dearer_is_measured_once_more(
+    again: float, code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    results.write_json("check", to_json(KEPT))
+    measured = {
+        "create": [KEPT["create"]],
+        "burst": [replace(KEPT["burst"], relative_cpu=cpu) for cpu in (0.002, again)],
+    }
+    monkeypatch.setattr(program, "costs", lambda name: measured[name].pop(0))
+    assert program.checked(record=False) == code
+    assert not any(measured.values())
 
 
 def test_a_ratio_is_taken_within_each_round_and_the_middle_decides() -> None:
