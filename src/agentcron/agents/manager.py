@@ -45,7 +45,8 @@ class AgentManagerPlugin:
     name = NAME
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        # Oldest first. A list would be gone through at each end, and very many agents end at once.
+        self._entries: dict[Entry, None] = {}
 
     async def initialize(self, agent: Agent) -> None:
         """Nothing is to be made ready: agents are made known by the plugins that create them."""
@@ -81,13 +82,12 @@ class AgentManagerPlugin:
         """Make an agent known. ``stop`` asks for its end and does not wait; ``ended`` is set when its outcome is kept.
         The caller gives the answer to ``unregister`` when the agent is closed."""
         entry = Entry(agent, stop, ended)
-        self._entries.append(entry)
+        self._entries[entry] = None
         return entry
 
     def unregister(self, entry: Entry) -> None:
         """The agent is gone. Twice is once."""
-        if entry in self._entries:
-            self._entries.remove(entry)
+        self._entries.pop(entry, None)
 
     async def _stop(self, entries: list[Entry]) -> int:
         for entry in entries:
