@@ -8,17 +8,20 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from agentcron.domain import changes
 from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import Cut, CutCause
 from agentcron.domain.plans import Plan
 from agentcron.domain.queries import Node
-from agentcron.domain.settling import settle
+from agentcron.domain.settling import Settlement, settle
+from agentcron.domain.spec import JobSpec
 from agentcron.domain.spec_fields import read_spec
 from agentcron.engine.local import LocalEngine
 from agentcron.engine.runner import Runner
-from agentcron.engine.settler import Settler
+from agentcron.engine.settler import Heard, Settler
 from agentcron.errors import StoreUnavailable
 from agentcron.observability import Log, get_logger
 from agentcron.ports import RunContext
@@ -33,6 +36,7 @@ from agentcron.testing import (
     create_mock_storage_plugin,
     create_test_environment,
 )
+from agentcron.testing.clock import settle_loop
 
 _E = ExecutionStatus
 MINUTE = 60.0
@@ -271,22 +275,98 @@ async def test_the_engine_goes_on_after_an_error_that_nobody_foresaw() -> None:
 # --- the engine alone -------------------------------------------------------------------------------------------------
 
 
+class Alone:
+    """An engine over a store, with nobody who plans: so many runs are asked for, and none is claimed yet."""
+
+    def __init__(self) -> None:
+        self.store, self.clock, self.factory = MemoryStorage(), FakeClock(), FakeAgentFactory()
+        log = Log(get_logger(), "test", Redactor({}).text)
+        self.settler = Settler(self.store, self.clock, log)
+        self.runner = Runner(self.store, self.factory, self.clock, Redactor({}), log)
+        self.engine = LocalEngine(self.store, self.runner, self.settler, self.clock, "me", 100, log)
+
+    async def asked(self, count: int, **spec: Any) -> list[str]:
+        now, keys = self.clock.now(), [f"{number:026d}" for number in range(count)]
+        await self.store.join(Node(id="me", host="here", pid=1, version="0", started_at=now, seen_at=now))
+        for key in keys:
+            fields = {"name": f"job {int(key)}", "prompt": "do it", "schedule": "0 0 1 1 *", **spec}
+            made = changes.create(read_spec(fields), key[-16:], now)
+            assert made.job_after is not None
+            asked = changes.run_now(made.job_after, now, key)
+            assert asked is not None
+            await self.store.commit([made, asked])
+        return keys
+
+    async def told(self, keys: Sequence[str]) -> list[tuple[ExecutionStatus, str | None]]:
+        rows = [await self.store.get_execution(key) for key in keys]
+        return [(row.status, row.reason) for row in rows if row is not None]
+
+
 async def test_a_run_that_is_canceled_before_its_first_step_is_settled_and_creates_no_agent() -> None:
-    store, clock, factory = MemoryStorage(), FakeClock(), FakeAgentFactory()
-    now = clock.now()
-    await store.join(Node(id="me", host="here", pid=1, version="0", started_at=now, seen_at=now))
-    made = changes.create(read_spec({"name": "job", "prompt": "do it", "schedule": "0 0 1 1 *"}), "j" * 16, now)
-    assert made.job_after is not None
-    asked = changes.run_now(made.job_after, now, "e" * 26)
-    assert asked is not None
-    await store.commit([made, asked])
-    log = Log(get_logger(), "test", Redactor({}).text)
-    runner, settler = Runner(store, factory, clock, Redactor({}), log), Settler(store, clock, log)
-    engine = LocalEngine(store, runner, settler, clock, "me", 1, log)
-    assert await engine.claim() == 1
-    await engine.cancel(["e" * 26])
-    await engine.finished(["e" * 26])
-    row = await store.get_execution("e" * 26)
-    assert row is not None
-    assert (row.status, row.reason) == (_E.INCOMPLETE, "canceled")
-    assert factory.contexts == []
+    alone = Alone()
+    keys = await alone.asked(1)
+    assert await alone.engine.claim() == 1
+    await alone.engine.cancel(keys)
+    await alone.engine.finished(keys)
+    assert await alone.told(keys) == [(_E.INCOMPLETE, "canceled")]
+    assert alone.factory.contexts == []
+
+
+async def test_one_outcome_that_cannot_be_handed_over_takes_no_neighbour_with_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = Alone()
+    keys = await alone.asked(4)
+    add = alone.settler.add
+
+    def refused(settlement: Settlement, name: str, heard: Heard) -> None:
+        if name == "job 1":
+            raise RuntimeError("nobody takes it")
+        add(settlement, name, heard)
+
+    monkeypatch.setattr(alone.settler, "add", refused)
+    await alone.engine.claim()
+    await alone.engine.finished(keys)
+    success = (_E.SUCCESS, None)
+    assert await alone.told(keys) == [success, (_E.RUNNING, None), success, success]
+    assert f"{keys[1]} could not be settled: RuntimeError('nobody takes it')" in caplog.text
+
+
+async def test_a_word_on_a_lost_run_bears_its_own_ids_and_not_those_of_who_ended_beside_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alone, deaf = Alone(), Deaf()
+    alone.factory.then(deaf, deaf)
+    keys = await alone.asked(2)
+    await alone.engine.claim()
+    await settle_loop()
+    await alone.engine.lose(keys[1:])
+    await settle_loop()
+    deaf.release.set()
+    await alone.engine.finished(keys)
+    [word] = [record for record in caplog.records if "belongs to somebody else" in record.getMessage()]
+    assert keys[1] in word.getMessage()
+    assert vars(word)["execution_id"] == keys[1]
+
+
+async def test_a_run_that_ends_while_it_is_being_given_up_keeps_what_it_came_to() -> None:
+    alone, deaf = Alone(), Deaf()
+    alone.factory.then(deaf)
+    keys = await alone.asked(1, timeout="10s")
+    await alone.engine.claim()
+    await settle_loop()
+    await alone.engine.cancel(keys)
+    await alone.clock.advance(timedelta(minutes=5))
+    [run] = alone.engine._runs.values()
+    get_spec = alone.store.get_spec
+
+    async def slowly(job_id: str, version: int) -> JobSpec | None:
+        deaf.release.set()
+        while not run.judged:
+            await asyncio.sleep(0)
+        return await get_spec(job_id, version)
+
+    alone.store.get_spec = slowly  # type: ignore[method-assign]
+    await alone.engine.abandon_overdue()
+    await alone.engine.finished(keys)
+    assert await alone.told(keys) == [(_E.SUCCESS, None)]

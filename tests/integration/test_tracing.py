@@ -82,6 +82,15 @@ async def test_a_run_is_a_span_with_the_attributes_of_the_conventions_and_no_wor
     await traced.plugin.close()
 
 
+async def test_an_answer_that_cannot_be_counted_ends_its_span_as_the_error_that_it_is(traced: Traced) -> None:
+    run, spans = await traced.run(AgentOutcome(output="x", usage="many"))  # type: ignore[arg-type]
+    span = spans["invoke_agent fake"]
+    assert (run.status, run.reason) == ("ERROR", "answer")
+    assert run.trace_id is not None
+    assert (span.attributes or {})["error.type"] == "answer"
+    assert span.status.status_code is StatusCode.ERROR
+
+
 async def test_what_the_agent_does_is_inside_and_runs_are_traces_of_their_own(traced: Traced) -> None:
     async def work(prompt: str, context: RunContext) -> str:
         with traced.provider.get_tracer("a library").start_as_current_span("chat"):

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from agentcron.domain.settling import Settlement
 from agentcron.engine.claimed import ids_of
 from agentcron.engine.run import Run
 from agentcron.engine.runner import Came, Runner
@@ -43,29 +42,22 @@ class Judge:
         del self._came[:SLICE]
         if self._came:
             asyncio.get_running_loop().call_soon(self._judge)
-        judged = [(came, settlement) for came in group if (settlement := self._settlement(came)) is not None]
-        for came, settlement in judged:
-            self._settler.add(settlement, came.spec.name, partial(self._heard, came))
+        for came in group:
+            try:
+                self._settle(came)
+            except Exception as error:  # what goes wrong with one takes no neighbour with it
+                self.lost(came.run, error)
 
-    def _settlement(self, came: Came) -> Settlement | None:
-        """None: nothing of it is to be written."""
-        try:
-            settlement = self._runner.settlement(came)
-        except Exception as error:  # one that cannot be judged ends all the same, and takes no neighbour with it
-            return self._without_answer(came, error)
+    def _settle(self, came: Came) -> None:
+        settlement = self._runner.settlement(came)
         if settlement is None:
             self._forget(came.run)
-        return settlement
-
-    def _without_answer(self, came: Came, error: Exception) -> Settlement | None:
-        try:
-            return self._runner.lost_answer(came.run, came.spec, error)
-        except Exception as worse:
-            self.lost(came.run, worse)
-            return None
+        else:
+            self._settler.add(settlement, came.spec.name, partial(self._heard, came))
 
     def _heard(self, came: Came, error: Exception | None) -> None:
         if error is None:
             self._forget(came.run)
-        elif (settlement := self._without_answer(came, error)) is not None:
-            self._settler.add(settlement, came.spec.name, partial(self.lost, came.run))
+        else:
+            lost = self._runner.lost_answer(came.run, came.spec, error)
+            self._settler.add(lost, came.spec.name, partial(self.lost, came.run))

@@ -206,6 +206,8 @@ class LocalEngine:
 
     async def _abandon(self, run: Run) -> None:
         spec = await self._store.get_spec(run.execution.job_id, run.execution.version)
+        if run.judged:
+            return  # it ended meanwhile, and what it came to was paid for
         run.give_up()
         if spec is not None and run.cause is not CutCause.LOST:
             await self._settler.settle(self._runner.given_up(run, spec), spec.name)
@@ -248,7 +250,6 @@ class LocalEngine:
             self.on_busy()
         self._runs[execution.id] = run
         self._busy.add(run)
-        self._runner.prepare(run, spec)
         run.task = asyncio.create_task(self._work(run, spec))
 
     async def _work(self, run: Run, spec: JobSpec) -> None:

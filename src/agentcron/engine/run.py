@@ -11,7 +11,7 @@ from typing import Final
 from agentcron.domain.model import Execution
 from agentcron.domain.outcomes import CutCause
 from agentcron.errors import StoreError
-from agentcron.ports import Clock, RunContext
+from agentcron.ports import Clock
 
 # A run that a time limit or a cancel did not end in so many seconds, or whose agent was not closed, is told once more.
 TOLD_AGAIN: Final = 30.0
@@ -23,14 +23,12 @@ class Run:
 
     ``deadline``, ``told_at`` (when it was told to end) and ``closing`` (since when its agent is being closed) are
     steady seconds: a clock that is set ends no run. ``unsure``: nobody knows whether the store has it as begun.
-    ``context`` is what its agent is given.
     """
 
     execution: Execution
     clock: Clock
     deadline: float
     task: asyncio.Task[None] | None = None
-    context: RunContext | None = None
     working: bool = False
     beginning: bool = False
     unsure: bool = False

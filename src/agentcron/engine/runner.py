@@ -30,6 +30,7 @@ from agentcron.domain.settling import Settlement, settle
 from agentcron.domain.spec import JobSpec, looks_first
 from agentcron.engine.asking import going_on
 from agentcron.engine.bounds import Bounds
+from agentcron.engine.claimed import ids_of
 from agentcron.engine.deadlines import Deadlines
 from agentcron.engine.funnel import redacted
 from agentcron.engine.gatekeeper import Gatekeeper
@@ -92,13 +93,8 @@ class Runner:
         # Kinds of agents that were found to have all their parts.
         self._whole: set[type] = set()
 
-    def prepare(self, run: Run, spec: JobSpec) -> None:
-        """Make ready what its task needs, and let its time begin; many runs are prepared one after another."""
-        run.context = self._context(run.execution, spec)
-        self._deadlines.add(run, spec.timeout)
-
     async def run(self, run: Run, spec: JobSpec) -> Came:
-        """Run what was prepared to its end, whatever happens."""
+        """Run it to its end, whatever happens."""
         if self._heart is not None:
             self._heart.begins(spec)
         outcome, agent_id = await self._work(run, spec)
@@ -110,9 +106,12 @@ class Runner:
         run, spec, outcome, agent_id, now = came
         if run.abandoned or run.cause is _LOST:
             told = f"{spec.name}: {run.execution.id} belongs to somebody else; its outcome is not kept"
-            self._log.warning(told)
+            self._log.warning(told, **ids_of(run.execution))
             return None
-        return self._settlement(run, redacted(outcome, self._redactor), spec, now, agent_id)
+        try:
+            return self._settlement(run, redacted(outcome, self._redactor), spec, now, agent_id)
+        except Exception as error:  # agents are other people's code: what one answered may be no answer at all
+            return self.lost_answer(run, spec, error)
 
     def lost_answer(self, run: Run, spec: JobSpec, error: Exception) -> Settlement:
         """What becomes of a run whose answer no store can keep: without it its row would stay open."""
@@ -121,21 +120,21 @@ class Runner:
         return settle(run.execution, lost, self._clock.now(), spec)
 
     async def _work(self, run: Run, spec: JobSpec) -> tuple[Outcome, str | None]:
+        if (asked := run.cause) is not None:
+            return Cut(cause=asked, message=_CUT[asked]), None
+        run.working = True
+        CURRENT.set(run.execution)
         agent: BackgroundAgent | None = None
         entry: Entry | None = None
         began = 0.0
-        timeout = spec.timeout
+        limit = spec.timeout
+        self._deadlines.add(run, limit)
         outcome: Outcome
         try:
-            if (asked := run.cause) is not None:
-                return Cut(cause=asked, message=_CUT[asked]), None
-            run.working = True
-            CURRENT.set(run.execution)
             if self._looks_first(run, spec) and (held_up := await self._held_up(run, spec)) is not None:
                 return held_up, None
             spec = _as_begun(run, spec)
-            prompt, context = spec.prompt, run.context
-            assert context is not None
+            prompt, context = spec.prompt, self._context(run.execution, spec)
             if run.execution.asked:
                 context = await going_on(self._store, run.execution, context)
             if takes_over(spec):
@@ -158,7 +157,7 @@ class Runner:
         except (Exception, SystemExit, InputNeeded) as error:  # an agent's sys.exit() must not end the scheduler
             outcome = errored(error)
         finally:
-            self._deadlines.remove(run, timeout)
+            self._deadlines.remove(run, limit)
         agent_id = agent.agent_id if agent is not None else None
         if agent is not None:
             if not isinstance(outcome, Done):
