@@ -151,6 +151,14 @@ async def test_an_agent_that_cannot_go_on_says_so_at_once(fake: FakeAcp) -> None
         await fake.ask(resume="last")
 
 
+async def test_a_lost_session_of_a_conversation_fails_one_run_and_no_later_one(fake: FakeAcp) -> None:
+    fake.works('text("done"); answer()', capabilities={"loadSession": True})
+    talk = Conversation(kind="acp", format="acp", format_version=1, native=None, session="s-gone")
+    with pytest.raises(AgentError, match="Resource not found"):
+        await fake.ask(given=context(conversation=talk))
+    assert (await fake.ask(given=context(conversation=talk))).output == "done"
+
+
 @pytest.mark.parametrize(
     ("reason", "failed"),
     [

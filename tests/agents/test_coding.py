@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -115,6 +116,48 @@ async def test_a_session_that_is_gone_fails_one_run_and_no_later_one(coder: Fake
     assert ["s-1" in call["argv"] for call in coder.calls()] == [False, True, False]
 
 
+@pytest.mark.parametrize("resume", ["last", "never"])
+async def test_a_session_that_claude_does_not_find_fails_one_run_and_no_later_one(tmp_path: Path, resume: str) -> None:
+    coder = FakeCoder(tmp_path, "claude-code")
+    error = {"type": "result", "subtype": "error_during_execution", "is_error": True, "num_turns": 0}
+    error |= {"session_id": "s-1", "total_cost_usd": 0, "errors": ["No conversation found with session ID: s-1"]}
+    talk = Conversation(kind=coder.kind, format="coding-agent", format_version=1, native=None, session="s-1")
+
+    async def ask() -> None:
+        # What the job says of its conversation stays as it is while runs fail: only one that succeeds is gone on with.
+        given = context(conversation=talk if resume == "never" else None)
+        agent = await factory_of(coder.definition(resume=resume)).create("it", given)
+        try:
+            await agent.run("p")
+        finally:
+            await agent.close()
+
+    if resume == "last":
+        coder.prints(*answer(coder.kind))
+        await ask()
+    coder.prints(error, code=1)
+    with pytest.raises(AgentError, match="No conversation found"):
+        await ask()
+    coder.prints(*answer(coder.kind, session="s-2"))
+    await ask()
+    assert ["s-1" in call["argv"] for call in coder.calls()][-2:] == [True, False]
+
+
+async def test_a_lost_session_of_a_conversation_fails_one_run_and_no_later_one(coder: FakeCoder) -> None:
+    talk = Conversation(kind=coder.kind, format="coding-agent", format_version=1, native=None, session="s-1")
+    factory = factory_of(coder.definition())
+    coder.prints("no such session", code=42)
+    agent = await factory.create("it", context(conversation=talk))
+    with pytest.raises(AgentError, match="exit code 42"):
+        await agent.run("p")
+    await agent.close()
+    coder.prints(*answer(coder.kind))
+    agent = await factory.create("it", context(conversation=talk))
+    await agent.run("p")
+    await agent.close()
+    assert ["s-1" in call["argv"] for call in coder.calls()] == [True, False]
+
+
 async def test_a_call_that_the_provider_refused_is_not_gone_on_with(coder: FakeCoder) -> None:
     coder.prints(*refusal(coder.kind, 401))
     with pytest.raises(AgentError):
@@ -169,6 +212,24 @@ async def test_a_limit_that_was_hit_is_a_failure_whatever_the_exit_code(kind: st
         assert call["argv"][call["argv"].index("--max-turns") + 1] == "3"
     else:
         assert '"maxSessionTurns": 3' in Path(call["env"]["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]).read_text()
+
+
+async def test_a_run_keeps_its_limit_of_turns_beside_a_run_of_another_one(tmp_path: Path) -> None:
+    coder = FakeCoder(tmp_path, "gemini-cli")
+    coder.prints(*answer(coder.kind))
+    for limits in ({"turns": 3}, {"turns": 4}, {}):
+        await coder.ask(limits=limits)
+    # The program may read its settings at any time while it works.
+    settings = [json.loads(Path(call["env"]["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"]).read_text()) for call in coder.calls()]
+    assert [one.get("model") for one in settings] == [{"maxSessionTurns": 3}, {"maxSessionTurns": 4}, None]
+
+
+async def test_settings_that_cannot_be_written_are_told_with_the_folder(tmp_path: Path) -> None:
+    coder = FakeCoder(tmp_path, "gemini-cli")
+    coder.prints(*answer(coder.kind))
+    (tmp_path / "home" / "agentcron-gemini.json").mkdir(parents=True)
+    with pytest.raises(AgentError, match=r"home: .*agentcron-gemini\.json cannot be written"):
+        await coder.ask()
 
 
 async def test_no_result_is_never_a_success(coder: FakeCoder) -> None:

@@ -34,6 +34,7 @@ from agentcron.errors import ConfigError, ConflictError, StoreError, StoreUnavai
 from agentcron.plugin import BackgroundJobsPlugin
 from agentcron.storage.json_files import StorageFsPlugin
 from agentcron.storage.json_files import store as store_module
+from agentcron.storage.json_files.projection import Projection
 from agentcron.storage.memory import MemoryStorage
 from agentcron.storage.original import cron_text
 from agentcron.storage.sqlite import SqliteStorage
@@ -507,6 +508,38 @@ async def test_a_torn_log_line_is_cut_and_a_damaged_one_reported(tmp_path: Path)
         assert "a line is damaged" in store.problems[0]
 
 
+@posix
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_no_change_is_written_into_a_log_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    log = tmp_path / "background-jobs" / "agentcron.jsonl"
+    async with opened(tmp_path) as store:
+        await add(store, "one")
+        await settled(store)
+        if replaced:
+            beside = log.with_name("copy")
+            shutil.copyfile(log, beside)
+            beside.replace(log)
+        else:
+            log.unlink()
+        # Only the log is written from now on, as where the process is killed right after it answered.
+        monkeypatch.setattr(Projection, "write", lambda *_: None)
+        await add(store, "two")
+    async with opened(tmp_path) as store:
+        assert [job.name for job in (await store.list_jobs(JobFilters())).items] == ["one", "two"]
+
+
+@posix
+async def test_a_change_is_refused_where_the_folder_is_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await add(store, "one")
+        await settled(store)
+        shutil.rmtree(tmp_path / "background-jobs")
+        with pytest.raises(StoreUnavailable, match=r"agentcron\.jsonl: No such file"):
+            await add(store, "two")
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
@@ -559,6 +592,29 @@ async def test_files_that_cannot_follow_lose_nothing_and_are_told(
         monkeypatch.setattr(Path, "replace", real)
         await add(store, "two")
     assert jobs_in(tmp_path / "background-jobs")[0]["status"] == "paused"
+
+
+async def test_a_deleted_job_leaves_the_file_although_its_first_writing_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.replace
+
+    def fails(path: Path, target: Path) -> Path:
+        if Path(target).name == "jobs.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, target)
+
+    async with opened(tmp_path) as store:
+        job = await add(store, "one")
+        await add(store, "two")
+        await settled(store)
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fails)
+            assert await store.commit([changes.delete(job, NOW)]) == [True]
+            await settled(store)
+            assert "the JSON files are behind the log" in store.problems[0].replace("The", "the")
+    # The original would run what is still in it.
+    assert [job["name"] for job in jobs_in(tmp_path / "background-jobs")] == ["two"]
 
 
 async def test_changes_of_many_callers_share_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -729,6 +785,25 @@ async def test_a_folder_moves_into_any_store_and_back(folder: Path, tmp_path: Pa
         again = json.loads((tmp_path / "out" / "background-jobs" / "executions" / file.name).read_text())
         del again["agentcron"]
         assert again == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("key", ["agentId", "prompt", "result", "error"])
+async def test_half_of_a_character_in_one_run_keeps_no_job_out(folder: Path, tmp_path: Path, key: str) -> None:
+    file = folder / "executions" / "job-1-exec-1.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), key: "cut inside an emoji \ud83d"}))
+    found = jobs_in(folder)
+    del found[0]["executionHistory"]
+    (folder / "jobs.json").write_text(json.dumps(found))
+    store = SqliteStorage(tmp_path / "s.sqlite")
+    await store.open()
+    try:
+        moved = await import_original(folder, store)
+        assert (moved.jobs, moved.executions) == (3, 3)
+        run = await store.get_execution("exec-1")
+        assert run is not None
+        assert "cut inside an emoji ?" in (run.agent_id, run.prompt, run.result, run.error)
+    finally:
+        await store.close()
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])

@@ -92,3 +92,37 @@ async def test_nothing_is_due_nothing_is_written(tmp_path: Path) -> None:
         assert job is not None
         assert job.next_run == START + timedelta(minutes=1)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def inline(job_id: str, run_id: str) -> dict[str, Any]:
+    """A job of the original whose only run has no file of its own."""
+    run = {"id": run_id, "agentId": "a", "startTime": "2026-02-21T09:00:00.000Z", "endTime": "2026-02-21T09:00:05.000Z",
+           "status": "success", "prompt": "p", "result": f"of {job_id}"}  # fmt: skip
+    return {"id": job_id, "name": "n", "cronExpression": "0 9 * * *", "prompt": "p", "status": "waiting",
+            "created": "2026-02-20T08:15:30.123Z", "nextRun": "2026-03-01T09:00:00.000Z",
+            "executionHistory": [run]}  # fmt: skip
+
+
+async def test_runs_whose_ids_read_alike_in_a_file_name_have_a_file_each(tmp_path: Path) -> None:
+    home = tmp_path / "background-jobs"
+    home.mkdir()
+    (home / "jobs.json").write_text(json.dumps([inline("report", "daily-1"), inline("report-daily", "1")]))
+    for _ in range(2):
+        async with on(tmp_path) as env:
+            await env.plugin.pause_job("report")
+            await env.plugin.resume_job("report")
+        read = [json.loads(path.read_text()) for path in (home / "executions").iterdir()]
+        found = sorted(
+            (one["agentcron"]["job"], one["id"], one["result"]) for one in read if one["status"] == "success"
+        )
+        assert found == [("report", "daily-1", "of report"), ("report-daily", "1", "of report-daily")]
+
+
+async def test_ids_that_are_long_for_a_file_name_hold_up_no_file(tmp_path: Path) -> None:
+    home = tmp_path / "background-jobs"
+    home.mkdir()
+    (home / "jobs.json").write_text(json.dumps([inline("j" * 125, "r" * 125)]))
+    async with on(tmp_path) as env:
+        await env.plugin.pause_job("j" * 125)
+    assert env.plugin.storage.problems == []  # type: ignore[attr-defined]
+    assert [entry["status"] for entry in entries(home)] == ["paused"]

@@ -167,4 +167,11 @@ async def _rows(source: JobStore, job: Job, target: JobStore) -> AsyncIterator[E
             taken = await _taken(target, row.id)
             # Ids are unique in a store; the original may have numbered the runs of each folder or job.
             own = row.id if taken is None or taken.id != row.id else f"{job.id}-{row.id}"
-            yield row.evolve(id=own, prompt=prompt, result=row.result or None)
+            said = {"agent_id": _whole(row.agent_id), "error": _whole(row.error)}
+            yield row.evolve(id=own, prompt=prompt, result=row.result or None, **said)
+
+
+def _whole(text: str | None) -> str | None:
+    """The text with a question mark for each half of a character, as it is left where JavaScript cuts inside an emoji:
+    a store takes it in a prompt or a result only, and elsewhere it would keep every job out."""
+    return None if text is None else text.encode("utf-8", "replace").decode()

@@ -214,7 +214,7 @@ class AcpAgent(OneRun):
     def _refused(self, problem: PeerError) -> AgentError:
         if self._before is not None and self._work is None:
             # A session that the agent does not find would fail every later run of the job.
-            self._recipe.sessions.forget(self._context.job_id)
+            self._recipe.sessions.forget(self._context.job_id, self._before.id if problem.code == _NOT_FOUND else None)
         if problem.code == _AUTH_REQUIRED:
             hint = "give its key by env, or name one of its authMethods by auth"
             return AgentError(f"acp: the agent wants to know who asks: {problem}; {hint}", kind="auth")

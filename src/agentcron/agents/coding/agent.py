@@ -93,9 +93,11 @@ class CodingAgent(OneRun):
         reading = self._read(ended.stdout, ended.stderr)
         if reading.complete and reading.error is None and reading.session is not None:
             recipe.sessions.keep(self._context.job_id, Session(reading.session, dict(reading.totals or {})))
-        elif not reading.complete and self._hit is None and self._before is not None:
-            # A session that the program does not find would fail every later run of the job.
-            recipe.sessions.forget(self._context.job_id)
+        elif (reading.lost or not reading.complete) and self._hit is None and self._before is not None:
+            # A session that the program does not find would fail every later run of the job. A program that crashed in
+            # the middle of its work had found it: what the job's conversation names is there to go on with.
+            lost = self._before.id if reading.lost or reading.turns == 0 else None
+            recipe.sessions.forget(self._context.job_id, lost)
         return self._judged(command, ended, reading)
 
     def so_far(self) -> AgentOutcome | None:

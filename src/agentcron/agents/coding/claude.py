@@ -11,6 +11,8 @@ from agentcron.agents.coding.recipe import reader
 from agentcron.agents.coding.tally import Tally
 
 _MODES: Final = {"read": "dontAsk", "edit": "acceptEdits", "all": "bypassPermissions"}
+# Said in a result like any other error, not by an exit without one.
+_NO_SESSION: Final = "No conversation found"
 _LIMITS: Final = {"error_max_turns": "turns", "error_max_budget_usd": "cost_usd"}
 
 
@@ -75,6 +77,7 @@ def _take_result(tally: Tally, result: Mapping[str, Any]) -> None:
         words = _text(result.get("result")) or ("; ".join(map(str, told)) if isinstance(told, list) else "") or subtype
         status = result.get("api_error_status")
         tally.error = words if status is None or str(status) in words else f"{status}: {words}"
+        tally.lost = _NO_SESSION in words
     elif (text := result.get("result")) is not None:
         said = tally.written
         tally.speaks()

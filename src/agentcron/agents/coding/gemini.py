@@ -33,7 +33,7 @@ def environ(call: Call) -> Mapping[str, str]:
         "GEMINI_CLI_TRUST_WORKSPACE": "true",
         "GEMINI_CLI_NO_RELAUNCH": "true",
         # Defaults, which the machine's own settings and those in the home go over.
-        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": f"{call.home}/{_SETTINGS}",
+        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": f"{call.home}/{_settings_of(call)}",
     }
 
 
@@ -42,10 +42,12 @@ def files(call: Call) -> Mapping[str, Any]:
     settings: dict[str, Any] = {"general": {"maxAttempts": 3}}
     if call.max_turns is not None:
         settings["model"] = {"maxSessionTurns": call.max_turns}
-    return {_SETTINGS: settings}
+    return {_settings_of(call): settings}
 
 
-_SETTINGS: Final = "agentcron-gemini.json"
+def _settings_of(call: Call) -> str:
+    # A name for each content: runs of other limits work in the same home at the same time.
+    return f"agentcron-gemini{'' if call.max_turns is None else f'-{call.max_turns}'}.json"
 
 
 def take(tally: Tally, event: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ _RETRYABLE: Final = ("rate_limit", "provider", "network")
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """One call of the program. ``complete``: it said itself how the call ended; ``counted``: it told its tokens;
-    ``written`` are bytes of what it said.
+    ``written`` are bytes of what it said; ``lost``: the session to go on with is not there.
 
     ``totals`` are figures that the program counts over the whole session: ``cost_usd``, or fields of ``Usage``. What
     earlier calls of the session used is in them, and is taken off by ``since``.
@@ -46,6 +46,7 @@ class Reading:
     failed: str | None = None
     error: str | None = None
     complete: bool = False
+    lost: bool = False
     totals: Mapping[str, str] | None = None
     written: int = 0
     events: tuple[Any, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -125,7 +126,15 @@ class CodingRecipe:
             folders.append(Path(codex))  # it makes no home of its own
         made_home(self._where, *folders)
         for name, value in self.cli.files(call).items():
-            (self._home / name).write_text(json.dumps(value))
+            path, beside = self._home / name, self._home / f".{name}.{os.getpid()}.tmp"
+            try:
+                # Whole at any moment: the program of another run may read it just now.
+                beside.write_text(json.dumps(value))
+                beside.replace(path)
+            except OSError as error:
+                raise AgentDefinitionError(
+                    f"{self._where}: home: {path} cannot be written: {error.strerror or error}; name another folder"
+                ) from error
 
 
 def reader(cli: Cli) -> Callable[[str, Mapping[str, Any], Surroundings], CodingRecipe]:

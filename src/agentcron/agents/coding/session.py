@@ -44,24 +44,37 @@ class Sessions:
         if always:
             return last
         talk = context.conversation
-        if talk is None or talk.kind != kind or talk.session is None:
+        if talk is None or talk.kind != kind or talk.session in (None, self._lost(context.job_id)):
             return None
         # Without its last figures a session that is counted over all calls would be paid for from its beginning.
         return last if last is not None and last.id == talk.session else Session(talk.session, {})
 
     def keep(self, job_id: str, session: Session) -> None:
         """Remember it. A full disk costs the memory, not the run that was paid for."""
-        path = self._path(job_id)
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            beside = path.with_suffix(f".{os.getpid()}.tmp")
-            beside.write_text(json.dumps({"session": session.id, "totals": dict(session.totals)}))
-            beside.replace(path)
+            self._write(job_id, {"session": session.id, "totals": dict(session.totals)})
 
-    def forget(self, job_id: str) -> None:
-        """The job's next call begins a fresh session."""
+    def forget(self, job_id: str, lost: str | None = None) -> None:
+        """The job's next call begins a fresh session, also where its conversation names the one that is ``lost``."""
         with contextlib.suppress(OSError):
-            self._path(job_id).unlink(missing_ok=True)
+            if lost is None:
+                self._path(job_id).unlink(missing_ok=True)
+            else:
+                self._write(job_id, {"lost": lost})
+
+    def _lost(self, job_id: str) -> str | None:
+        try:
+            found = json.loads(self._path(job_id).read_text())["lost"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, str) else None
+
+    def _write(self, job_id: str, kept: Mapping[str, object]) -> None:
+        path = self._path(job_id)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(f".{os.getpid()}.tmp")
+        beside.write_text(json.dumps(kept))
+        beside.replace(path)
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{hashlib.sha256(job_id.encode()).hexdigest()[:32]}.json"

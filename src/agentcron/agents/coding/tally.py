@@ -33,6 +33,7 @@ class Tally:
     failed: str | None = None
     error: str | None = None
     complete: bool = False
+    lost: bool = False
     cumulative: tuple[str, ...] = ()
     written: int = 0
     events: int = 0
@@ -114,5 +115,6 @@ class Tally:
             failed=self.failed,
             error=self.error,
             complete=self.complete,
+            lost=self.lost,
             events=tuple(self._kept),
         )

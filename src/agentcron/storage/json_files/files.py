@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from agentcron.errors import StoreUnavailable
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+# Two of them and what stands around a file that is being written fit into the 255 bytes of a file name.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _REMEDIES: Final = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
@@ -78,8 +79,17 @@ def execution_name(job_id: str, execution_id: str) -> str:
     return f"{_name(job_id)}-{_name(execution_id)}.json"
 
 
+def longer_name(job_id: str, execution_id: str) -> str:
+    """A file name that is no other execution's: with a hyphen in the ids, two pairs of them may be written alike."""
+    return f"{_name(job_id)}-{_name(execution_id)}-{_hashed(f'{job_id}/{execution_id}')[:16]}.json"
+
+
 def _name(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else "x" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text if _PLAIN.fullmatch(text) else "x" + _hashed(text)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_bytes(path: Path) -> bytes | None:

@@ -120,6 +120,10 @@ class Log:
             self._handle = None
 
     def _ready(self) -> int:
+        if self._handle is not None and not self._is_in_place(self._handle):
+            # A file that was removed or replaced still takes lines, and nobody would ever read them.
+            os.close(self._handle)
+            self._handle, self._clean, self._length = None, False, _size_of(self._path)
         if self._handle is None:
             new = not self._path.exists()
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -132,6 +136,12 @@ class Log:
             self._clean = True
         return self._handle
 
+    def _is_in_place(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), self._path.stat())
+        except FileNotFoundError:
+            return False
+
     def _cut(self) -> None:
         """A line that was refused must not come back after a crash; tried again before the next line otherwise."""
         try:
@@ -141,3 +151,10 @@ class Log:
                 self._clean = True
         except OSError:
             self._clean = False
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

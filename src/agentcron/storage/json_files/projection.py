@@ -24,6 +24,7 @@ from agentcron.storage.json_files.files import (
     encode,
     execution_name,
     flush_folder,
+    longer_name,
     parse,
     read_bytes,
     set_aside,
@@ -64,6 +65,7 @@ class Projection:
         self._texts: dict[str, str] = {}
         self._records: dict[str, tuple[Job, str]] = {}
         self._names = dict(found.names)
+        self._used = set(found.names.values())
         self._sha = found.jobs_file.sha
         self._fresh = not found.jobs_file.present
         self.stale_jobs = set(found.stale_jobs)
@@ -118,6 +120,8 @@ class Projection:
     def failed(self, work: Work) -> None:
         """The work was not written whole: all of it is stale again."""
         self.behind = True
+        # A removed job is in none of the lists below: jobs.json is compared as a whole.
+        self._fresh = True
         self.stale_jobs |= {job.id for job, _ in work.changed}
         self.stale_rows |= {row.id for row, _ in work.rows} | set(work.gone)
 
@@ -135,7 +139,7 @@ class Projection:
             return
         folder.mkdir(mode=0o700, exist_ok=True)
         for row, prompt in work.rows:
-            name = self._names.get(row.id) or execution_name(row.job_id, row.id)
+            name = self._names.get(row.id) or self._free_name(row)
             found = _object_in(folder / name)
             entry = self._objects.get(row.job_id, {})
             upper = says_upper(entry) if "status" in entry else self._shape.upper
@@ -143,13 +147,19 @@ class Projection:
             if written != found:
                 write_whole(folder / name, (encode(written) + "\n").encode())
             self._names[row.id] = name
+            self._used.add(name)
         for key in work.gone:
             name = self._names.get(key, "")
             if name:
                 with contextlib.suppress(FileNotFoundError):
                     (folder / name).unlink()
                 del self._names[key]
+                self._used.discard(name)
         flush_folder(folder)
+
+    def _free_name(self, row: Execution) -> str:
+        name = execution_name(row.job_id, row.id)
+        return longer_name(row.job_id, row.id) if name in self._used else name
 
     def _write_jobs(self, work: Work, log: Log) -> None:
         for job, history in work.changed:
