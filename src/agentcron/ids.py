@@ -31,7 +31,8 @@ def job_id() -> str:
 
 def keyed_job_id(maker: str, key: str) -> str:
     """The same for the same maker and key: a second job of them finds its id taken."""
-    return hashlib.sha256(f"{maker}\0{key}".encode()).hexdigest()[:16]
+    # A key of a model or of JSON may hold half of a character.
+    return hashlib.sha256(f"{maker}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def execution_id(now: datetime) -> str:

@@ -160,6 +160,13 @@ async def test_a_second_call_with_the_same_key_answers_the_job_that_there_is() -
         assert (await tools(env, "bob")["create_job"](*DAILY, key="daily"))["id"] != first["id"]
 
 
+async def test_a_key_that_holds_half_of_a_character_is_a_key_like_any_other() -> None:
+    async with create_test_environment() as env:
+        first = await env.plugin.create_job("one", "every 1h", "go", key="cut \ud83d")
+        assert await env.plugin.create_job("two", "every 1h", "go", key="cut \ud83d") == first
+        assert await env.plugin.create_job("three", "every 1h", "go", key="cut \ud83e") != first
+
+
 async def test_with_approval_a_job_waits_until_a_person_resumes_it_and_no_agent_can() -> None:
     async with create_test_environment(scheduling=SchedulingLimits(approval=True)) as env:
         told = await tools(env)["create_job"](*DAILY)
