@@ -25,6 +25,11 @@ class Judge:
         self._runner, self._settler, self._log, self._forget = runner, settler, log, forget
         self._came: list[Came] = []
 
+    @property
+    def settling(self) -> bool:
+        """Whether anything that ended here is still to be judged, or on its way into the store."""
+        return bool(self._came) or self._settler.writing
+
     def add(self, came: Came) -> None:
         """Judge it in the next turn of the event loop, with all that end in this one."""
         if not self._came:

@@ -291,7 +291,7 @@ class LocalEngine:
                 if self._claimed and self._claiming.locked():
                     # Whoever claimed them is beginning them; should that fail half-way, this look begins the rest.
                     until = now + PAUSE
-                elif self._claimed or (self._free > 0 and not (self._line_waits and self._settler.writing)):
+                elif self._claimed or (self._free > 0 and not (self._line_waits and self._judge.settling)):
                     until = await self._store.ready_at()
                     if self._claimed or self._unsure or (until is not None and until <= now):
                         # Rows that wait behind others of their lane are ready by the clock and cannot be claimed.
