@@ -509,20 +509,20 @@ async def test_a_torn_log_line_is_cut_and_a_damaged_one_reported(tmp_path: Path)
 
 
 @posix
-@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("end", [None, b"", b'{"torn'], ids=["removed", "replaced", "replaced by a torn one"])
 async def test_no_change_is_written_into_a_log_that_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes | None
 ) -> None:
     log = tmp_path / "background-jobs" / "agentcron.jsonl"
     async with opened(tmp_path) as store:
         await add(store, "one")
         await settled(store)
-        if replaced:
-            beside = log.with_name("copy")
-            shutil.copyfile(log, beside)
-            beside.replace(log)
-        else:
+        if end is None:
             log.unlink()
+        else:
+            beside = log.with_name("copy")
+            beside.write_bytes(log.read_bytes() + end)
+            beside.replace(log)
         # Only the log is written from now on, as where the process is killed right after it answered.
         monkeypatch.setattr(Projection, "write", lambda *_: None)
         await add(store, "two")
@@ -612,7 +612,7 @@ async def test_a_deleted_job_leaves_the_file_although_its_first_writing_failed(
             patch.setattr(Path, "replace", fails)
             assert await store.commit([changes.delete(job, NOW)]) == [True]
             await settled(store)
-            assert "the JSON files are behind the log" in store.problems[0].replace("The", "the")
+            assert "The JSON files are behind the log" in store.problems[0]
     # The original would run what is still in it.
     assert [job["name"] for job in jobs_in(tmp_path / "background-jobs")] == ["two"]
 

@@ -47,8 +47,6 @@ from agentcron.ports import AgentFactory, BackgroundAgent, Clock, JobStore, RunC
 from agentcron.redaction import Redactor
 
 _LOST: Final = CutCause.LOST
-# What a named tuple is made by: its own constructor is a function of Python that calls this one.
-_made: Final = tuple.__new__
 CREATION_BACKOFF: Final = timedelta(seconds=1)
 
 
@@ -99,7 +97,7 @@ class Runner:
             self._heart.begins(spec)
         outcome, agent_id = await self._work(run, spec)
         run.judged = True
-        return _made(Came, (run, _as_begun(run, spec), outcome, agent_id, self._clock.now()))
+        return Came(run, _as_begun(run, spec), outcome, agent_id, self._clock.now())
 
     def settlement(self, came: Came) -> Settlement | None:
         """What it is settled as; None where it is no longer ours."""

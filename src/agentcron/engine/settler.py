@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from agentcron.domain.lifecycle import ExecutionStatus
 from agentcron.domain.model import Execution
 from agentcron.domain.parking import told
 from agentcron.domain.settling import Settlement
@@ -20,7 +19,6 @@ from agentcron.observability import Log
 from agentcron.ports import Clock, JobStore
 
 STORE_RETRY: Final = timedelta(seconds=1)
-_SUCCESS: Final = ExecutionStatus.SUCCESS
 # More than so many that end by one cause share a line.
 TOLD_ONE_BY_ONE: Final = 20
 # What hears how a settlement fared: None where it is kept or somebody else was first, else why no store can keep it.
@@ -141,13 +139,8 @@ class Settler:
                 await asyncio.sleep(0)
             waiting.kept = was_kept
             if was_kept:
-                settlement = waiting.settlement
-                if settlement.news is not None:
-                    self._herald.sound(settlement)
-                if self._on_settled is not None:
-                    self._on_settled(settlement)
-                # Nothing is told of a success unless each run is told of.
-                if not told_together and (telling or settlement.after.status is not _SUCCESS):
+                self._hear(waiting)
+                if not told_together:
                     self._tell(waiting, telling)
             else:
                 self._log.warning(
@@ -171,6 +164,11 @@ class Settler:
         return row is not None and (row.status, row.fence, row.attempt, row.end_time) == (
             after.status, after.fence, after.attempt, after.end_time,
         )  # fmt: skip
+
+    def _hear(self, waiting: Waiting) -> None:
+        self._herald.sound(waiting.settlement)
+        if self._on_settled is not None:
+            self._on_settled(waiting.settlement)
 
     def _tell_all(self, kept: Sequence[Waiting]) -> None:
         """One line for very many runs that had the same end, with the first of them."""

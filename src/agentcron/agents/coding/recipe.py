@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentcron.agents.coding.agent import Call, Cli, CodingAgent
 from agentcron.agents.coding.reading import Reading
-from agentcron.agents.coding.session import Session, Sessions
+from agentcron.agents.coding.session import Session, Sessions, put_json
 from agentcron.agents.command import CommandRecipe, settings_of
 from agentcron.agents.recipes import Done, Surroundings, Values, nearest, shown
 from agentcron.agents.supervised import Command
@@ -126,11 +124,9 @@ class CodingRecipe:
             folders.append(Path(codex))  # it makes no home of its own
         made_home(self._where, *folders)
         for name, value in self.cli.files(call).items():
-            path, beside = self._home / name, self._home / f".{name}.{os.getpid()}.tmp"
+            path = self._home / name
             try:
-                # Whole at any moment: the program of another run may read it just now.
-                beside.write_text(json.dumps(value))
-                beside.replace(path)
+                put_json(path, value)
             except OSError as error:
                 raise AgentDefinitionError(
                     f"{self._where}: home: {path} cannot be written: {error.strerror or error}; name another folder"

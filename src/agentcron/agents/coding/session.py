@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentcron.ports import RunContext
@@ -31,20 +31,17 @@ class Sessions:
 
     def last(self, job_id: str) -> Session | None:
         """The session of the job's last call; None where there is none to go on with."""
-        try:
-            kept = json.loads(self._path(job_id).read_text())
-            return Session(str(kept["session"]), {str(key): str(value) for key, value in kept["totals"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+        return _session(self._kept(job_id))
 
     def going_on(self, context: RunContext, kind: str, *, always: bool) -> Session | None:
         """The session that a run goes on with: the job's last one where the definition wants that ``always``, else that
         of the conversation that the job goes on with."""
-        last = self.last(context.job_id)
+        kept = self._kept(context.job_id)
+        last = _session(kept)
         if always:
             return last
         talk = context.conversation
-        if talk is None or talk.kind != kind or talk.session in (None, self._lost(context.job_id)):
+        if talk is None or talk.kind != kind or talk.session in (None, kept.get("lost")):
             return None
         # Without its last figures a session that is counted over all calls would be paid for from its beginning.
         return last if last is not None and last.id == talk.session else Session(talk.session, {})
@@ -62,19 +59,30 @@ class Sessions:
             else:
                 self._write(job_id, {"lost": lost})
 
-    def _lost(self, job_id: str) -> str | None:
+    def _kept(self, job_id: str) -> Mapping[str, Any]:
         try:
-            found = json.loads(self._path(job_id).read_text())["lost"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return found if isinstance(found, str) else None
+            kept = json.loads(self._path(job_id).read_text())
+        except (OSError, ValueError):
+            return {}
+        return kept if isinstance(kept, dict) else {}
 
-    def _write(self, job_id: str, kept: Mapping[str, object]) -> None:
-        path = self._path(job_id)
+    def _write(self, job_id: str, kept: Mapping[str, Any]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{os.getpid()}.tmp")
-        beside.write_text(json.dumps(kept))
-        beside.replace(path)
+        put_json(self._path(job_id), kept)
 
     def _path(self, job_id: str) -> Path:
         return self._folder / f"{hashlib.sha256(job_id.encode()).hexdigest()[:32]}.json"
+
+
+def put_json(path: Path, value: Any) -> None:
+    """Write the file so that it is whole at any moment: the program of another run may read it just now."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside.write_text(json.dumps(value))
+    beside.replace(path)
+
+
+def _session(kept: Mapping[str, Any]) -> Session | None:
+    try:
+        return Session(str(kept["session"]), {str(key): str(value) for key, value in kept["totals"].items()})
+    except (KeyError, AttributeError):
+        return None

@@ -123,7 +123,7 @@ class Log:
         if self._handle is not None and not self._is_in_place(self._handle):
             # A file that was removed or replaced still takes lines, and nobody would ever read them.
             os.close(self._handle)
-            self._handle, self._clean, self._length = None, False, _size_of(self._path)
+            self._handle, self._clean, self._length = None, False, read_log(self._path).length
         if self._handle is None:
             new = not self._path.exists()
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -151,10 +151,3 @@ class Log:
                 self._clean = True
         except OSError:
             self._clean = False
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
